@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tollgate. `make help` lists the targets. All output lies under $(BUILD).
+BUILD ?= build
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+ARCH ?= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+CC = gcc
+CLANG ?= clang-14
+AR = ar
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+SANITIZE ?=
+V ?= 0
+
+ifeq ($(V),0)
+Q = @
+say = @echo '  $(1)	$(2)';
+else
+Q =
+say =
+endif
+
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+	-Wwrite-strings -Wimplicit-fallthrough -Wformat=2 -Wno-unused-parameter -Werror
+HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE -fno-plt
+ifeq ($(SANITIZE),)
+HARDEN += -D_FORTIFY_SOURCE=2
+endif
+OPT ?= -O2
+CFLAGS = -std=gnu11 -D_GNU_SOURCE $(OPT) -g $(WARN) $(HARDEN) -I. -I$(BUILD) -isystem $(LLHTTP_INC) $(SAN)
+LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
+ifneq ($(SANITIZE),)
+SAN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+LIBS = -lbpf -lelf -lz -lcrypto -ljansson -lseccomp -lyaml -lmicrohttpd -lsqlite3
+
+# A room is one folder and one archive. Its line names the rooms below it: what is not named does
+# not link, so the arrows of docs/architecture.md hold by construction.
+ROOMS = base conf kern enrol stdio net mcp gate notary query role cli policy attest
+DEPS_base =
+DEPS_policy = base
+DEPS_attest = base
+DEPS_conf = base
+DEPS_kern = base
+DEPS_enrol = kern conf base
+DEPS_stdio = kern base
+DEPS_net = llhttp base
+DEPS_mcp = policy base
+DEPS_notary = attest base
+DEPS_query = notary base
+DEPS_gate = mcp notary policy attest base
+DEPS_role = enrol stdio net gate mcp notary query kern conf policy attest llhttp base
+DEPS_cli = mcp notary query conf policy attest base
+
+room_dir = $(if $(filter policy attest,$(1)),$(1),user/$(1))
+room_src = $(wildcard $(call room_dir,$(1))/*.c)
+room_obj = $(patsubst %.c,$(BUILD)/%.o,$(call room_src,$(1)))
+room_lib = $(BUILD)/lib/$(1).a
+closure = $(1) $(foreach d,$(DEPS_$(1)),$(call closure,$(d)))
+libs_of = $(foreach d,$(call uniq,$(call closure,$(1))),$(call room_lib,$(d)))
+uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(1))))
+
+PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
+
+.PHONY: all check check-vm bench fuzz fuzz-build units install clean help print-config
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL = all
+
+all: $(PROGRAMS)
+
+help:
+	@echo 'all check check-vm bench fuzz install clean print-config'
+	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
+
+print-config:
+	@echo 'CC=$(CC) CLANG=$(CLANG) BPFTOOL=$(BPFTOOL) ARCH=$(ARCH) SANITIZE=$(SANITIZE) BUILD=$(BUILD)'
+
+# --- kernel programs -----------------------------------------------------------------------------
+BPF_SRC = $(wildcard bpf/*.bpf.c)
+BPF_OBJ = $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(BPF_SRC))
+BPF_SKEL = $(BUILD)/bpf/tollgate.skel.h
+BPF_CFLAGS = -O2 -g -Wall -Werror -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Ivmlinux/$(ARCH) -I.
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) vmlinux/$(ARCH)/vmlinux.h
+	$(call say,BPF,$@) mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/bpf/tollgate.linked.o: $(BPF_OBJ)
+	$(call say,BPFLD,$@) $(BPFTOOL) gen object $@ $^
+
+$(BPF_SKEL): $(BUILD)/bpf/tollgate.linked.o
+	$(call say,SKEL,$@) $(BPFTOOL) gen skeleton $< name tollgate_bpf > $@
+
+$(call room_obj,kern) $(call room_obj,enrol) $(call room_obj,role): | $(BPF_SKEL)
+
+# --- rooms ---------------------------------------------------------------------------------------
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# llhttp comes as C sources in a Debian package; it is compiled, never copied.
+LLHTTP_DIR ?= /usr/share/llhttp
+LLHTTP_INC ?= /usr/share/include
+LLHTTP_OBJ = $(patsubst %,$(BUILD)/llhttp/%.o,llhttp api http)
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c
+	$(call say,CC,$<) mkdir -p $(@D) && $(CC) -std=gnu11 -O2 -g $(HARDEN) $(SAN) -DLLHTTP_STRICT_MODE=1 \
+		-I$(LLHTTP_INC)/llhttp -c $< -o $@
+$(BUILD)/lib/llhttp.a: $(LLHTTP_OBJ)
+	$(call say,AR,$@) mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+define room_rule
+$(call room_lib,$(1)): $(call room_obj,$(1))
+	$$(call say,AR,$$@) mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rule,$(r))))
+
+ALL_LIBS_D = $(call libs_of,role)
+ALL_LIBS_C = $(call libs_of,cli)
+
+$(BUILD)/tollgated: $(BUILD)/user/main/tollgated.o $(ALL_LIBS_D)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $< -Wl,--start-group $(ALL_LIBS_D) -Wl,--end-group $(LIBS) -o $@
+
+$(BUILD)/tollgate: $(BUILD)/user/main/tollgate.o $(ALL_LIBS_C)
+	$(call say,LD,$@) $(CC) $(LDFLAGS) $< -Wl,--start-group $(ALL_LIBS_C) -Wl,--end-group $(LIBS) -o $@
+
+# --- tests ---------------------------------------------------------------------------------------
+# tests/unit/ROOM/test_X.c becomes $(BUILD)/tests/unit/ROOM/test_X, linked with ROOM and what lies below.
+UNIT_SRC = $(wildcard tests/unit/*/test_*.c)
+UNITS = $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
+units: $(UNITS)
+
+define unit_rule
+$(BUILD)/tests/unit/$(1)/test_%: tests/unit/$(1)/test_%.c $(call libs_of,$(1))
+	$$(call say,TEST,$$@) mkdir -p $$(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$< \
+		$(LDFLAGS) -Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
+endef
+$(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
+
+# tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/.
+FUZZ_SRC = $(wildcard tests/fuzz/*.c)
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_SECONDS ?= 60
+fuzz_room = $(firstword $(subst _, ,$(1)))
+fuzz_srcs = $(foreach d,$(filter-out llhttp,$(call uniq,$(call closure,$(1)))),$(call room_src,$(d))) \
+	$(if $(filter llhttp,$(call closure,$(1))),$(patsubst %,$(LLHTTP_DIR)/%.c,llhttp api http))
+fuzz-build: $(FUZZERS)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.[ch] policy/*.[ch] attest/*.[ch])
+	$(call say,FUZZ,$@) mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD) -isystem $(LLHTTP_INC) -I$(LLHTTP_INC)/llhttp \
+		-DLLHTTP_STRICT_MODE=1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$< $(call fuzz_srcs,$(call fuzz_room,$*)) $(LIBS) -o $@
+fuzz: fuzz-build
+	scripts/fuzz $(BUILD) $(FUZZ_SECONDS)
+
+check: all units
+	scripts/check-tree $(BUILD)
+
+check-vm: all
+	scripts/check-vm $(BUILD)
+
+bench: all
+	scripts/bench $(BUILD)
+
+# --- installation --------------------------------------------------------------------------------
+MAN = $(wildcard man/*.[1578])
+install: all
+	install -D -m 755 $(BUILD)/tollgated $(DESTDIR)$(PREFIX)/sbin/tollgated
+	install -D -m 755 $(BUILD)/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
+	set -e; for m in $(MAN); do s=$${m##*.}; \
+		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tollgate
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

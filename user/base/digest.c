@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * SHA-256 and hex, on OpenSSL's libcrypto.
+ */
+#include "user/base/digest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <string.h>
+#include <unistd.h>
+
+void sha256(const void *p, size_t n, uint8_t ret[SHA256_SIZE])
+{
+	(void)SHA256(p, n, ret);
+}
+
+int sha256_fd(int fd, uint8_t ret[SHA256_SIZE])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char chunk[32768];
+	off_t at = 0;
+	int r = -ENOMEM;
+	ssize_t n;
+
+	if (!ctx || !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
+		goto out;
+	while ((n = pread(fd, chunk, sizeof(chunk), at)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			r = -errno;
+			goto out;
+		}
+		if (!EVP_DigestUpdate(ctx, chunk, (size_t)n))
+			goto out;
+		at += n;
+	}
+	if (EVP_DigestFinal_ex(ctx, ret, NULL))
+		r = 0;
+out:
+	EVP_MD_CTX_free(ctx);
+	return r;
+}
+
+void hex_encode(const void *p, size_t n, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++) {
+		*ret++ = digits[b[i] >> 4];
+		*ret++ = digits[b[i] & 15];
+	}
+	*ret = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int hex_decode(const char *s, size_t len, uint8_t *ret, size_t n)
+{
+	if (len != 2 * n)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (hex_value(s[i]) < 0)
+			return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		ret[i] = (uint8_t)(hex_value(s[2 * i]) << 4 | hex_value(s[2 * i + 1]));
+	return 0;
+}
+
+void sha256_prefixed(const uint8_t digest[SHA256_SIZE], char ret[SHA256_PREFIXED_SIZE])
+{
+	memcpy(ret, "sha256:", 7);
+	hex_encode(digest, SHA256_SIZE, ret + 7);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_LOG_H
+#define TOLLGATE_LOG_H
+
+/* One line per event on standard error: "<level> <role>: module: action object: reason".
+ * Only the layer that decides logs; libraries return errors. Never pass a secret or a payload. */
+enum log_level {
+	LOG_LEVEL_ERR = 0,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+/* role must outlive the process's logging; NULL leaves the present one. */
+void log_setup(const char *role, enum log_level max);
+
+/* Prints when level is within the maximum. Control characters in the text are replaced. */
+void log_print(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Logs at ERR and gives back r, so a caller can write: return log_err(r, "..."). */
+int log_err(int r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_warn(...) log_print(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...) log_print(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_print(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Text of a negative errno (or positive), for the reason part of a message. */
+const char *err_text(int r);
+
+#endif

@@ -36,21 +36,22 @@ LIBS = -lbpf -lelf -lz -lcrypto -ljansson -lseccomp -lyaml -lmicrohttpd -lsqlite
 
 # A room is one folder and one archive. Its line names the rooms below it: what is not named does
 # not link, so the arrows of docs/architecture.md hold by construction.
-ROOMS = base conf kern enrol stdio net mcp gate notary query role cli policy attest
+ROOMS = base proc conf kern enrol stdio net mcp gate notary query role cli policy attest
 DEPS_base =
+DEPS_proc = base
 DEPS_policy = base
 DEPS_attest = base
 DEPS_conf = base
 DEPS_kern = base
-DEPS_enrol = kern conf base
-DEPS_stdio = kern base
+DEPS_enrol = kern conf proc base
+DEPS_stdio = proc base
 DEPS_net = llhttp base
-DEPS_mcp = policy base
+DEPS_mcp = proc policy base
 DEPS_notary = attest base
 DEPS_query = notary base
-DEPS_gate = mcp notary policy attest base
-DEPS_role = enrol stdio net gate mcp notary query kern conf policy attest llhttp base
-DEPS_cli = mcp notary query conf policy attest base
+DEPS_gate = mcp notary net stdio proc policy attest llhttp base
+DEPS_role = enrol stdio net gate mcp notary query kern conf proc policy attest llhttp base
+DEPS_cli = mcp notary query conf proc policy attest base
 
 room_dir = $(if $(filter policy attest,$(1)),$(1),user/$(1))
 room_src = $(wildcard $(call room_dir,$(1))/*.c)

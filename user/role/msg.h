@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_MSG_H
+#define TOLLGATE_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "user/proc/identity.h"
+
+/*
+ * The messages between roles (ipc.h carries them). Every layout is fixed and pointer-free; strings are
+ * NUL-terminated inside their arrays. A receiver checks the length against the type and every field
+ * before use: msg_string_ok() for strings, ranges where they are used.
+ */
+
+#define MSG_NAME_MAX 64
+#define MSG_REASON_MAX 256
+#define MSG_TEXT_MAX 1024
+#define MSG_KEY_MAX 64
+#define MSG_HEAD_MAX 4096 /* copy of a conversation's first bytes, from the kernel */
+
+#define ROLE_CHANNEL_FD 3 /* where a role finds its channel to the keeper */
+
+enum msg_type {
+	/* supervisor -> keeper */
+	MSG_SPAWN = 1, /* struct msg_spawn: start this role and restart it when it dies */
+	MSG_KEEP, /* struct msg_key + 1 fd: hold this until MSG_UNKEEP, over any role's death */
+	MSG_UNKEEP, /* struct msg_key */
+	MSG_READY, /* nothing: the node enforces; the keeper tells the service manager */
+	MSG_EXIT, /* struct msg_exit: end all roles and exit with this status */
+	/* keeper -> supervisor */
+	MSG_KEPT, /* struct msg_key + 1 fd: held for you since before you started */
+	MSG_KEPT_END, /* nothing: no more MSG_KEPT */
+	MSG_ROLE_UP, /* struct msg_role + 1 fd: the supervisor's end of the channel to it */
+	MSG_ROLE_DOWN, /* struct msg_role */
+
+	/* supervisor -> every role */
+	MSG_SETUP, /* struct msg_setup: first message on the channel */
+
+	/* supervisor -> proxy */
+	MSG_SNAPSHOT = 32, /* struct msg_snapshot + fds: policy, agents, catalog, pins. Answer: MSG_SNAPSHOT_DONE */
+	MSG_SNAPSHOT_COMMIT, /* struct msg_epoch */
+	MSG_SNAPSHOT_ABORT, /* struct msg_epoch */
+	MSG_RING, /* + 3 fds: ring, wake-up of the notary, progress from the notary */
+	MSG_NOTARY, /* struct msg_flag: the notary is there (1) or not (0) */
+	MSG_LISTEN, /* struct msg_listen + 1 fd: accept the agent's steered connections here */
+	MSG_UNLISTEN, /* struct msg_listen */
+	MSG_STDIO, /* struct msg_stdio + 4 fds: orig_in, orig_out, to_server, from_server. Answer: MSG_STDIO_VERDICT */
+	MSG_PEEK, /* struct msg_peek + 1 fd: what lies unread in it? Answer: MSG_PEEKED */
+	MSG_OWNER_IS, /* struct msg_owner_is: answer to MSG_OWNER */
+	MSG_SESSIONS, /* nothing. Answer: MSG_SESSIONS_ARE */
+
+	/* proxy -> supervisor */
+	MSG_SNAPSHOT_DONE = 64, /* struct msg_snapshot_done */
+	MSG_STDIO_VERDICT, /* struct msg_stdio_verdict */
+	MSG_PEEKED, /* struct msg_peeked */
+	MSG_OWNER, /* struct msg_owner: who listens at this loopback address? */
+	MSG_SESSIONS_ARE, /* JSON text of an array, no NUL */
+
+	/* supervisor <-> injector */
+	MSG_TAKEOVER = 96, /* struct msg_takeover */
+	MSG_TAKEN, /* struct msg_taken + 4 fds when reason is 0 */
+
+	/* supervisor <-> notary */
+	MSG_NOTARY_RING = 128, /* struct msg_ring + 3 fds: another producer's ring */
+	MSG_NOTARY_UP, /* struct msg_notary_up: the notary is open */
+	MSG_NOTARY_STATUS, /* nothing */
+	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
+
+	/* supervisor <-> query */
+	MSG_QUERY_LISTEN = 160, /* + 1 fd: the audit socket */
+	MSG_QUERY_SCOPE, /* struct msg_pid: is this process inside an agent's scope? */
+	MSG_QUERY_SCOPE_IS, /* struct msg_flag */
+	MSG_QUERY_REFUSED, /* struct msg_pid: a peer was refused; the supervisor records it */
+};
+
+struct msg_key {
+	char key[MSG_KEY_MAX];
+};
+
+struct msg_exit {
+	int32_t status;
+	uint32_t pad;
+};
+
+struct msg_epoch {
+	uint64_t epoch;
+};
+
+struct msg_flag {
+	uint32_t value;
+	uint32_t pad;
+};
+
+struct msg_pid {
+	int32_t pid;
+	uint32_t uid;
+};
+
+struct msg_role {
+	uint32_t role; /* enum role */
+	uint32_t index; /* of several of one kind */
+	int32_t status; /* DOWN: as of waitpid() */
+	int32_t pid;
+};
+
+struct msg_spawn {
+	uint32_t role;
+	uint32_t index;
+	uint32_t uid, gid;
+	uint32_t audit_gid; /* query: group that may use the audit socket */
+	uint32_t pad;
+	char log_dir[PROC_PATH_MAX]; /* notary, query */
+	char state_dir[PROC_PATH_MAX];
+};
+
+/* Static facts of the node that a role needs and may not read itself. */
+struct msg_setup {
+	uint32_t mode; /* enum gate_mode */
+	uint32_t durability; /* enum record_durability */
+	uint64_t message_max; /* bytes of one MCP message */
+	uint64_t connections_max;
+	uint64_t conversations_max;
+	uint32_t request_timeout_ms, idle_timeout_ms;
+	uint32_t audit_gid;
+	uint32_t nproxies; /* notary: producers to expect */
+	char node[MSG_NAME_MAX];
+	char boot_id[40];
+	char program_hash[SHA256_PREFIXED_SIZE]; /* of the tollgated image */
+	char kernel_hash[SHA256_PREFIXED_SIZE]; /* of the loaded kernel programs */
+	char public_key[128]; /* of the log key, as checkpoints name it */
+};
+
+struct msg_snapshot {
+	uint64_t epoch;
+	uint32_t has_pins;
+	uint32_t pad;
+};
+
+struct msg_snapshot_done {
+	uint64_t epoch;
+	int32_t error; /* 0, or -errno with text */
+	uint32_t pad;
+	char policy_hash[SHA256_PREFIXED_SIZE];
+	char catalog_hash[SHA256_PREFIXED_SIZE];
+	char text[MSG_TEXT_MAX]; /* file, line, reason */
+};
+
+/* Agents are numbered by the supervisor from 1; 0 is nobody. */
+struct msg_listen {
+	uint32_t agent;
+	uint32_t family;
+	uint64_t netns_cookie;
+	uint16_t port;
+	uint16_t pad[3];
+};
+
+struct msg_stdio {
+	uint32_t agent, outer_agent;
+	int32_t host_pid, server_pid;
+	uint64_t host_start, server_start;
+	uint64_t written; /* bytes the host wrote to the server before the swap */
+	uint64_t unread; /* of these, still unread in orig_in at the swap */
+	uint64_t answered; /* bytes the server wrote before the swap */
+	uint32_t head_len; /* bytes of head that are known */
+	uint32_t running; /* the conversation ran before Tollgate: its first messages are not known */
+	char head[MSG_HEAD_MAX];
+	struct proc_identity server;
+};
+
+enum msg_stdio_act {
+	MSG_STDIO_KILL = 0,
+	MSG_STDIO_RELEASE = 1,
+};
+
+struct msg_stdio_verdict {
+	uint32_t act; /* enum msg_stdio_act */
+	char reason[MSG_REASON_MAX];
+};
+
+struct msg_peek {
+	uint32_t kind; /* 0 pipe, 1 socket */
+	uint32_t head_len; /* what the kernel saw being written but may not be queued yet */
+	char head[MSG_HEAD_MAX];
+};
+
+enum msg_peeked_is {
+	MSG_PEEKED_UNDECIDED = 0,
+	MSG_PEEKED_MCP = 1,
+	MSG_PEEKED_NOT = 2,
+};
+
+struct msg_peeked {
+	uint32_t is; /* enum msg_peeked_is */
+	uint32_t full; /* the object cannot take more bytes: no further evidence will come */
+};
+
+struct msg_owner {
+	uint32_t agent;
+	uint32_t family;
+	uint64_t netns_cookie;
+	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t port;
+	uint16_t pad[3];
+};
+
+struct msg_owner_is {
+	int32_t error; /* 0, or -errno: nobody known listens there */
+	uint32_t pad;
+	uint64_t socket; /* cookie of the listening socket */
+	struct proc_identity owner;
+};
+
+struct msg_takeover {
+	int32_t host_pid, server_pid;
+	uint64_t server_start;
+	uint32_t mode0, mode1;
+	uint64_t ino0, ino1;
+	uint32_t timeout_ms;
+	uint32_t pad;
+};
+
+#define MSG_HOLDERS_MAX 64
+
+struct msg_taken {
+	uint32_t reason; /* enum stdio_reason, 0: done */
+	uint32_t nholders;
+	uint64_t unread_in, unread_out;
+	uint64_t new_ino0, new_ino1; /* the server's new descriptors, to be marked as ours */
+	int32_t holders[MSG_HOLDERS_MAX]; /* processes left stopped */
+	char text[MSG_REASON_MAX];
+};
+
+struct msg_ring {
+	uint32_t producer; /* 0: supervisor, 1..: proxy index + 1 */
+	uint32_t pad;
+};
+
+struct msg_notary_up {
+	int32_t error;
+	uint32_t pad;
+	char public_key[128];
+	char text[MSG_REASON_MAX];
+};
+
+static inline bool msg_string_ok(const char *s, size_t size)
+{
+	return memchr(s, '\0', size) != NULL;
+}
+
+#endif

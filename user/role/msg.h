@@ -24,7 +24,7 @@
 
 enum msg_type {
 	/* supervisor -> keeper */
-	MSG_SPAWN = 1, /* struct msg_spawn: start this role and restart it when it dies */
+	MSG_SPAWN = 1, /* struct msg_spawn: start this role and restart it when it dies; also keeper -> role */
 	MSG_KEEP, /* struct msg_key + 1 fd: hold this until MSG_UNKEEP, over any role's death */
 	MSG_UNKEEP, /* struct msg_key */
 	MSG_READY, /* nothing: the node enforces; the keeper tells the service manager */
@@ -34,6 +34,8 @@ enum msg_type {
 	MSG_KEPT_END, /* nothing: no more MSG_KEPT */
 	MSG_ROLE_UP, /* struct msg_role + 1 fd: the supervisor's end of the channel to it */
 	MSG_ROLE_DOWN, /* struct msg_role */
+	/* keeper -> every other role */
+	MSG_SUPERVISOR, /* + 1 fd: the channel to the supervisor, again after each of its starts */
 
 	/* supervisor -> every role */
 	MSG_SETUP, /* struct msg_setup: first message on the channel */
@@ -105,6 +107,7 @@ struct msg_role {
 	int32_t pid;
 };
 
+/* What a role is started with; the keeper hands it on as the first message of the role's channel. */
 struct msg_spawn {
 	uint32_t role;
 	uint32_t index;
@@ -112,7 +115,8 @@ struct msg_spawn {
 	uint32_t audit_gid; /* query: group that may use the audit socket */
 	uint32_t pad;
 	char log_dir[PROC_PATH_MAX]; /* notary, query */
-	char state_dir[PROC_PATH_MAX];
+	char state_dir[PROC_PATH_MAX]; /* notary: its key; query: its index */
+	char node[MSG_NAME_MAX];
 };
 
 /* Static facts of the node that a role needs and may not read itself. */

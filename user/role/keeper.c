@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The keeper role: root, small, alive as long as the node is guarded. It starts and restarts the other
+ * roles and holds the descriptors that must outlive them. It never parses anything but the fixed messages
+ * of msg.h, and believes none of their numbers.
+ */
+#include "user/role/keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/base/loop.h"
+#include "user/role/ipc.h"
+#include "user/role/msg.h"
+#include "user/role/notify.h"
+#include "user/role/spawn.h"
+
+#define NS_PER_MS 1000000ull
+#define ROLES_MAX 80 /* supervisor, injector, notary, query, and up to 64 proxies with room to spare */
+#define KEPT_MAX 4096 /* listeners of all agents and namespaces, rings */
+#define RESTART_DELAY_NS (100 * NS_PER_MS) /* a role that dies at once must not spin */
+#define QUICK_DEATH_NS (1000 * NS_PER_MS)
+#define QUICK_DEATHS_MAX 20 /* in a row: the node cannot run; leave it to the service manager */
+#define STOP_STEP_NS (5000 * NS_PER_MS) /* patience with each kind of role at the end */
+
+struct child {
+	bool used, delayed;
+	struct msg_spawn spec;
+	pid_t pid;
+	struct ipc *channel; /* to the role; the supervisor's carries its requests */
+	uint64_t started;
+	unsigned quick_deaths;
+};
+
+struct kept {
+	char key[MSG_KEY_MAX];
+	int fd;
+};
+
+struct keeper {
+	struct loop *loop;
+	struct loop_timer *timer;
+	const char *config;
+	struct child children[ROLES_MAX]; /* [0] is the supervisor */
+	struct kept kept[KEPT_MAX];
+	unsigned nkept;
+	bool stopping;
+	unsigned stop_step;
+	uint64_t stop_step_since;
+	int status;
+};
+
+static int start(struct keeper *k, struct child *c);
+
+static struct child *supervisor(struct keeper *k)
+{
+	return &k->children[0];
+}
+
+static void arm(struct keeper *k, uint64_t delay_ns)
+{
+	(void)loop_timer_arm(k->timer, delay_ns, 0);
+}
+
+/* --- descriptors held for others ----------------------------------------------------------------- */
+
+static struct kept *kept_find(struct keeper *k, const char *key)
+{
+	for (unsigned i = 0; i < k->nkept; i++)
+		if (strcmp(k->kept[i].key, key) == 0)
+			return &k->kept[i];
+	return NULL;
+}
+
+static int keep(struct keeper *k, struct ipc_msg *m)
+{
+	const struct msg_key *key = m->body;
+	struct kept *e;
+
+	if (m->len != sizeof(*key) || m->nfds != 1 || !msg_string_ok(key->key, sizeof(key->key)))
+		return -EBADMSG;
+	e = kept_find(k, key->key);
+	if (e) {
+		close(e->fd);
+	} else {
+		if (k->nkept == KEPT_MAX)
+			return log_err(-ENOSPC, "keeper: keep %s: %u descriptors held already",
+				       key->key, k->nkept);
+		e = &k->kept[k->nkept++];
+		memcpy(e->key, key->key, sizeof(e->key));
+	}
+	e->fd = ipc_take_fd(m, 0);
+	return 0;
+}
+
+static int unkeep(struct keeper *k, struct ipc_msg *m)
+{
+	const struct msg_key *key = m->body;
+	struct kept *e;
+
+	if (m->len != sizeof(*key) || !msg_string_ok(key->key, sizeof(key->key)))
+		return -EBADMSG;
+	e = kept_find(k, key->key);
+	if (e) {
+		close(e->fd);
+		*e = k->kept[--k->nkept];
+	}
+	return 0;
+}
+
+static int hand_back(struct keeper *k)
+{
+	struct ipc *to = supervisor(k)->channel;
+	struct msg_key key;
+	int r = 0;
+
+	for (unsigned i = 0; i < k->nkept && r >= 0; i++) {
+		memcpy(key.key, k->kept[i].key, sizeof(key.key));
+		r = ipc_send(to, MSG_KEPT, 0, &key, sizeof(key), &k->kept[i].fd, 1);
+	}
+	return r < 0 ? r : ipc_send(to, MSG_KEPT_END, 0, NULL, 0, NULL, 0);
+}
+
+/* --- roles --------------------------------------------------------------------------------------- */
+
+static int tell_role(struct keeper *k, const struct child *c, uint32_t type, int status, const int *fd)
+{
+	struct msg_role m = { c->spec.role, c->spec.index, status, c->pid };
+
+	return ipc_send(supervisor(k)->channel, type, 0, &m, sizeof(m), fd, fd ? 1 : 0);
+}
+
+/* Joins a role and the supervisor by a channel of their own. */
+static int introduce(struct keeper *k, struct child *c)
+{
+	int pair[2], r = ipc_pair(pair);
+
+	if (r < 0)
+		return r;
+	r = ipc_send(c->channel, MSG_SUPERVISOR, 0, NULL, 0, &pair[0], 1);
+	if (r >= 0)
+		r = tell_role(k, c, MSG_ROLE_UP, 0, &pair[1]);
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+static int spawn_requested(struct keeper *k, const struct ipc_msg *m)
+{
+	const struct msg_spawn *s = m->body;
+	struct child *c = NULL;
+
+	if (m->len != sizeof(*s) || s->role <= ROLE_SUPERVISOR || s->role > ROLE_QUERY ||
+	    !msg_string_ok(s->log_dir, sizeof(s->log_dir)) ||
+	    !msg_string_ok(s->state_dir, sizeof(s->state_dir)) ||
+	    !msg_string_ok(s->node, sizeof(s->node)))
+		return -EBADMSG;
+	for (unsigned i = 1; i < ROLES_MAX; i++) {
+		struct child *at = &k->children[i];
+
+		if (at->used && at->spec.role == s->role && at->spec.index == s->index)
+			return 0; /* runs already: a restarted supervisor asks again */
+		if (!at->used && !c)
+			c = at;
+	}
+	if (!c)
+		return log_err(-ENOSPC, "keeper: start %s: too many roles", role_name(s->role));
+	*c = (struct child){ .used = true, .spec = *s };
+	return start(k, c);
+}
+
+static void stop_all(struct keeper *k, int status)
+{
+	if (k->stopping)
+		return;
+	k->stopping = true;
+	k->status = status;
+	k->stop_step_since = clock_mono_ns();
+	if (supervisor(k)->pid > 0)
+		(void)kill(supervisor(k)->pid, SIGTERM);
+	arm(k, NS_PER_MS);
+}
+
+static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	struct keeper *k = arg;
+	const struct msg_exit *e = m->body;
+
+	switch (m->type) {
+	case MSG_SPAWN:
+		return spawn_requested(k, m);
+	case MSG_KEEP:
+		return keep(k, m);
+	case MSG_UNKEEP:
+		return unkeep(k, m);
+	case MSG_READY:
+		notify_state("READY=1\nSTATUS=enforcing");
+		return 0;
+	case MSG_EXIT:
+		if (m->len != sizeof(*e))
+			return -EBADMSG;
+		stop_all(k, e->status);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int from_role(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	(void)c;
+	(void)arg;
+	return log_err(-EBADMSG, "keeper: refuse message %u: roles do not speak to the keeper", m->type);
+}
+
+static const struct ipc_ops supervisor_ops = { .message = from_supervisor };
+static const struct ipc_ops role_ops = { .message = from_role };
+
+static int start(struct keeper *k, struct child *c)
+{
+	bool is_supervisor = c == supervisor(k);
+	int pair[2], r = ipc_pair(pair);
+
+	if (r < 0)
+		return r;
+	c->delayed = false;
+	c->started = clock_mono_ns();
+	c->pid = spawn_role(c->spec.role, c->spec.index, pair[1], is_supervisor ? k->config : NULL);
+	close(pair[1]);
+	if (c->pid < 0) {
+		r = c->pid;
+		c->pid = 0;
+		close(pair[0]);
+		return log_err(r, "keeper: start %s: %s", role_name(c->spec.role), err_text(r));
+	}
+	r = ipc_new(k->loop, pair[0], is_supervisor ? &supervisor_ops : &role_ops, k, &c->channel);
+	if (r < 0) {
+		close(pair[0]);
+		(void)kill(c->pid, SIGKILL);
+		return r;
+	}
+	if (!is_supervisor) {
+		r = ipc_send(c->channel, MSG_SPAWN, 0, &c->spec, sizeof(c->spec), NULL, 0);
+		if (r >= 0 && supervisor(k)->channel)
+			r = introduce(k, c);
+		return r;
+	}
+	r = hand_back(k);
+	for (unsigned i = 1; i < ROLES_MAX && r >= 0; i++)
+		if (k->children[i].used && k->children[i].channel)
+			r = introduce(k, &k->children[i]);
+	return r;
+}
+
+static void died(struct keeper *k, struct child *c, int status)
+{
+	bool quick = clock_mono_ns() - c->started < QUICK_DEATH_NS;
+	bool normal = c->spec.role == ROLE_INJECTOR && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	ipc_free(c->channel);
+	c->channel = NULL;
+	c->pid = 0;
+	if (c == supervisor(k) && WIFEXITED(status) && !k->stopping) {
+		/* It ends by itself only when it cannot or shall not run: its status is ours. */
+		stop_all(k, WEXITSTATUS(status));
+		return;
+	}
+	if (supervisor(k)->channel)
+		(void)tell_role(k, c, MSG_ROLE_DOWN, status, NULL);
+	if (k->stopping)
+		return;
+	if (!normal)
+		log_warn("keeper: %s %u ended: %s %d", role_name(c->spec.role), c->spec.index,
+			 WIFSIGNALED(status) ? "signal" : "status",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	c->quick_deaths = quick && !normal ? c->quick_deaths + 1 : 0;
+	if (c->quick_deaths > QUICK_DEATHS_MAX) {
+		log_err(0, "keeper: give up on %s: it ended %u times at once",
+			role_name(c->spec.role), c->quick_deaths);
+		stop_all(k, EXIT_FAILURE);
+	} else if (quick && !normal) {
+		c->delayed = true;
+		arm(k, RESTART_DELAY_NS);
+	} else {
+		(void)start(k, c);
+	}
+}
+
+static void reap(struct keeper *k)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < ROLES_MAX; i++)
+			if (k->children[i].used && k->children[i].pid == pid) {
+				died(k, &k->children[i], status);
+				break;
+			}
+}
+
+/* --- the end ------------------------------------------------------------------------------------- */
+
+/* Roles end in this order, so that what one still says the next can still record. */
+static const enum role stop_order[] = { ROLE_SUPERVISOR, ROLE_INJECTOR, ROLE_PROXY, ROLE_NOTARY,
+					ROLE_QUERY };
+
+static unsigned signal_roles(struct keeper *k, enum role role, int signo)
+{
+	unsigned alive = 0;
+
+	for (unsigned i = 0; i < ROLES_MAX; i++) {
+		struct child *c = &k->children[i];
+
+		if (!c->used || c->pid <= 0 || c->spec.role != role)
+			continue;
+		alive++;
+		if (signo)
+			(void)kill(c->pid, signo);
+	}
+	return alive;
+}
+
+static void stop_further(struct keeper *k)
+{
+	while (k->stop_step < ARRAY_SIZE(stop_order)) {
+		enum role role = stop_order[k->stop_step];
+		uint64_t waited = clock_mono_ns() - k->stop_step_since;
+
+		if (signal_roles(k, role, waited > STOP_STEP_NS ? SIGKILL : 0) > 0) {
+			arm(k, STOP_STEP_NS);
+			return;
+		}
+		k->stop_step++;
+		k->stop_step_since = clock_mono_ns();
+		if (k->stop_step < ARRAY_SIZE(stop_order))
+			(void)signal_roles(k, stop_order[k->stop_step], SIGTERM);
+	}
+	loop_stop(k->loop, k->status);
+}
+
+static void on_timer(struct loop_timer *t, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)t;
+	if (k->stopping) {
+		stop_further(k);
+		return;
+	}
+	for (unsigned i = 0; i < ROLES_MAX; i++)
+		if (k->children[i].used && k->children[i].delayed)
+			(void)start(k, &k->children[i]);
+}
+
+static void on_signal(int signo, void *arg)
+{
+	struct keeper *k = arg;
+
+	switch (signo) {
+	case SIGCHLD:
+		reap(k);
+		if (k->stopping)
+			stop_further(k);
+		break;
+	case SIGHUP:
+		if (supervisor(k)->pid > 0)
+			(void)kill(supervisor(k)->pid, SIGHUP);
+		break;
+	default:
+		notify_state("STOPPING=1");
+		stop_all(k, EXIT_SUCCESS);
+		break;
+	}
+}
+
+int keeper_run(const char *config)
+{
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT, 0 };
+	static struct keeper keeper;
+	struct keeper *k = &keeper;
+	int r;
+
+	log_setup("keeper", LOG_LEVEL_INFO);
+	k->config = config;
+	k->children[0] = (struct child){ .used = true, .spec.role = ROLE_SUPERVISOR };
+	r = loop_new(&k->loop);
+	if (r >= 0)
+		r = loop_signals(k->loop, signals, on_signal, k);
+	if (r >= 0)
+		r = loop_timer_add(k->loop, on_timer, k, &k->timer);
+	if (r >= 0)
+		r = start(k, supervisor(k));
+	if (r >= 0)
+		r = loop_run(k->loop);
+	else
+		log_err(r, "keeper: start: %s", err_text(r));
+	for (unsigned i = 0; i < ROLES_MAX; i++)
+		ipc_free(k->children[i].channel);
+	loop_timer_remove(k->timer);
+	loop_free(k->loop);
+	return r < 0 ? EXIT_FAILURE : r;
+}

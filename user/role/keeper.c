@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
@@ -19,7 +20,6 @@
 #include "user/base/loop.h"
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
-#include "user/role/notify.h"
 #include "user/role/spawn.h"
 
 #define NS_PER_MS 1000000ull
@@ -201,7 +201,7 @@ static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
 	case MSG_UNKEEP:
 		return unkeep(k, m);
 	case MSG_READY:
-		notify_state("READY=1\nSTATUS=enforcing");
+		(void)sd_notify(0, "READY=1\nSTATUS=enforcing");
 		return 0;
 	case MSG_EXIT:
 		if (m->len != sizeof(*e))
@@ -375,7 +375,7 @@ static void on_signal(int signo, void *arg)
 			(void)kill(supervisor(k)->pid, SIGHUP);
 		break;
 	default:
-		notify_state("STOPPING=1");
+		(void)sd_notify(0, "STOPPING=1");
 		stop_all(k, EXIT_SUCCESS);
 		break;
 	}

@@ -80,7 +80,7 @@ static void peer_write(struct control_peer *p)
 		struct span s = buf_span(&p->out);
 		ssize_t n = send(p->fd, s.p, s.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno == EAGAIN) {
+		if (n < 0 && errno == EAGAIN && p->io) {
 			(void)loop_io_set(p->io, EPOLLOUT);
 			return;
 		}
@@ -154,8 +154,10 @@ static void peer_ready(struct loop_io *io, uint32_t events, void *arg)
 		return;
 	if (p->asked) {
 		/* Waiting for an answer: the request stands even when its asker has gone. */
-		if (n <= 0 || (events & (EPOLLHUP | EPOLLERR)))
-			(void)loop_io_set(io, 0);
+		if (n <= 0) {
+			loop_io_remove(p->io);
+			p->io = NULL;
+		}
 		return;
 	}
 	if (n <= 0 || buf_append(&p->in, chunk, (size_t)n) < 0 || !buf_cstr(&p->in)) {

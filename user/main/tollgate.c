@@ -2,7 +2,9 @@
 /*
  * tollgate(1): a table of commands, one file each in user/cli.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +37,7 @@ static void print_usage(FILE *f)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].text);
 	fputs("\noptions:\n"
-	      "  --config FILE  configuration (default " CONF_PATH_DEFAULT ")\n"
+	      "  --config FILE  configuration (default " CONF_PATH ")\n"
 	      "  --json         one JSON document instead of text\n"
 	      "  --version      print the version\n"
 	      "`tollgate COMMAND --help` explains a command; tollgate(1) explains them all.\n", f);
@@ -44,18 +46,22 @@ static void print_usage(FILE *f)
 /* The sockets' place is in the configuration; without one the defaults stand. */
 static int find_sockets(struct cli *c)
 {
+	static char control[PATH_MAX], audit[PATH_MAX];
 	struct conf_error e = { 0 };
-	struct conf *conf = NULL;
+	struct conf conf = { 0 };
 	int r = conf_load(c->config, &conf, &e);
 
-	if (r < 0 && strcmp(c->config, CONF_PATH_DEFAULT) != 0) {
-		fprintf(stderr, "tollgate: read %s: %s\n", c->config, e.text);
+	if (r == -ENOENT && strcmp(c->config, CONF_PATH) == 0)
+		r = conf_default(&conf, &e);
+	if (r < 0) {
+		fprintf(stderr, "tollgate: read configuration: %s\n", e.text);
 		return CLI_FAILED;
 	}
-	if (asprintf((char **)&c->control, "%s/control.sock", conf ? conf->run_dir : CONF_RUN_DIR) < 0 ||
-	    asprintf((char **)&c->audit, "%s/audit.sock", conf ? conf->run_dir : CONF_RUN_DIR) < 0)
-		return CLI_FAILED;
-	conf_free(conf);
+	(void)snprintf(control, sizeof(control), "%s/control.sock", conf.run_dir);
+	(void)snprintf(audit, sizeof(audit), "%s/audit.sock", conf.run_dir);
+	c->control = control;
+	c->audit = audit;
+	conf_free(&conf);
 	return CLI_OK;
 }
 
@@ -83,7 +89,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { 0 },
 	};
-	struct cli c = { .config = CONF_PATH_DEFAULT };
+	struct cli c = { .config = CONF_PATH };
 	int o, r;
 
 	argc = take_json(&c, argc, argv);

@@ -105,7 +105,7 @@ int member_run(struct member *m, const struct sandbox_spec *sandbox, const struc
 	if (r >= 0)
 		r = ipc_new(m->loop, ROLE_CHANNEL_FD, &keeper_ops, m, &m->keeper);
 	if (r >= 0)
-		r = sandbox_enter(role, sandbox);
+		r = sandbox_enter(role, sandbox, NULL);
 	if (r < 0) {
 		log_err(r, "%s: enter sandbox: %s", role_name(role), err_text(r));
 		return EXIT_FAILURE;

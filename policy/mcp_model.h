@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_POLICY_MCP_MODEL_H
+#define TOLLGATE_POLICY_MCP_MODEL_H
+
+/*
+ * MCP in Cedar's terms; the only place that knows how the one maps to the other. The entities:
+ *
+ *	Agent::"NAME" in AgentGroup::"G"...   name, sponsor, exe, uid
+ *	Server::"NAME" in Boundary::"B"       name, boundary
+ *	Tool::"SERVER/TOOL" in Server         name, server, sensitivity
+ *	Resource::"URI", Prompt::"SERVER/NAME" in Server     uri or name, server
+ *	Host::"NAME:PORT"                     name, port
+ *	Action::"SERVER/TOOL" in Action::"tools/call"; Action::"method/NAME" in Action::"method";
+ *	Action::"resources/read", "prompts/get", "connect", "spawn", "server/use",
+ *	"sampling/createMessage", "elicitation/create", "roots/list"
+ *
+ * The context: input (record, when the message has arguments), session {labels, calls, age, workflow},
+ * flow {sources, labels}, transport, attestation, time (datetime). An attribute or member that has no
+ * value (no sponsor, no workflow) is absent: policies test it with `has`.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/cedar.h"
+#include "user/base/buf.h"
+#include "user/base/cleanup.h"
+#include "user/base/digest.h"
+#include "user/base/span.h"
+
+#define MCP_REASONS_MAX 16 /* policies named in one answer; more are counted */
+#define MCP_ERROR_TEXT_MAX 384
+
+/* --- what a model is made of: borrowed for the call ------------------------------------------------ */
+
+struct mcp_policy_text {
+	const char *name; /* path as it shall stand in messages and in the hash */
+	struct span text;
+};
+
+struct mcp_agent {
+	const char *name;
+	const char *sponsor; /* or NULL */
+	const char *const *groups;
+	size_t n_groups;
+	const char *exe; /* or NULL */
+	int64_t uid; /* -1: any */
+};
+
+struct mcp_tool {
+	const char *name;
+	const char *sensitivity; /* or NULL */
+};
+
+struct mcp_server {
+	const char *name;
+	const char *boundary; /* the catalog's compliance_domain, or NULL */
+	const struct mcp_tool *tools;
+	size_t n_tools;
+};
+
+struct mcp_model_input {
+	const struct mcp_policy_text *texts;
+	size_t n_texts;
+	const struct mcp_agent *agents;
+	size_t n_agents;
+	const struct mcp_server *servers;
+	size_t n_servers;
+};
+
+struct mcp_model; /* immutable, may be shared between threads */
+
+/* -EINVAL: the reasons, one "file:line:column: reason" per line, are appended to *errors. -ENOMEM, -EFBIG. */
+int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct mcp_model **ret);
+struct mcp_model *mcp_model_ref(struct mcp_model *m);
+void mcp_model_unref(struct mcp_model *m);
+DEFINE_CLEANUP(struct mcp_model *, mcp_model_unref)
+
+/* "sha256:..." over the policy texts, whatever their order: a domain tag, then for each text in order of
+ * names both name and SHA-256 of the text, every item with its length before it. */
+const char *mcp_model_hash(const struct mcp_model *m);
+size_t mcp_model_policies(const struct mcp_model *m);
+
+/* --- a message to judge ---------------------------------------------------------------------------- */
+
+enum mcp_principal {
+	MCP_PRINCIPAL_AGENT = 0,
+	MCP_PRINCIPAL_SERVER, /* a request from the server to its host */
+};
+
+enum mcp_action {
+	MCP_TOOL_CALL = 1, /* item: tool */
+	MCP_TOOL_LIST_ENTRY, /* item: tool; the arguments are not known yet */
+	MCP_RESOURCE_READ, /* item: URI */
+	MCP_PROMPT_GET, /* item: prompt */
+	MCP_METHOD, /* item: any other method; resource is the server */
+	MCP_CONNECT, /* item: "host:port"; server is not used */
+	MCP_SPAWN, /* resource is the server; item is not used */
+	MCP_SERVER_USE, /* likewise */
+	MCP_SAMPLING, /* principal is the server, resource is the agent; item is not used */
+	MCP_ELICITATION, /* likewise */
+	MCP_ROOTS, /* likewise */
+};
+
+struct mcp_request {
+	enum mcp_principal principal; /* MCP_METHOD looks at it; the others know theirs */
+	enum mcp_action action;
+	const char *agent; /* the (inner) agent */
+	const char *outer; /* the agent in whose scope this one was started, or NULL: both must be allowed */
+	const char *server; /* name in the catalog */
+	struct span item; /* valid UTF-8 */
+
+	/* Gives context.input: must put exactly one record into b, or cedar_build_fail(). Called once per principal
+	 * that is judged. NULL: the message has no arguments. Ignored for MCP_TOOL_LIST_ENTRY. */
+	void (*input)(void *ctx, struct cedar_build *b);
+	void *input_ctx;
+
+	const char *const *labels; /* of the session */
+	size_t n_labels;
+	int64_t calls; /* of the session so far */
+	int64_t age; /* of the session, seconds */
+	const char *workflow; /* or NULL */
+
+	const char *const *flow_sources; /* tools whose results were found again in the arguments */
+	size_t n_flow_sources;
+	const char *const *flow_labels;
+	size_t n_flow_labels;
+
+	const char *transport; /* "stdio", "http", "opaque" */
+	const char *attestation; /* "software-only", "tpm", "snp", "tdx", "azure" */
+	int64_t time_ms; /* Unix time */
+};
+
+enum mcp_decision {
+	MCP_DENY = 0,
+	MCP_ALLOW,
+};
+
+enum mcp_why {
+	MCP_WHY_FAILED = 0, /* no decision could be made: error says why */
+	MCP_WHY_DEFAULT, /* no policy permits */
+	MCP_WHY_FORBID, /* reasons are forbids */
+	MCP_WHY_FORBID_ERRORED, /* Cedar skips a forbid that fails; the gate denies: reasons are those forbids */
+	MCP_WHY_PERMIT, /* reasons are permits */
+	MCP_WHY_INPUT, /* list entry: shown because the arguments will decide; reasons are those policies */
+};
+
+struct mcp_answer {
+	enum mcp_decision decision;
+	enum mcp_why why;
+	const char *principal; /* the agent whose judgement this is: inner, or outer when that one denied */
+	const char *reasons[MCP_REASONS_MAX]; /* @id where the policy has one, else policyN; of the model */
+	size_t n_reasons; /* in reasons */
+	size_t total_reasons;
+	const char *advice; /* @advice of the first reason that has one, or NULL; of the model */
+	size_t n_failed; /* policies that errored, permit or forbid */
+	char error[MCP_ERROR_TEXT_MAX]; /* the first one: "file:line:column: id: what"; "" without */
+};
+
+struct mcp_judge; /* per-thread memory */
+
+int mcp_judge_new(struct mcp_judge **ret);
+void mcp_judge_free(struct mcp_judge *j);
+DEFINE_CLEANUP(struct mcp_judge *, mcp_judge_free)
+
+/*
+ * Judges one message. Always gives an answer, never an error: what goes wrong is a denial with
+ * MCP_WHY_FAILED. Allocates nothing once the judge's memory has grown.
+ *
+ * A list entry is judged with the tool's own action while context.input is unknown: it is hidden when it is
+ * denied whatever the arguments (a forbid that holds without them, or no permit that could hold with
+ * some), and shown otherwise, for the call itself is judged again. A forbid that errors
+ * without needing the arguments hides.
+ */
+void mcp_judge_decide(struct mcp_judge *j, struct mcp_model *m, const struct mcp_request *rq,
+		      struct mcp_answer *ret);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_NOTARY_H
+#define TOLLGATE_NOTARY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/notary/checkpoint.h"
+#include "user/notary/record.h"
+#include "user/notary/store.h"
+
+/*
+ * The engine of the notary role: rings in, log and checkpoints out. The role's main gives it
+ * descriptors and calls notary_drain() when an eventfd or a timer fires; it makes no loop of its own
+ * and does not log: what a human must hear goes to the alarm callback.
+ */
+struct notary;
+struct record_facts;
+
+#define NOTARY_RINGS_MAX 1024
+#define NOTARY_SESSIONS_MAX 65536 /* open at one time; a record of one more is the producer's fault */
+
+struct notary_config {
+	int log_dirfd; /* the log directory, borrowed */
+	const char *key_path; /* Ed25519 seed; NULL: ephemeral */
+	const char *origin; /* node name, checkpoint_name_valid() */
+	uint64_t segment_max; /* bytes; 0: 64 MiB */
+	uint64_t checkpoint_records; /* sign at the latest after so many records; 0: 4096 */
+	uint64_t checkpoint_ns; /* and so long after the first unsigned record; 0: 1 s */
+	uint64_t sync_ns; /* fdatasync at the latest so long after a write; 0: 1 s. Synced-durability
+			     rings are synced in every drain */
+	const struct record_facts *facts; /* for the notary's own session_start; may be NULL */
+	bool producers_gone; /* no producer lived on (first start since the keeper's): sessions that a
+				crash left open are closed with a session_end of ours */
+
+	/* Something a human must hear; text is ASCII. ring is -1 when it concerns none. */
+	void (*alarm)(void *arg, int ring, const char *text);
+	/* The producer of this ring broke the rules: its ring is failed; end and restart it, then call
+	 * notary_ring_restarted(). */
+	void (*producer_failed)(void *arg, int ring);
+	void *arg;
+};
+
+/* Opens the log, recovers, writes the notary's own session_start, signs. 0 or -errno (store_open(),
+ * log_key_open()); alarm may have been called. */
+int notary_open(const struct notary_config *c, struct notary **ret);
+/* Drains, ends the notary's session, signs, syncs, frees. What could not be stored stays in the rings. */
+void notary_close(struct notary *n);
+
+/* Adds a ring; wake is the producer's eventfd. Both descriptors are borrowed until notary_close().
+ * synced: the producer waits for RECORD_SYNCED. Returns the ring's number or -errno. */
+int notary_add_ring(struct notary *n, int ring_fd, int wake, bool synced, const char *label);
+
+/* The producer of a ring died: what it had pushed is stored, its open sessions are closed with a
+ * session_end of ours, and the ring works again for its successor. */
+int notary_ring_restarted(struct notary *n, int ring);
+
+/* Takes at most max records from all rings in turn, checks, appends, publishes; syncs and signs when
+ * due. Returns the number taken (max: call again), or -errno of storage, which has been published to
+ * all rings and is tried again at the next call. */
+int notary_drain(struct notary *n, unsigned max);
+
+/* Nanoseconds until notary_drain() must be called although nothing wakes us; UINT64_MAX: never.
+ * Tells the rings how we rest; 0 when there is work already. Call it last before waiting. */
+uint64_t notary_rest(struct notary *n);
+
+/* A record of the notary's own session (reload, release, role deaths told by the keeper). */
+int notary_record(struct notary *n, struct record *rec);
+/* Signs now. */
+int notary_checkpoint(struct notary *n);
+
+struct notary_status {
+	uint64_t size, synced, signed_size, sessions, faults, rejected, replayed, checkpoints;
+	int error; /* standing storage error, negative errno */
+	uint8_t root[TREE_HASH]; /* of the last checkpoint */
+	char session_id[40]; /* the notary's own */
+};
+void notary_status(const struct notary *n, struct notary_status *ret);
+const struct verifier_key *notary_key(const struct notary *n);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_VERIFY_H
+#define TOLLGATE_VERIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/notary/checkpoint.h"
+#include "user/notary/segment.h"
+
+/* Offline verification of a log directory; trusts nothing in it. Does not log. */
+
+enum log_fault {
+	LOG_FAULT_NONE = 0,
+	LOG_FAULT_READ, /* a file could not be read */
+	LOG_FAULT_SEGMENT, /* a segment is missing or begins at the wrong leaf */
+	LOG_FAULT_TORN, /* the last line has no end */
+	LOG_FAULT_FORM, /* a line is not a canonical record */
+	LOG_FAULT_ENTRY_HASH, /* a record's content is not what its entry_hash says */
+	LOG_FAULT_SEQUENCE, /* a session's numbers do not follow */
+	LOG_FAULT_CHAIN, /* a session's previous hash is not the previous record's */
+	LOG_FAULT_CHECKPOINT_FORM, /* the checkpoint is not a checkpoint */
+	LOG_FAULT_SIGNATURE, /* the checkpoint is not signed by the key */
+	LOG_FAULT_TRUNCATED, /* fewer records than the checkpoint covers */
+	LOG_FAULT_ROOT, /* the records are not those the checkpoint was signed over */
+};
+const char *log_fault_text(enum log_fault f); /* a stable word */
+
+struct log_finding {
+	enum log_fault fault;
+	bool placed; /* at is known */
+	struct segment_at at;
+	char session_id[40]; /* "" when it concerns none */
+	char text[256]; /* what exactly, for people; ASCII */
+};
+typedef void (*log_finding_fn)(void *arg, const struct log_finding *f);
+
+struct log_verdict {
+	uint64_t records, sessions, open_sessions, faults;
+	uint64_t torn_files; /* lines that were set aside by recovery */
+	uint64_t fault_records; /* records of type fault: what the node itself reported */
+	struct checkpoint checkpoint;
+	uint64_t uncovered; /* records after the checkpoint: chained but not signed */
+	bool signature_ok, root_ok;
+};
+
+#define LOG_FINDINGS_MAX 1000 /* reported one by one; the count goes on */
+
+/* Verifies all records and the checkpoint with the key. 0 when the verdict was reached (verified when
+ * ret->faults is 0), -ENOMEM or -errno of opening the directory. */
+int log_verify(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
+	       log_finding_fn fn, void *arg, struct log_verdict *ret);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_QUERY_H
+#define TOLLGATE_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * The audit socket: HTTP/1.1 and JSON over a UNIX stream socket, read-only on the log directory.
+ *
+ *	GET /v1/health
+ *	GET /v1/sessions?agent=&limit=
+ *	GET /v1/records?agent=&session=&tool=&decision=&type=&since=&after=&limit=
+ *	GET /v1/checkpoint[?form=note]
+ *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt]
+ *
+ * An error is {"error":{"action":…,"object":…,"reason":…}} with a fitting status.
+ */
+struct query;
+
+#define QUERY_LIMIT_DEFAULT 100
+#define QUERY_LIMIT_MAX 10000 /* records in one answer */
+
+enum query_denied {
+	QUERY_DENIED_CREDENTIALS = 1, /* neither root nor of the group */
+	QUERY_DENIED_SCOPE, /* the peer is inside an agent's scope */
+	QUERY_DENIED_UNKNOWN, /* the kernel did not say who it is */
+};
+
+struct query_config {
+	int listen_fd; /* bound and listening UNIX stream socket; owned by the query from query_open() on */
+	int log_dirfd; /* borrowed */
+	const char *index_path; /* SQLite file in the role's own directory; NULL: in memory */
+	gid_t audit_gid; /* members may ask; (gid_t)-1: root only */
+	/* True when the process is inside an agent's scope, or when that cannot be told. NULL: not asked. */
+	bool (*in_scope)(void *arg, pid_t pid);
+	/* Tells of a refusal, to be recorded. May be NULL. */
+	void (*denied)(void *arg, enum query_denied why, pid_t pid, uid_t uid);
+	void *arg;
+};
+
+/* Starts serving; the caller's loop watches query_fd() (EPOLLIN) and calls query_run() when it is
+ * readable and at the latest after query_timeout_ms(). No thread is made. 0 or -errno. */
+int query_open(const struct query_config *c, struct query **ret);
+void query_close(struct query *q);
+int query_fd(const struct query *q);
+int query_run(struct query *q);
+int query_timeout_ms(struct query *q); /* -1: none */
+
+#endif

@@ -38,7 +38,8 @@ struct conf_agent {
 	char *exe; /* absolute path, as written */
 	char *exe_real; /* the same without symbolic links, as /proc/PID/exe shows it */
 	char *script, *script_real;
-	uid_t uid; /* CONF_UID_ANY: no such selector */
+	uid_t uid; /* CONF_UID_ANY: no such selector, or a name before conf_resolve() */
+	char *uid_name; /* as written */
 	char *cgroup; /* "/a/b", below the cgroup2 mount; matches it and what lies below it */
 	char *unit; /* of the system's service manager, "x.service" */
 	unsigned line; /* where it stands, for messages */

@@ -85,7 +85,7 @@ const struct mcp_method_info *mcp_method_info(enum mcp_method m);
 struct mcp_msg {
 	enum mcp_method method;
 	const struct mcp_method_info *info; /* NULL for MCP_METHOD_OTHER */
-	/* tools/call, prompts/get: name; resources/*: uri; tasks/*: taskId; else empty */
+	/* the name of tools/call and prompts/get, a resource uri, a taskId; else empty */
 	struct span item;
 	uint32_t arguments; /* tools/call, prompts/get: the object, or TAPE_NONE */
 	uint32_t cursor; /* lists: the string, or TAPE_NONE ("" is a valid cursor) */

@@ -82,10 +82,12 @@ struct tape {
 	size_t offset; /* where it was noticed */
 	/* private */
 	uint32_t cap, limit;
-	struct tape_key *keys;
-	uint32_t keys_n, keys_cap;
-	uint32_t *set;
-	uint32_t set_cap;
+	struct tape_keys {
+		struct tape_key *key;
+		uint32_t n, cap;
+		uint32_t *set;
+		uint32_t set_cap;
+	} keys;
 	char *shadow;
 	size_t shadow_cap;
 };

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 #include "user/base/digest.h"
-#include "user/base/span.h"
+
+struct record_line;
 
 #define CHAIN_GENESIS "genesis"
 #define CHAIN_ID_SIZE 37 /* UUID text and NUL */
@@ -22,9 +23,8 @@ struct chain {
 /* A fresh session under a random UUID. instance_key as in salt.h. 0 or -errno of getrandom(). */
 int chain_start(struct chain *c, const uint8_t instance_key[SHA256_SIZE]);
 
-/* Takes entry_hash and time from the line that record_write() made for this chain; call it after the
- * line was accepted by the ring. -EINVAL when the line is not this chain's next one. */
-int chain_advance(struct chain *c, struct span line);
+/* Moves on past the line that record_write() made for this chain; call it once the ring has taken it. */
+void chain_advance(struct chain *c, const struct record_line *line);
 
 /* Wipes the salt key. */
 void chain_done(struct chain *c);

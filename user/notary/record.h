@@ -78,7 +78,7 @@ const char *record_type_text(enum record_type t);
 const char *record_decision_text(enum record_decision d);
 const char *record_durability_text(enum record_durability d);
 
-/* One member of detail: a string, or an integer when s.p is NULL. */
+/* One member of detail: a string, or an integer when s.p is NULL. key: of [a-z0-9_], not empty. */
 struct record_kv {
 	const char *key;
 	struct span s;
@@ -143,12 +143,18 @@ void record_init(struct record *r, enum record_type type, enum record_decision d
 int record_writer_new(struct record_writer **ret);
 void record_writer_free(struct record_writer *w);
 
+/* A finished line. */
+struct record_line {
+	struct span text; /* without newline; valid until the writer is used again */
+	char entry_hash[SHA256_HEX_SIZE];
+	uint64_t real_ns; /* the time it carries */
+};
+
 /* Builds the line that follows the chain's last one, stamped with real_ns or, when the clock went back,
- * the chain's last time. The line (no newline) is valid until the writer is used again. The chain does
- * not move: call chain_advance() once the line is safely handed over. 0, -EINVAL for a record that has
+ * the chain's last time. The chain does not move: call chain_advance() once the line is accepted. 0, -EINVAL for a record that has
  * no valid form (integer beyond RECORD_INT_MAX, duplicate detail key), -EMSGSIZE, -ENOMEM. */
 int record_write(struct record_writer *w, const struct record *rec, const struct chain *c,
-		 uint64_t real_ns, struct span *ret_line);
+		 uint64_t real_ns, struct record_line *ret);
 
 /* What a session's first record states of the node; all texts borrowed, absent ones are left out. */
 struct record_facts {

@@ -11,8 +11,8 @@
  * Payloads stand in the log as commitments:
  *
  *	node key      32 random bytes in the state directory, the notary's (key.h)
- *	instance key  = SHA256("tollgate/salt/instance/v1" || 0x00 || node key || epoch text)
- *	session key   = SHA256("tollgate/salt/session/v1"  || 0x00 || instance key || session id)
+ *	instance key  = SHA256("tollgate/salt/instance/v1" || 0x00 || node key || SHA256(epoch))
+ *	session key   = SHA256("tollgate/salt/session/v1"  || 0x00 || instance key || SHA256(session id))
  *	salt          = SHA256("tollgate/salt/v1" || 0x00 || session key || u64 BE sequence || member byte)
  *	commitment    = "sha256:" hex SHA256(salt || SHA256(payload))
  *

@@ -7,6 +7,8 @@
 #include "user/base/digest.h"
 #include "user/base/span.h"
 
+struct hasher;
+
 /*
  * Reading a record line back. record_view_parse() accepts exactly what record_write() can produce:
  * the known members in order, each of its type, in canonical text. Whatever it accepts needs no further
@@ -45,10 +47,9 @@ int record_view_parse(struct span line, struct record_view *ret, size_t *ret_at)
 struct span record_view_text(const struct record_view *v, enum record_member m);
 /* The value of an integer member, or RECORD_NO_INT. */
 int64_t record_view_int(const struct record_view *v, enum record_member m);
-const char *record_member_name(enum record_member m);
+struct span record_member_name(enum record_member m);
 
 /* Recomputes entry_hash. 0 when it is the one stated, else -EBADMSG. */
-struct hasher;
 int record_view_hash(const struct record_view *v, struct hasher *h);
 
 /* Undoes the percent-escape into ret (NUL-terminated, cut to fit); for showing, not for comparing. */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Salted commitments to payloads. Runs in every role that records. Never keeps a payload.
+ */
+#include "user/notary/salt.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "user/notary/chain.h"
+
+#define INSTANCE_DOMAIN "tollgate/salt/instance/v1"
+#define SESSION_DOMAIN "tollgate/salt/session/v1"
+#define SALT_DOMAIN "tollgate/salt/v1"
+
+/* SHA-256 of domain, its NUL, a key and a digest-sized or shorter tail. Every input has a fixed length
+ * before the tail and each domain fixes the tail's form, so no two uses share an input. */
+static void derive(const char *domain, const uint8_t key[SALT_SIZE], const void *tail, size_t n,
+		   uint8_t ret[SALT_SIZE])
+{
+	uint8_t in[128];
+	size_t at = strlen(domain) + 1;
+
+	memcpy(in, domain, at);
+	memcpy(in + at, key, SALT_SIZE);
+	at += SALT_SIZE;
+	memcpy(in + at, tail, n);
+	sha256(in, at + n, ret);
+	OPENSSL_cleanse(in, sizeof(in));
+}
+
+void salt_instance_key(const uint8_t node_key[SALT_SIZE], struct span epoch, uint8_t ret[SALT_SIZE])
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256(epoch.p ? epoch.p : "", epoch.n, digest);
+	derive(INSTANCE_DOMAIN, node_key, digest, sizeof(digest), ret);
+}
+
+void salt_session_key(const uint8_t instance_key[SALT_SIZE], struct span session_id,
+		      uint8_t ret[SALT_SIZE])
+{
+	uint8_t digest[SHA256_SIZE];
+
+	sha256(session_id.p ? session_id.p : "", session_id.n, digest);
+	derive(SESSION_DOMAIN, instance_key, digest, sizeof(digest), ret);
+}
+
+void salt_derive(const uint8_t session_key[SALT_SIZE], uint64_t sequence, enum salt_member m,
+		 uint8_t ret[SALT_SIZE])
+{
+	uint8_t tail[9];
+
+	for (int i = 0; i < 8; i++)
+		tail[i] = (uint8_t)(sequence >> (56 - 8 * i));
+	tail[8] = (uint8_t)m;
+	derive(SALT_DOMAIN, session_key, tail, sizeof(tail), ret);
+}
+
+void salt_commit(const uint8_t salt[SALT_SIZE], const uint8_t payload_digest[SHA256_SIZE],
+		 char ret[SHA256_PREFIXED_SIZE])
+{
+	uint8_t in[SALT_SIZE + SHA256_SIZE], digest[SHA256_SIZE];
+
+	memcpy(in, salt, SALT_SIZE);
+	memcpy(in + SALT_SIZE, payload_digest, SHA256_SIZE);
+	sha256(in, sizeof(in), digest);
+	sha256_prefixed(digest, ret);
+	OPENSSL_cleanse(in, sizeof(in));
+}
+
+void salt_commit_next(const struct chain *c, enum salt_member m, struct span payload,
+		      char ret[SHA256_PREFIXED_SIZE])
+{
+	uint8_t salt[SALT_SIZE], digest[SHA256_SIZE];
+
+	sha256(payload.p ? payload.p : "", payload.n, digest);
+	salt_derive(c->salt_key, c->sequence, m, salt);
+	salt_commit(salt, digest, ret);
+	OPENSSL_cleanse(salt, sizeof(salt));
+}

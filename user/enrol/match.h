@@ -24,7 +24,8 @@ struct match {
 };
 
 /* Which agent a process is. Of the agents whose every selector holds, the most specific one: executable
- * and script, then executable, then cgroup or unit, then uid; of equals, the first in the file.
+ * and script, then executable, then cgroup or unit, then uid; of equals the one with more selectors, then
+ * the first in the file.
  * A field that was not measured (empty) matches no selector. */
 void match_identity(const struct conf *c, const struct proc_identity *id, struct match *ret);
 

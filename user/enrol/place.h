@@ -13,56 +13,52 @@ struct places;
 #define PLACE_SLICE "tollgate.slice" /* at the top, for processes that live in a delegated cgroup */
 
 /* One scope: a cgroup that one agent's processes live in. Owned by struct places; valid until its
- * `empty` callback returns. */
+ * `empty` callback returns. Directories are absolute paths, as in user/kern/cgroup.h. */
 struct place {
 	uint64_t id; /* cgroup id, as the kernel programs see it */
-	int fd; /* of the cgroup directory */
-	unsigned agent; /* as given to place_process() */
+	unsigned agent; /* as given to place_open() */
 	uint64_t outer; /* id of the scope it lies in, 0: none */
 	bool made; /* by us: removed when empty. Else it is somebody's unit or container */
-	const char *path; /* below the cgroup2 mount, "/..." */
+	bool entered; /* a process has lived in it */
+	const char *dir;
 };
 
-struct place_ops {
-	/* A scope has no process left. When it returns, the place is gone, and its cgroup removed if made. */
-	void (*empty)(struct place *p, void *arg);
-};
+/* A scope has no process left. When this returns, the place is gone, and its cgroup removed if made. */
+typedef void (*place_empty_fn)(struct place *p, void *arg);
 
-/* root_fd: the cgroup2 mount (borrowed for the lifetime). loop watches for scopes that empty.
- * 0 or -errno. */
-int places_new(struct loop *l, int root_fd, const struct place_ops *ops, void *arg,
-	       struct places **ret);
+/* loop watches for scopes that empty. 0 or -errno. */
+int places_new(struct loop *l, place_empty_fn empty, void *arg, struct places **ret);
 /* Forgets the scopes; cgroups and processes stay as they are. NULL is fine. */
 void places_free(struct places *ps);
 
-/* Scope of a path below the mount: the innermost known one, or NULL. */
-struct place *places_find(struct places *ps, const char *cgroup);
+/* The innermost known scope that a cgroup is or lies in, or NULL. */
+struct place *places_find(struct places *ps, const char *dir);
 struct place *places_by_id(struct places *ps, uint64_t id);
 /* Scopes in no order: i from 0 until NULL. */
 struct place *places_at(struct places *ps, unsigned i);
 
 /* Creates (or finds) the scope that agent `name`, numbered agent, would have for a process that now
- * lives in `cgroup` ("/..." below the mount), without moving anything: the kernel programs are attached to
- * it before a process enters. The scope is a root-owned child of that cgroup, or, where that cgroup is
- * delegated to another uid (who could move processes out again), of tollgate.slice. A cgroup inside
- * another agent's scope gets a child of it; inside the same agent's, the scope it is in.
+ * lives in cgroup dir, without moving anything: the kernel programs are attached to it before a process
+ * enters. The scope is a root-owned child of that cgroup, or, where that cgroup is delegated to another
+ * uid (who could move processes out again), of tollgate.slice. A cgroup inside another agent's scope gets a
+ * child of it; inside the same agent's, the scope it is in. A scope that nothing enters goes with place_drop().
  * 0 or -errno; -EPERM when a cgroup of that name exists and is not root's. */
-int place_open(struct places *ps, const char *cgroup, const char *name, unsigned agent,
-	       struct place **ret);
+int place_open(struct places *ps, const char *dir, const char *name, unsigned agent, struct place **ret);
 
-/* A cgroup that is a scope as it stands (selector unit or cgroup, or one found at start-up). */
-int place_adopt(struct places *ps, const char *cgroup, unsigned agent, bool made, struct place **ret);
+/* A cgroup that is a scope as it stands (selector unit or cgroup, or one found at start-up). An unknown
+ * one; -EEXIST otherwise. One that is empty already is reported by the `empty` callback from the loop. */
+int place_adopt(struct places *ps, const char *dir, unsigned agent, bool made, struct place **ret);
 
 /* Moves the whole process into the scope. 0, -ESRCH when it is gone, or -errno. */
 int place_enter(struct place *p, pid_t pid);
 
-/* Calls fn for each cgroup below the mount whose name is tollgate-<x> (x without the prefix), outer
- * ones first: for a supervisor that starts over live scopes. The caller decides by id what it trusts.
- * A negative return ends the walk and is handed back. */
-int places_scan(struct places *ps, int (*fn)(const char *cgroup, const char *name, uint64_t id,
-					     void *arg), void *arg);
+/* Forgets a scope without the callback; removes its cgroup if made and empty. */
+void place_drop(struct places *ps, struct place *p);
 
-/* The cgroup2 path of a live process, "/..." below the mount, from /proc/PID/cgroup. 0 or -errno. */
-int place_of_process(pid_t pid, char *ret, size_t size);
+/* Calls fn for each cgroup of the system named tollgate-<name> that is root's, outer ones first: for a
+ * supervisor that starts over live scopes. The caller decides by id what it trusts. A negative return
+ * of fn ends the walk and is handed back. */
+typedef int (*place_scan_fn)(const char *dir, const char *name, uint64_t id, void *arg);
+int places_scan(place_scan_fn fn, void *arg);
 
 #endif

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The way of one message: read, match, pin, policy, record; then forward, replace, answer or drop. One parse
+ * serves all of it. Runs in the proxy on hostile bytes; every path that is not proven allowed ends in deny.
+ */
+#include "user/gate/judge.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "user/base/clock.h"
+#include "user/gate/input.h"
+#include "user/gate/judging.h"
+#include "user/gate/note.h"
+#include "user/gate/snapshot.h"
+#include "user/mcp/catalog.h"
+#include "user/notary/salt.h"
+
+static enum mcp_dir other(enum mcp_dir d)
+{
+	return d == MCP_TO_SERVER ? MCP_TO_HOST : MCP_TO_SERVER;
+}
+
+/* --- requests and notifications ------------------------------------------------------------------ */
+
+static void decide_tool(struct judging *j)
+{
+	struct gate_conv *c = j->conv;
+	struct gate_input in = { &c->gate->tape, j->msg.arguments };
+
+	if (!catalog_tool_find(c->snap->catalog, c->server, j->msg.item))
+		judging_object(j, "unlisted_tool", "tool %.*s of server %.*s is not in the catalog",
+			       (int)j->msg.item.n, j->msg.item.p, (int)c->server->name.n,
+			       c->server->name.p);
+	else if (gate_conv_has_drifted(c, j->msg.item))
+		judging_object(j, "drift", "the definition of tool %.*s changed since it was approved",
+			       (int)j->msg.item.n, j->msg.item.p);
+	else
+		judging_ask(j, MCP_TOOL_CALL, j->msg.item,
+			    j->msg.arguments == TAPE_NONE ? NULL : &in);
+}
+
+static void decide(struct judging *j)
+{
+	struct gate_conv *c = j->conv;
+
+	if (!c->server) {
+		judging_object(j, "unlisted_server", "server %s is not in the catalog: %s",
+			       gate_conv_address(c), c->why_unlisted);
+		return;
+	}
+	if (c->use_denied) {
+		judging_object(j, "policy", "policy does not let this agent use server %.*s",
+			       (int)c->server->name.n, c->server->name.p);
+		return;
+	}
+	switch (j->msg.method) {
+	case MCP_TOOLS_CALL:
+		decide_tool(j);
+		break;
+	case MCP_RESOURCES_READ:
+		judging_ask(j, MCP_RESOURCE_READ, j->msg.item, NULL);
+		break;
+	case MCP_PROMPTS_GET:
+		judging_ask(j, MCP_PROMPT_GET, j->msg.item, NULL);
+		break;
+	case MCP_SAMPLING_CREATE_MESSAGE:
+		judging_ask(j, MCP_SAMPLING, SPAN(""), NULL);
+		break;
+	case MCP_ELICITATION_CREATE:
+		judging_ask(j, MCP_ELICITATION, SPAN(""), NULL);
+		break;
+	case MCP_ROOTS_LIST:
+		judging_ask(j, MCP_ROOTS, SPAN(""), NULL);
+		break;
+	default:
+		judging_ask(j, MCP_METHOD, j->rpc.name, NULL);
+		break;
+	}
+}
+
+/* Notes a request that goes on, so that its answer can be matched. */
+static void expect_answer(struct judging *j)
+{
+	struct gate_call *call = j->x->call;
+	struct pending_req *p;
+	int r;
+
+	if (call) {
+		call->open = true;
+		call->method = j->msg.method;
+		call->started_ns = j->started_ns;
+		call->id_n = j->rpc.id_raw.n;
+		memcpy(call->id, j->rpc.id_raw.p, call->id_n);
+		call->item_n = j->msg.item.n < sizeof(call->item) ? j->msg.item.n : sizeof(call->item);
+		memcpy(call->item, j->msg.item.p ? j->msg.item.p : "", call->item_n);
+		return;
+	}
+	r = pending_add(&j->conv->pending, j->x->dir, j->rpc.id_raw, j->msg.method, j->msg.item,
+			j->conv->snap->epoch, j->started_ns, &p);
+	if (r == -EEXIST)
+		judging_refuse(j, JSONRPC_E_REQUEST, "duplicate_id", "a request with this id is in flight");
+	else if (r < 0)
+		judging_refuse(j, JSONRPC_E_INTERNAL, "limit", "too many requests are in flight");
+	else
+		p->tag = j->conv->chain.sequence;
+}
+
+static void judge_call(struct judging *j)
+{
+	bool request = j->rpc.kind == JSONRPC_REQUEST;
+
+	if (mcp_read(&j->conv->gate->tape, &j->rpc, &j->msg) < 0)
+		judging_refuse(j, JSONRPC_E_PARAMS, "invalid_params", "invalid params: %s",
+			       j->msg.reason ? j->msg.reason : "missing");
+	else
+		decide(j);
+	if (j->deny || (j->would_deny && j->conv->gate->mode == GATE_ENFORCING))
+		return;
+	if (request)
+		expect_answer(j);
+	else if (j->msg.method == MCP_N_CANCELLED && j->msg.cancelled_id.n)
+		(void)pending_cancel(&j->conv->pending, j->x->dir, j->msg.cancelled_id);
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+struct matched {
+	bool found;
+	enum mcp_method method;
+	uint64_t started_ns, tag;
+};
+
+/* Finds the request that this message answers, and forgets it: a second answer is an answer to nothing. */
+static struct matched match_answer(struct judging *j)
+{
+	struct gate_call *call = j->x->call;
+	struct pending_req *p;
+	struct matched m = { 0 };
+
+	if (call && call->open &&
+	    jsonrpc_id_eq((struct span){ call->id, call->id_n }, j->rpc.id_raw)) {
+		m = (struct matched){ true, call->method, call->started_ns, 0 };
+		j->msg.item = (struct span){ call->item, call->item_n };
+		call->open = false;
+		return m;
+	}
+	p = pending_find(&j->conv->pending, other(j->x->dir), j->rpc.id_raw);
+	if (!p)
+		return m;
+	m = (struct matched){ true, p->method, p->started_ns, p->tag };
+	pending_remove(&j->conv->pending, p);
+	return m;
+}
+
+static void judge_result(struct judging *j, const struct matched *m)
+{
+	struct mcp_server_info info;
+
+	if (j->x->dir != MCP_TO_HOST || j->rpc.kind != JSONRPC_RESPONSE)
+		return;
+	if (m->method == MCP_INITIALIZE || m->method == MCP_SERVER_DISCOVER) {
+		mcp_server_info(&j->conv->gate->tape, j->rpc.result, m->method, &info);
+		if (info.version != MCP_V_UNKNOWN)
+			j->conv->version = info.version;
+	}
+	judging_list(j, m->method);
+}
+
+static void judge_answer(struct judging *j)
+{
+	struct matched m = { 0 };
+
+	if (j->rpc.id_raw.n)
+		m = match_answer(j);
+	j->msg.method = m.method;
+	if (m.found) {
+		const struct mcp_method_info *info = mcp_method_info(m.method);
+
+		if (info)
+			j->rpc.name = span_of(info->name);
+		(void)snprintf(j->call_id, sizeof(j->call_id), "%s/%" PRIu64,
+			       j->conv->chain.session_id, m.tag);
+		judge_result(j, &m);
+	} else if (j->rpc.kind == JSONRPC_ERROR && j->rpc.id_raw.n == 0) {
+		return; /* an error about a request whose id could not be read: it carries no result */
+	} else if (!j->conv->running) {
+		judging_refuse(j, JSONRPC_E_REQUEST, "unmatched", "it answers no request that is open");
+	}
+}
+
+/* --- one element, recorded ----------------------------------------------------------------------- */
+
+static bool is_answer(const struct judging *j)
+{
+	return j->rpc.kind == JSONRPC_RESPONSE || j->rpc.kind == JSONRPC_ERROR;
+}
+
+static bool denied(const struct judging *j)
+{
+	return j->deny || (j->would_deny && j->conv->gate->mode == GATE_ENFORCING);
+}
+
+static enum record_type type_of(const struct judging *j)
+{
+	if (is_answer(j))
+		return RECORD_RESPONSE;
+	return j->msg.method == MCP_TOOLS_CALL ? RECORD_TOOL_CALL : RECORD_METHOD;
+}
+
+static void fill_policy(const struct judging *j, struct record *rec, struct span ids[RECORD_IDS_MAX])
+{
+	size_t n = j->answer.n_reasons < RECORD_IDS_MAX ? j->answer.n_reasons : RECORD_IDS_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = span_of(j->answer.reasons[i]);
+	if (n) {
+		rec->policy_rule_matched = ids[0];
+		rec->policy_ids = ids;
+		rec->policy_ids_n = (unsigned)n;
+	}
+	if (j->answer.n_failed)
+		rec->policy_errors = (int64_t)j->answer.n_failed;
+}
+
+static void record_one(struct judging *j)
+{
+	char payload[SHA256_PREFIXED_SIZE], id[SHA256_PREFIXED_SIZE];
+	struct gate_conv *c = j->conv;
+	struct span ids[RECORD_IDS_MAX];
+	struct record_kv kv[2];
+	struct record rec;
+
+	note_init(&rec, c, type_of(j), denied(j) ? RECORD_DENY :
+		  j->would_deny ? RECORD_ADVISORY_DENY : RECORD_ALLOW);
+	salt_commit_next(&c->chain, is_answer(j) ? SALT_RESPONSE : SALT_REQUEST, j->text, payload);
+	if (is_answer(j))
+		rec.response_payload_hash = span_of(payload);
+	else
+		rec.request_payload_hash = span_of(payload);
+	if (j->rpc.id_raw.n) {
+		salt_commit_next(&c->chain, SALT_REQUEST_ID, j->rpc.id_raw, id);
+		rec.request_id_hash = span_of(id);
+	}
+	if (*j->call_id)
+		rec.call_id = span_of(j->call_id);
+	if (j->rpc.name.n)
+		rec.method = j->rpc.name;
+	if (j->msg.method == MCP_TOOLS_CALL)
+		rec.tool_name = j->msg.item;
+	else if (j->msg.item.n)
+		rec.resource = j->msg.item;
+	rec.direction = j->x->dir == MCP_TO_SERVER ? SPAN("to-server") : SPAN("to-host");
+	rec.message_bytes = (int64_t)j->text.n;
+	rec.latency_us = (int64_t)((clock_mono_ns() - j->started_ns) / 1000);
+	rec.judged_late = j->x->late;
+	if (j->reason_code) {
+		rec.reason = span_of(j->reason);
+		rec.reason_code = span_of(j->reason_code);
+	}
+	if (j->asked)
+		fill_policy(j, &rec, ids);
+	if (denied(j))
+		rec.error_code = j->code;
+	if (j->dropped) {
+		kv[0] = (struct record_kv){ .key = "hidden", .i = j->dropped };
+		kv[1] = (struct record_kv){ .key = "hidden_names", .s = span_of(j->dropped_names) };
+		rec.detail = kv;
+		rec.detail_n = 2;
+	}
+	if (note_put(c, &rec) < 0)
+		judging_refuse(j, JSONRPC_E_INTERNAL, "log", "the log takes no record");
+}
+
+static void judge_element(struct judging *j)
+{
+	struct gate_conv *c = j->conv;
+
+	(void)snprintf(j->call_id, sizeof(j->call_id), "%s/%" PRIu64, c->chain.session_id,
+		       c->chain.sequence);
+	switch (j->rpc.kind) {
+	case JSONRPC_REQUEST:
+	case JSONRPC_NOTIFICATION:
+		judge_call(j);
+		break;
+	case JSONRPC_RESPONSE:
+	case JSONRPC_ERROR:
+		judge_answer(j);
+		break;
+	default:
+		judging_refuse(j, j->rpc.code ? j->rpc.code : JSONRPC_E_REQUEST, "malformed", "%s",
+			       j->rpc.reason ? j->rpc.reason : "not a JSON-RPC message");
+		break;
+	}
+	record_one(j);
+	c->gate->count.judged++;
+	if (j->msg.method == MCP_TOOLS_CALL && !is_answer(j))
+		c->calls++;
+	if (denied(j)) {
+		c->gate->count.denied++;
+		c->denied++;
+	}
+}
+
+static bool wants_answer(const struct judging *j)
+{
+	return j->rpc.kind == JSONRPC_REQUEST || (j->rpc.kind == JSONRPC_INVALID && j->rpc.answer);
+}
+
+static void begin(struct judging *j, struct gate_conv *c, const struct gate_context *x,
+		  struct span text)
+{
+	memset(j, 0, offsetof(struct judging, reason));
+	j->reason[0] = j->call_id[0] = j->dropped_names[0] = '\0';
+	j->replaced = false;
+	j->dropped = 0;
+	j->conv = c;
+	j->x = x;
+	j->text = text;
+	j->started_ns = clock_mono_ns();
+}
+
+/* Settles an element that may not go on: the answer it gets is in gate->out, or it gets none. */
+static void settle_denied(struct judging *j, struct gate_verdict *ret)
+{
+	struct gate *g = j->conv->gate;
+
+	buf_clear(&g->out);
+	ret->denied = true;
+	if (!wants_answer(j) || judging_answer(j) < 0)
+		return;
+	ret->act = GATE_ANSWER;
+	ret->bytes = buf_span(&g->out);
+}
+
+/* Judges every element and says whether all may go on as they are. */
+static bool batch_allowed(struct judging *whole)
+{
+	const struct tape *t = &whole->conv->gate->tape;
+	bool all = true;
+
+	for (uint32_t e = tape_first(t, 0); e != TAPE_NONE; e = tape_next(t, 0, e)) {
+		struct judging j;
+
+		begin(&j, whole->conv, whole->x, tape_raw(t, e));
+		jsonrpc_classify(t, e, &j.rpc);
+		judge_element(&j);
+		all &= !denied(&j) && !j.replaced;
+	}
+	return all;
+}
+
+/* Answers every request of a batch that does not go on, and forgets that it was expected to. */
+static int batch_answer(struct judging *whole)
+{
+	struct gate_conv *c = whole->conv;
+	const struct tape *t = &c->gate->tape;
+	struct buf *out = &c->gate->out;
+	int r = buf_append_str(out, "[");
+
+	for (uint32_t e = tape_first(t, 0); e != TAPE_NONE && r >= 0; e = tape_next(t, 0, e)) {
+		jsonrpc_classify(t, e, &whole->rpc);
+		if (!wants_answer(whole))
+			continue;
+		pending_remove(&c->pending,
+			       pending_find(&c->pending, whole->x->dir, whole->rpc.id_raw));
+		if (buf_len(out) > 1)
+			r = buf_append_str(out, ",");
+		if (r >= 0)
+			r = judging_answer(whole);
+	}
+	return r < 0 ? r : buf_append_str(out, "]");
+}
+
+/* A batch goes on only as a whole. */
+static void judge_batch(struct judging *whole, struct gate_verdict *ret)
+{
+	struct buf *out = &whole->conv->gate->out;
+
+	if (batch_allowed(whole)) {
+		ret->act = GATE_FORWARD;
+		return;
+	}
+	ret->denied = true;
+	judging_refuse(whole, JUDGING_E_DENIED, "batch", "the batch holds a message that is denied");
+	record_one(whole);
+	buf_clear(out);
+	if (batch_answer(whole) < 0 || buf_len(out) <= 2)
+		return;
+	ret->act = GATE_ANSWER;
+	ret->bytes = buf_span(out);
+}
+
+void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span text,
+		struct gate_verdict *ret)
+{
+	struct gate *g = c->gate;
+	struct tape_limits limits = { .bytes = g->limits.message_max };
+	struct judging j;
+
+	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
+	begin(&j, c, x, text);
+	c->last_ns = j.started_ns;
+	if (gate_conv_refresh(c) < 0 || jsonrpc_read(&g->tape, text, &limits, &j.rpc) < 0) {
+		judging_refuse(&j, JSONRPC_E_INTERNAL, "resources",
+			       "the gate has no memory or no room in the log");
+		settle_denied(&j, ret);
+		return;
+	}
+	if (j.rpc.kind == JSONRPC_BATCH) {
+		judge_batch(&j, ret);
+		ret->pos = c->pos;
+		return;
+	}
+	judge_element(&j);
+	ret->pos = c->pos;
+	ret->method = j.msg.method;
+	ret->request = j.rpc.kind == JSONRPC_REQUEST;
+	if (denied(&j)) {
+		settle_denied(&j, ret);
+	} else if (j.replaced) {
+		ret->act = GATE_REPLACE;
+		ret->bytes = buf_span(&g->out);
+	} else {
+		ret->act = GATE_FORWARD;
+	}
+}
+
+void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, struct span id,
+			 uint64_t bytes, struct gate_verdict *ret)
+{
+	struct judging j;
+
+	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
+	begin(&j, c, x, SPAN(""));
+	j.rpc = (struct jsonrpc_msg){ .kind = JSONRPC_INVALID, .id_raw = id, .answer = true };
+	judging_refuse(&j, JSONRPC_E_REQUEST, "size", "a message of %" PRIu64 " bytes is over the limit",
+		       bytes);
+	record_one(&j);
+	c->denied++;
+	ret->pos = c->pos;
+	settle_denied(&j, ret);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_GATE_JUDGE_H
+#define TOLLGATE_GATE_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/span.h"
+#include "user/mcp/jsonrpc.h"
+#include "user/mcp/message.h"
+
+struct gate_conv;
+
+enum gate_act {
+	GATE_DROP = 0, /* goes nowhere, no answer is due */
+	GATE_ANSWER, /* bytes go back to the sender in the message's place */
+	GATE_REPLACE, /* bytes go on instead of what was received */
+	GATE_FORWARD, /* what was received goes on, untouched */
+};
+
+/* The request of one HTTP exchange, kept apart from the conversation's other requests because its answer
+ * comes on the same exchange. */
+struct gate_call {
+	bool open;
+	enum mcp_method method;
+	uint64_t started_ns;
+	size_t id_n, item_n;
+	char id[JSONRPC_ID_MAX];
+	char item[512];
+};
+
+struct gate_verdict {
+	enum gate_act act;
+	struct span bytes; /* ANSWER, REPLACE: valid until the gate judges again */
+	uint64_t pos; /* the log must have reached this before anything is released */
+	enum mcp_method method; /* what it was, as far as it could be read */
+	bool request; /* it was a request (an answer is awaited when it was forwarded) */
+	bool denied;
+};
+
+struct gate_context {
+	enum mcp_dir dir;
+	struct gate_call *call; /* HTTP: the exchange's own request, filled in or looked up; else NULL */
+	bool late; /* the server had the bytes before the verdict */
+};
+
+/* Judges one message: text without its line end. Always gives a verdict; what cannot be read, judged or
+ * recorded is denied. */
+void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span text,
+		struct gate_verdict *ret);
+
+/* A message over the size limit, of which only the raw id (or nothing) is known. */
+void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, struct span id,
+			 uint64_t bytes, struct gate_verdict *ret);
+
+#endif

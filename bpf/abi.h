@@ -143,6 +143,7 @@ struct tg_state {
 	__u32 held; /* streams held now */
 	__u32 unlabelled; /* entries in the map of children whose label could not be stored */
 	__u64 seq; /* last stream number */
+	__u64 swept; /* when dead streams were last dropped */
 };
 
 enum tg_stop_kind {
@@ -162,6 +163,7 @@ struct tg_stopped {
 /* --- stdio -------------------------------------------------------------------------------------- */
 
 #define TG_HEAD_BYTES 4096 /* of a stream that are kept */
+#define TG_CHUNK 256 /* copied and searched at once */
 #define TG_SCAN_BYTES (256 * 1024) /* of one call that are searched */
 #define TG_SEGMENTS 16 /* of one call's iovec that are followed */
 
@@ -177,7 +179,11 @@ enum {
 	TG_STREAM_LOST = 1 << 8, /* the ring was full: no event went out for it */
 };
 
-/* State of the line parser; see scan.bpf.h. */
+/* A named pipe's key: this bit, 23 bits of device, 40 bits of inode number. */
+#define TG_KEY_NAMED (1ull << 63)
+#define TG_KEY_INO_MASK ((1ull << 40) - 1)
+
+/* State of the line parser; see scan.h. */
 struct tg_scan {
 	__u16 state;
 	__u16 depth;
@@ -188,11 +194,12 @@ struct tg_scan {
  * a socket pair). As the input of a server it carries the candidate; as its output it points back to it.
  */
 struct tg_stream {
-	__u64 inode; /* address, compared only */
+	__u64 inode; /* address of the writer's object, only to see whether it is still there */
+	__u64 read_inode; /* the same of the reader's */
 	__u64 id; /* grows; tells a re-used inode number from the one before */
 	__u64 created;
 	__u64 written; /* bytes that write calls accepted since it is followed */
-	__u64 read_ino; /* object the other side reads from: pipe: the same; socket: the peer */
+	__u64 read_key; /* object the other side reads from: pipe: the same; socket: the peer */
 	/* as output: */
 	__u64 out_of; /* key of the input stream of the server that writes here; 0: none */
 	/* as input (TG_STREAM_INPUT): */
@@ -205,12 +212,13 @@ struct tg_stream {
 	__u32 agent, outer;
 	__u32 flags; /* TG_STREAM_ */
 	__u32 writers; /* calls under way */
-	struct tg_scan scan;
+	struct tg_scan scan; /* after the last call */
 	__u32 head_len;
 };
 
+/* The room behind the copy lets a whole chunk start at any offset below TG_HEAD_BYTES. */
 struct tg_head {
-	__u8 data[TG_HEAD_BYTES];
+	__u8 data[TG_HEAD_BYTES + TG_CHUNK];
 };
 
 /* --- events ------------------------------------------------------------------------------------- */
@@ -230,6 +238,7 @@ enum {
 	TG_EXEC_STALE = 1 << 4, /* killed because no supervisor answers */
 	TG_EXEC_FAILED = 1 << 5, /* the signal could not be sent: pid 1 */
 	TG_EXEC_CONTINUED = 1 << 6, /* killed because a stranger continued it */
+	TG_EXEC_UNSURE = 1 << 7, /* agent 0: the arguments could not all be read; user space must match */
 };
 
 enum tg_trigger_why {
@@ -349,9 +358,9 @@ TG_SIZE(tg_port_key, 16);
 TG_SIZE(tg_file_key, 16);
 TG_SIZE(tg_selector_key, 32);
 TG_SIZE(tg_selector, 8);
-TG_SIZE(tg_state, 48);
+TG_SIZE(tg_state, 56);
 TG_SIZE(tg_stopped, 32);
-TG_SIZE(tg_stream, 112);
+TG_SIZE(tg_stream, 120);
 TG_SIZE(tg_event, 96);
 TG_SIZE(tg_ctl, 24);
 

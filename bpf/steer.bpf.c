@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TCP steering, client side. Attached to the topmost cgroup of each scope, and nowhere else: the rest of the
+ * machine pays nothing. Every path that lacks something it needs ends in EPERM. LIMIT: sockets made before
+ * the task joined the cgroup, and what is neither TCP nor connected UDP, do not come by here; that is the
+ * fence's and the guard's.
+ */
+#include "bpf/scope.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define DNS_PORT 53
+
+enum { REFUSE = 0, PASS = 1 };
+
+/* Whether task storage may be used here; older kernels allow it in tracing programs only. */
+const volatile bool cfg_labels_in_cgroup_hooks = false;
+
+struct dest {
+	u32 a[4]; /* network order, mapped form for IPv4 */
+	u16 port;
+	u8 family;
+	u8 mapped;
+};
+
+static __always_inline void refuse_event(struct bpf_sock_addr *ctx, const struct dest *d, u32 reason,
+					 const struct tg_label *l)
+{
+	struct tg_event *e;
+
+	count(reason);
+	e = event_new_exec(TG_EV_CONNECT);
+	if (!e)
+		return;
+	__builtin_memcpy(e->connect.dst, d->a, 16);
+	e->connect.port = d->port;
+	e->connect.family = d->family;
+	e->connect.reason = reason;
+	e->connect.agent = l ? l->agent : 0;
+	e->connect.outer = l ? l->outer : 0;
+	e->connect.uid = (u32)bpf_get_current_uid_gid();
+	e->connect.protocol = ctx->protocol;
+	e->connect.netns = bpf_get_netns_cookie(ctx);
+	bpf_ringbuf_submit(e, 0);
+}
+
+static __always_inline bool is_loopback(const struct dest *d)
+{
+	if (d->family == 4)
+		return !d->a[3] || (bpf_ntohl(d->a[3]) >> 24) == 127;
+	return !d->a[0] && !d->a[1] && !d->a[2] && (!d->a[3] || d->a[3] == bpf_htonl(1));
+}
+
+static __always_inline struct tg_label *scope_of_current(bool *by_cgroup)
+{
+	struct tg_label *l;
+
+	*by_cgroup = false;
+	if (cfg_labels_in_cgroup_hooks) {
+		l = bpf_task_storage_get(&labels, bpf_get_current_task_btf(), 0, 0);
+		if (l && l->agent)
+			return l;
+	}
+	l = label_of_cgroup();
+	*by_cgroup = true;
+	return l && l->agent ? l : NULL;
+}
+
+static __always_inline bool udp_passes(const struct dest *d)
+{
+	struct tg_state *st = state_get();
+
+	if (!st)
+		return false;
+	if (st->flags & TG_STATE_UDP_ANY)
+		return true;
+	return (st->flags & TG_STATE_UDP_DNS) && d->port == DNS_PORT;
+}
+
+static __always_inline void origin_fill(struct tg_origin *o, const struct dest *d,
+					const struct tg_label *l, bool by_cgroup, u64 netns)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	u64 ids = bpf_get_current_pid_tgid();
+	struct tg_file_key exe;
+
+	exe_key(t, &exe);
+	__builtin_memcpy(o->dst, d->a, 16);
+	o->port = d->port;
+	o->family = d->family;
+	o->flags = (d->mapped ? TG_ORIGIN_MAPPED : 0) | (by_cgroup ? TG_ORIGIN_CGROUP : 0);
+	o->tgid = ids >> 32;
+	o->tid = (u32)ids;
+	o->uid = (u32)bpf_get_current_uid_gid();
+	o->agent = l->agent;
+	o->outer = l->outer;
+	o->instance = l->instance;
+	o->start = task_start(t);
+	o->connect_ns = bpf_ktime_get_ns();
+	o->cgroup = bpf_get_current_cgroup_id();
+	o->netns = netns;
+	o->exe_ino = exe.ino;
+	o->exe_dev = exe.dev;
+	o->pad = 0;
+}
+
+/* The port to connect to instead, or 0: refuse. Writes the socket's record first. */
+static __always_inline u16 steer(struct bpf_sock_addr *ctx, const struct dest *d)
+{
+	struct tg_listener_key key = {};
+	struct tg_port_key port = {};
+	struct tg_listener *to;
+	struct tg_origin *o;
+	struct tg_label *l;
+	struct bpf_sock *sk = ctx->sk; /* once: a second read is another, untested pointer */
+	bool by_cgroup;
+	u16 p;
+
+	l = scope_of_current(&by_cgroup);
+	if (!l) {
+		refuse_event(ctx, d, TG_STAT_CONNECT_NO_SCOPE, NULL);
+		return 0;
+	}
+	if (ctx->protocol != IPPROTO_TCP) {
+		refuse_event(ctx, d, TG_STAT_CONNECT_PROTOCOL, l);
+		return 0;
+	}
+	key.netns = port.netns = bpf_get_netns_cookie(ctx);
+	key.agent = l->agent;
+	port.port = d->port;
+	if (is_loopback(d) && bpf_map_lookup_elem(&listener_ports, &port)) {
+		refuse_event(ctx, d, TG_STAT_CONNECT_SELF, l);
+		return 0;
+	}
+	to = bpf_map_lookup_elem(&listeners, &key);
+	p = !to ? 0 : d->family == 4 ? to->port4 : to->port6;
+	if (!p) {
+		refuse_event(ctx, d, TG_STAT_CONNECT_NO_LISTENER, l);
+		return 0;
+	}
+	o = sk ? bpf_sk_storage_get(&origins, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+	if (!o) {
+		refuse_event(ctx, d, TG_STAT_CONNECT_NO_STORAGE, l);
+		return 0;
+	}
+	origin_fill(o, d, l, by_cgroup, key.netns);
+	count(TG_STAT_CONNECT_STEERED);
+	return p;
+}
+
+/* Sees TCP incl. fast open, io_uring and MPTCP, and connected UDP (since 4.17). */
+SEC("cgroup/connect4")
+int connect4_steer(struct bpf_sock_addr *ctx)
+{
+	struct dest d = { .family = 4 };
+	u16 p;
+
+	d.a[2] = bpf_htonl(0xffff);
+	d.a[3] = ctx->user_ip4;
+	d.port = bpf_ntohs(*(volatile u32 *)&ctx->user_port);
+	if (ctx->protocol == IPPROTO_UDP && udp_passes(&d)) {
+		count(TG_STAT_CONNECT_UDP_ALLOWED);
+		return PASS;
+	}
+	p = steer(ctx, &d);
+	if (!p)
+		return REFUSE;
+	ctx->user_ip4 = bpf_htonl(0x7f000001);
+	ctx->user_port = bpf_htons(p);
+	return PASS;
+}
+
+/* An IPv4-mapped destination comes by here only: it is an IPv4 one, and must stay mapped. */
+SEC("cgroup/connect6")
+int connect6_steer(struct bpf_sock_addr *ctx)
+{
+	struct dest d = { .family = 6 };
+	u16 p;
+
+	d.a[0] = ctx->user_ip6[0];
+	d.a[1] = ctx->user_ip6[1];
+	d.a[2] = ctx->user_ip6[2];
+	d.a[3] = ctx->user_ip6[3];
+	d.port = bpf_ntohs(*(volatile u32 *)&ctx->user_port);
+	d.mapped = !d.a[0] && !d.a[1] && d.a[2] == bpf_htonl(0xffff);
+	if (d.mapped)
+		d.family = 4;
+	if (ctx->protocol == IPPROTO_UDP && udp_passes(&d)) {
+		count(TG_STAT_CONNECT_UDP_ALLOWED);
+		return PASS;
+	}
+	p = steer(ctx, &d);
+	if (!p)
+		return REFUSE;
+	if (!d.mapped) {
+		ctx->user_ip6[0] = 0;
+		ctx->user_ip6[1] = 0;
+		ctx->user_ip6[2] = 0;
+	}
+	ctx->user_ip6[3] = bpf_htonl(d.mapped ? 0x7f000001 : 1);
+	ctx->user_port = bpf_htons(p);
+	return PASS;
+}
+
+/* Clients compare the peer's address with what they asked for (Happy Eyeballs, TLS and HTTP libraries);
+ * 5.8. Only a steered socket has a record. */
+SEC("cgroup/getpeername4")
+int getpeername4_mask(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tg_origin *o = sk ? bpf_sk_storage_get(&origins, sk, 0, 0) : NULL;
+
+	if (o) {
+		ctx->user_ip4 = *(u32 *)(o->dst + 12);
+		ctx->user_port = bpf_htons(o->port);
+	}
+	return PASS;
+}
+
+SEC("cgroup/getpeername6")
+int getpeername6_mask(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct tg_origin *o = sk ? bpf_sk_storage_get(&origins, sk, 0, 0) : NULL;
+
+	if (o) {
+		u32 *a = (u32 *)o->dst;
+
+		ctx->user_ip6[0] = a[0];
+		ctx->user_ip6[1] = a[1];
+		ctx->user_ip6[2] = a[2];
+		ctx->user_ip6[3] = a[3];
+		ctx->user_port = bpf_htons(o->port);
+	}
+	return PASS;
+}

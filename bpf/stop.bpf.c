@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A process that we stopped stays stopped. SIGCONT may be sent by any process of the same user, and the
+ * kernel itself sends it to orphaned process groups: a stopped process that someone other than the daemon
+ * continues is killed. LIMIT: a tracer of the same user may still continue it; the LSM guard denies that.
+ */
+#include "bpf/scope.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define SI_USER 0
+
+/* Only kill() and pidfd_send_signal() from the daemon's cgroup count. What the kernel sends (SIGIO with
+ * F_SETSIG, timers, orphaned groups) arrives in anybody's context. */
+static __always_inline bool sent_by_daemon(struct kernel_siginfo *info)
+{
+	struct tg_state *st = state_get();
+	u64 address = (u64)info;
+	int code;
+
+	/* 0 and 1 are the kernel's own marks, not pointers. */
+	if (!st || address <= 1 || bpf_core_read(&code, sizeof(code), &info->si_code) ||
+	    code != SI_USER)
+		return false;
+	return current_below(st->daemon_cgroup);
+}
+
+/* Runs with the target's signal lock held and interrupts off: a signal sent from here is deferred to right
+ * after (since 3.x; the kfunc since 6.13). LIMIT: without the kfunc the stranger's SIGCONT works. */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_struct *task, int group,
+	     int result)
+{
+	struct tg_stopped *s;
+	u32 tgid, kind;
+	struct tg_event *e;
+
+	if (sig != SIGCONT)
+		return 0;
+	tgid = task->tgid;
+	s = bpf_map_lookup_elem(&stopped, &tgid);
+	if (!s || s->start != task_start(task))
+		return 0;
+	if (sent_by_daemon(info)) {
+		bpf_map_delete_elem(&stopped, &tgid);
+		return 0;
+	}
+	if (!bpf_send_signal_task)
+		return 0;
+	kind = s->kind;
+	bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
+	count(TG_STAT_CONTINUED_KILLED);
+	e = event_new_exec(TG_EV_EXEC);
+	if (!e)
+		return 0;
+	e->exec.flags = TG_EXEC_CONTINUED | TG_EXEC_KILLED;
+	e->exec.ppid = e->tgid; /* who did it */
+	e->exec.kind = kind;
+	e->tgid = tgid;
+	e->start = s->start;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}

@@ -74,13 +74,12 @@ int jsonrpc_result_write(struct buf *out, struct span id_raw, struct span result
  * whatever some peer would take for JSON-RPC, so what it accepts is judged again by the tape.
  */
 struct jsonrpc_scan {
-	uint8_t state, base, in_key, escape, hex_n, started, member, bom;
-	uint16_t hex, high;
-	uint32_t depth;
+	uint8_t state, member, escape, hex_n, bom_n;
 	uint8_t text_n; /* decoded bytes of the name or value being read */
 	char text[12];
-	uint16_t id_n;
-	uint8_t id_bad;
+	uint16_t hex, id_n;
+	bool id_bad, loose; /* loose: an element of a batch that is no object is passed over */
+	uint32_t nest; /* brackets open inside the value being passed over */
 	/* results */
 	bool v2; /* a member "jsonrpc" is "2.0" */
 	bool has_method, has_answer; /* top-level "method"; "result" or "error" */

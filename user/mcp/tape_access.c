@@ -110,7 +110,7 @@ static size_t fold_one(const char *p, size_t n, char *ret)
 	return 1;
 }
 
-static bool folds_to(struct span a, const char *name)
+bool tape_text_folds_to(struct span a, const char *name)
 {
 	size_t i = 0;
 	char x, y;
@@ -139,7 +139,7 @@ bool tape_has_lookalike(const struct tape *t, uint32_t object, const char *name)
 		if (!t->tok[i].escaped && (t->tok[i].len < len || t->tok[i].len > 3 * len))
 			continue;
 		s = tape_text(t, i);
-		if (!span_is(s, name) && folds_to(s, name))
+		if (!span_is(s, name) && tape_text_folds_to(s, name))
 			return true;
 	}
 	return false;

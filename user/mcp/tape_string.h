@@ -7,7 +7,7 @@
 
 #include "user/mcp/tape.h"
 
-/* Private to the tape. Scans a string from the byte after its opening quote at p[*i] to its closing quote,
+/* Private to the tape and its scanners. Scans a string from the byte after its opening quote at p[*i] to its closing quote,
  * which *i is left at; on an error *i is where it was noticed. *ret_escaped: a backslash was met. */
 enum tape_error tape_string_scan(const char *p, size_t n, size_t *i, bool *ret_escaped);
 
@@ -16,5 +16,8 @@ size_t tape_string_decode(const char *raw, size_t n, char *out);
 
 /* Four hex digits, or -1. */
 int tape_hex4(const char *p);
+
+/* Unescaped text equals an ASCII name when letter case is folded (see tape_has_lookalike()). */
+bool tape_text_folds_to(struct span a, const char *name);
 
 #endif

@@ -52,7 +52,8 @@ void notary_close(struct notary *n);
 int notary_add_ring(struct notary *n, int ring_fd, int wake, bool synced, const char *label);
 
 /* The producer of a ring died: what it had pushed is stored, its open sessions are closed with a
- * session_end of ours, and the ring works again for its successor. */
+ * session_end of ours, and the ring works again for its successor, which must not attach before. 0, or
+ * -errno of storage: nothing is closed, call again. */
 int notary_ring_restarted(struct notary *n, int ring);
 
 /* Takes at most max records from all rings in turn, checks, appends, publishes; syncs and signs when
@@ -71,6 +72,7 @@ int notary_checkpoint(struct notary *n);
 
 struct notary_status {
 	uint64_t size, synced, signed_size, sessions, faults, rejected, replayed, checkpoints;
+	uint64_t torn_bytes; /* set aside at this start */
 	int error; /* standing storage error, negative errno */
 	uint8_t root[TREE_HASH]; /* of the last checkpoint */
 	char session_id[40]; /* the notary's own */

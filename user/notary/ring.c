@@ -289,6 +289,11 @@ uint64_t ring_taken(const struct ring *r)
 	return r->taken;
 }
 
+uint64_t ring_head(const struct ring *r)
+{
+	return atomic_load_explicit(&r->sh->head, memory_order_acquire);
+}
+
 void ring_untake(struct ring *r)
 {
 	r->taken = r->tail;

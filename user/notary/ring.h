@@ -56,8 +56,9 @@ int ring_failed(const struct ring *r);
 /* Copies the next record into dst (of at least RECORD_MAX bytes). 0; -EAGAIN when there is none;
  * -EBADMSG when head or frame is not sound: the producer is faulty, see ring_reset(). */
 int ring_take(struct ring *r, void *dst, size_t *ret_n);
-/* Position up to which ring_take() has gone. */
+/* Position up to which ring_take() has gone; and up to which the producer says it has pushed. */
 uint64_t ring_taken(const struct ring *r);
+uint64_t ring_head(const struct ring *r);
 /* Goes back to the last published position, when what was taken could not be stored. */
 void ring_untake(struct ring *r);
 

@@ -19,6 +19,9 @@ void segment_name(uint64_t first_leaf, char ret[SEGMENT_NAME_SIZE]);
 /* The first leaf of a segment's name, or -EINVAL for another name. */
 int segment_name_parse(const char *name, uint64_t *ret_first_leaf);
 
+/* Opens a regular file of the log directory for reading, following no link. The descriptor or -errno. */
+int segment_open(int dirfd, const char *name);
+
 /* First leaves of all segments in the directory, ascending; malloc()ed. 0 or -errno. */
 int segment_list(int dirfd, uint64_t **ret, size_t *ret_n);
 
@@ -40,8 +43,8 @@ void segment_reader_close(struct segment_reader *s);
  * 0; -ENODATA at the end of the last whole line of the last segment; -EILSEQ when the last line has no
  * newline (torn: *ret_line holds what there is, offset says where it begins); -E2BIG for a line over
  * RECORD_MAX; -ENXIO when the next segment does not begin where this one ends (ret_at names it);
- * or errno of reading. Once an error was given it is given again, but after -ENODATA the reader may be
- * asked again when the log has grown. */
+ * or errno of reading. After -ENODATA and -EILSEQ the reader may be asked again when the log has grown;
+ * any other error is given again. */
 int segment_read(struct segment_reader *s, struct span *ret_line, struct segment_at *ret_at);
 
 #endif

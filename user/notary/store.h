@@ -2,6 +2,7 @@
 #ifndef TOLLGATE_STORE_H
 #define TOLLGATE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "user/base/span.h"
@@ -46,6 +47,10 @@ void store_close(struct store *s);
  * batch is full: store_flush() first. */
 int store_append(struct store *s, struct span line);
 
+/* True when the batch may not take STORE_SLACK more records of any size: time to flush. */
+#define STORE_SLACK 4
+bool store_full(const struct store *s);
+
 /* Writes the batch. 0, or -errno (-ENOSPC, -EFBIG, -EIO) after putting files and tree back to how they
  * were before the batch, which is then forgotten: the caller takes the records from the ring again. */
 int store_flush(struct store *s);
@@ -58,6 +63,9 @@ uint64_t store_size(const struct store *s);
 const struct tree *store_tree(const struct store *s);
 uint64_t store_synced(const struct store *s);
 uint64_t store_pending(const struct store *s); /* records in the batch */
+
+/* Replaces a small file of the directory whole and synced (STORE_FILE_VKEY). */
+int store_replace(struct store *s, const char *name, struct span text);
 
 /* Replaces "checkpoint" and appends to "checkpoints". */
 int store_checkpoint(struct store *s, struct span note);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "user/base/span.h"
+#include "user/base/hasher.h"
 
 /*
  * Merkle tree of RFC 6962 section 2.1 over the node's log. The hash of every complete subtree is kept in
@@ -28,15 +28,17 @@ struct tree_hash {
 /* Reads the stored hash at index. 0 or -errno. */
 typedef int (*tree_read_fn)(void *arg, uint64_t index, uint8_t ret[TREE_HASH]);
 
-void tree_leaf_hash(const void *entry, size_t n, uint8_t ret[TREE_HASH]);
-void tree_node_hash(const uint8_t l[TREE_HASH], const uint8_t r[TREE_HASH], uint8_t ret[TREE_HASH]);
+void tree_leaf_hash(struct hasher *h, struct span entry, uint8_t ret[TREE_HASH]);
+void tree_node_hash(struct hasher *h, const uint8_t l[TREE_HASH], const uint8_t r[TREE_HASH],
+		    uint8_t ret[TREE_HASH]);
 
 /* Appends a leaf hash; the hashes to store, in order, go to ret_stored (room for TREE_LEVELS + 1).
  * Returns how many. */
-unsigned tree_append(struct tree *t, const uint8_t leaf[TREE_HASH], struct tree_hash *ret_stored);
+unsigned tree_append(struct hasher *h, struct tree *t, const uint8_t leaf[TREE_HASH],
+		     struct tree_hash *ret_stored);
 
 /* Root of the present tree; of the empty one it is SHA-256 of nothing. */
-void tree_root(const struct tree *t, uint8_t ret[TREE_HASH]);
+void tree_root(struct hasher *h, const struct tree *t, uint8_t ret[TREE_HASH]);
 
 /* Place of the root of the n-th complete subtree of 2^level leaves; and how many are stored for size. */
 uint64_t tree_stored_index(unsigned level, uint64_t n);
@@ -47,15 +49,15 @@ int tree_load(struct tree *t, uint64_t size, tree_read_fn read, void *arg);
 
 /* RFC 6962 PATH(leaf, D[size]) and PROOF(from, D[size]), lowest hash first. -ERANGE when leaf >= size,
  * or from > size or 0. */
-int tree_prove_leaf(uint64_t leaf, uint64_t size, tree_read_fn read, void *arg,
+int tree_prove_leaf(struct hasher *h, uint64_t leaf, uint64_t size, tree_read_fn read, void *arg,
 		    struct tree_hash ret[TREE_PROOF_MAX], unsigned *ret_n);
-int tree_prove_growth(uint64_t from, uint64_t size, tree_read_fn read, void *arg,
+int tree_prove_growth(struct hasher *h, uint64_t from, uint64_t size, tree_read_fn read, void *arg,
 		      struct tree_hash ret[TREE_PROOF_MAX], unsigned *ret_n);
 
 /* 0 when the proof holds, -EBADMSG when not. Total on any input. */
-int tree_check_leaf(const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
+int tree_check_leaf(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
 		    const struct tree_hash *proof, unsigned n, const uint8_t root[TREE_HASH]);
-int tree_check_growth(uint64_t from, const uint8_t from_root[TREE_HASH], uint64_t size,
+int tree_check_growth(struct hasher *h, uint64_t from, const uint8_t from_root[TREE_HASH], uint64_t size,
 		      const uint8_t root[TREE_HASH], const struct tree_hash *proof, unsigned n);
 
 #endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tree heads as C2SP signed notes. Signing runs in the notary only; parsing and verifying anywhere,
+ * on hostile text.
+ */
+#include "user/notary/checkpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/base64.h"
+#include "user/base/digest.h"
+
+#define EM_DASH "\xe2\x80\x94 "
+#define ALG_ED25519 1
+#define SIG_LINE_MAX 8192 /* decoded bytes of one signature; the largest known kinds are below */
+
+bool checkpoint_name_valid(const char *name)
+{
+	size_t n = strnlen(name, CHECKPOINT_NAME_MAX + 1);
+
+	if (n == 0 || n > CHECKPOINT_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == '+')
+			return false;
+	return true;
+}
+
+void verifier_key_of(const char *name, const uint8_t pub[KEY_SIZE], struct verifier_key *ret)
+{
+	uint8_t in[CHECKPOINT_NAME_MAX + 2 + KEY_SIZE], digest[SHA256_SIZE];
+	size_t n = strnlen(name, CHECKPOINT_NAME_MAX);
+
+	*ret = (struct verifier_key){ 0 };
+	memcpy(ret->name, name, n);
+	memcpy(ret->pub, pub, KEY_SIZE);
+	memcpy(in, name, n);
+	in[n] = '\n';
+	in[n + 1] = ALG_ED25519;
+	memcpy(in + n + 2, pub, KEY_SIZE);
+	sha256(in, n + 2 + KEY_SIZE, digest);
+	memcpy(ret->id, digest, sizeof(ret->id));
+}
+
+int verifier_key_text(const struct verifier_key *vk, struct buf *out)
+{
+	uint8_t key[1 + KEY_SIZE] = { ALG_ED25519 };
+	char id[9];
+	int r;
+
+	memcpy(key + 1, vk->pub, KEY_SIZE);
+	hex_encode(vk->id, sizeof(vk->id), id);
+	r = buf_printf(out, "%s+%s+", vk->name, id);
+	return r < 0 ? r : base64_append(out, key, sizeof(key));
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+int verifier_key_parse(struct span text, struct verifier_key *ret)
+{
+	char name[CHECKPOINT_NAME_MAX + 1] = "";
+	uint8_t key[1 + KEY_SIZE], id[4];
+	const char *plus;
+	struct verifier_key vk;
+	size_t n;
+
+	while (text.n && is_space(text.p[text.n - 1]))
+		text.n--;
+	while (text.n && is_space(text.p[0])) {
+		text.p++;
+		text.n--;
+	}
+	plus = text.n ? memchr(text.p, '+', text.n) : NULL;
+	if (!plus || (size_t)(plus - text.p) > CHECKPOINT_NAME_MAX)
+		return -EINVAL;
+	memcpy(name, text.p, (size_t)(plus - text.p));
+	if (strlen(name) != (size_t)(plus - text.p) || !checkpoint_name_valid(name))
+		return -EINVAL;
+	n = text.n - (size_t)(plus + 1 - text.p);
+	if (n < 9 || plus[9] != '+' || hex_decode(plus + 1, 8, id, sizeof(id)) < 0 ||
+	    base64_decode((struct span){ plus + 10, n - 9 }, key, sizeof(key), &n) < 0 ||
+	    n != sizeof(key) || key[0] != ALG_ED25519)
+		return -EINVAL;
+	verifier_key_of(name, key + 1, &vk);
+	if (memcmp(vk.id, id, sizeof(id)) != 0)
+		return -EINVAL;
+	*ret = vk;
+	return 0;
+}
+
+int checkpoint_sign(const struct checkpoint *cp, struct log_key *k, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = { .limit = CHECKPOINT_MAX };
+	uint8_t pub[KEY_SIZE], sig[4 + KEY_SIG_SIZE];
+	struct verifier_key vk;
+	int r;
+
+	if (!checkpoint_name_valid(cp->origin))
+		return -EINVAL;
+	log_key_public(k, pub);
+	verifier_key_of(cp->origin, pub, &vk);
+	memcpy(sig, vk.id, 4);
+	r = buf_printf(&text, "%s\n%llu\n", cp->origin, (unsigned long long)cp->size);
+	if (r == 0)
+		r = base64_append(&text, cp->root, TREE_HASH);
+	if (r == 0)
+		r = buf_append(&text, "\n", 1);
+	if (r == 0)
+		r = log_key_sign(k, buf_span(&text).p, buf_len(&text), sig + 4);
+	if (r == 0)
+		r = buf_printf(&text, "\n" EM_DASH "%s ", cp->origin);
+	if (r == 0)
+		r = base64_append(&text, sig, sizeof(sig));
+	if (r == 0)
+		r = buf_append(&text, "\n", 1);
+	return r < 0 ? r : buf_append(out, buf_span(&text).p, buf_len(&text));
+}
+
+/* Cuts the next line off, without its newline; false when there is no newline. */
+static bool next_line(struct span *s, struct span *ret)
+{
+	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
+
+	if (!nl)
+		return false;
+	*ret = (struct span){ s->p, (size_t)(nl - s->p) };
+	s->n -= ret->n + 1;
+	s->p = nl + 1;
+	return true;
+}
+
+static int parse_size(struct span s, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (s.n == 0 || s.n > 19 || (s.p[0] == '0' && s.n > 1))
+		return -EBADMSG;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -EBADMSG;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	*ret = v;
+	return 0;
+}
+
+/* Length of the text that is signed: up to the last empty line. 0 when there is none. */
+static size_t text_length(struct span note)
+{
+	for (size_t i = note.n; i >= 2; i--)
+		if (note.p[i - 1] == '\n' && note.p[i - 2] == '\n')
+			return i - 1;
+	return 0;
+}
+
+int checkpoint_parse(struct span note, struct checkpoint *ret, size_t *ret_text_n)
+{
+	struct checkpoint cp = { 0 };
+	struct span text, line;
+	size_t n;
+
+	if (note.n > CHECKPOINT_MAX)
+		return -EBADMSG;
+	text = (struct span){ note.p, text_length(note) };
+	if (text.n == 0)
+		return -EBADMSG;
+	/* Ours are ASCII; refusing the rest of UTF-8 here leaves nothing to normalise or to confuse. */
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != '\n' && (text.p[i] < 0x20 || text.p[i] >= 0x7f))
+			return -EBADMSG;
+	*ret_text_n = text.n;
+	if (!next_line(&text, &line) || line.n > CHECKPOINT_NAME_MAX)
+		return -EBADMSG;
+	memcpy(cp.origin, line.p, line.n);
+	if (!checkpoint_name_valid(cp.origin))
+		return -EBADMSG;
+	if (!next_line(&text, &line) || parse_size(line, &cp.size) < 0)
+		return -EBADMSG;
+	if (!next_line(&text, &line) ||
+	    base64_decode(line, cp.root, TREE_HASH, &n) < 0 || n != TREE_HASH)
+		return -EBADMSG;
+	while (text.n) /* extension lines are not empty */
+		if (!next_line(&text, &line) || line.n == 0)
+			return -EBADMSG;
+	*ret = cp;
+	return 0;
+}
+
+/* One signature line. 1 when it is vk's and good, 0 when it is another's, or negative. */
+static int check_line(struct span line, struct span text, const struct verifier_key *vk)
+{
+	const char *sp;
+	uint8_t sig[SIG_LINE_MAX];
+	struct span name;
+	size_t n;
+
+	if (line.n < 4 || memcmp(line.p, EM_DASH, 4) != 0)
+		return -EBADMSG;
+	line.p += 4;
+	line.n -= 4;
+	sp = line.n ? memchr(line.p, ' ', line.n) : NULL;
+	if (!sp || sp == line.p)
+		return -EBADMSG;
+	name = (struct span){ line.p, (size_t)(sp - line.p) };
+	line = (struct span){ sp + 1, line.n - name.n - 1 };
+	if (base64_decode(line, sig, sizeof(sig), &n) < 0 || n < 5)
+		return -EBADMSG;
+	if (!span_is(name, vk->name) || memcmp(sig, vk->id, 4) != 0)
+		return 0;
+	if (n != 4 + KEY_SIG_SIZE || log_key_check(vk->pub, text.p, text.n, sig + 4) < 0)
+		return -EKEYREJECTED;
+	return 1;
+}
+
+int checkpoint_verify(struct span note, const struct verifier_key *vk, struct checkpoint *ret)
+{
+	struct checkpoint cp;
+	struct span text, line;
+	unsigned good = 0;
+	size_t n;
+	int r = checkpoint_parse(note, &cp, &n);
+
+	if (r < 0)
+		return r;
+	text = (struct span){ note.p, n };
+	note = (struct span){ note.p + n + 1, note.n - n - 1 };
+	while (note.n) {
+		if (!next_line(&note, &line))
+			return -EBADMSG;
+		r = check_line(line, text, vk);
+		if (r < 0)
+			return r;
+		good += (unsigned)r;
+	}
+	if (good != 1 || strcmp(cp.origin, vk->name) != 0)
+		return -EKEYREJECTED;
+	*ret = cp;
+	return 0;
+}

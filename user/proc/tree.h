@@ -10,7 +10,7 @@
 /* A list that would grow beyond this is refused (-E2BIG), never cut: what is not listed would be
  * overlooked. It is the default of pid_max on machines with few cores. */
 #define PROC_PIDS_MAX 32768
-#define PROC_FDS_MAX 65536 /* descriptors looked at in one table */
+#define PROC_FDS_MAX 1048576 /* descriptors looked at in one table: the default of fs.nr_open */
 
 /* A growing list of pids; zero-initialised is empty. */
 struct proc_pids {

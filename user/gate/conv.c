@@ -36,6 +36,7 @@ struct span gate_conv_server(const struct gate_conv *c)
 	return c->server ? c->server->name : SPAN("");
 }
 
+/* Binds the conversation to a server of the present catalog, and asks whether the agent may use it. */
 static void find_server(struct gate_conv *c)
 {
 	struct catalog_match m = { 0 };
@@ -45,6 +46,8 @@ static void find_server(struct gate_conv *c)
 	};
 	struct mcp_answer a;
 
+	if (strcmp(c->transport, "opaque") == 0)
+		return; /* a connection, not a server: judged by where it goes */
 	if (strcmp(c->transport, "stdio") == 0)
 		catalog_server_find_stdio(c->snap->catalog, c->identity, &m);
 	else

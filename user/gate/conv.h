@@ -26,7 +26,7 @@ struct gate_peers {
 	uint32_t agent, outer_agent; /* numbers of the snapshot; outer 0: none */
 	int32_t agent_pid;
 	uint32_t agent_uid;
-	const char *transport; /* "stdio" or "http", static */
+	const char *transport; /* "stdio", "http", or "opaque" for what is no MCP; static */
 	const struct proc_identity *server; /* stdio, and the owner of a loopback HTTP server; else NULL */
 	const char *host, *path; /* HTTP: address as text and path; else NULL */
 	uint16_t port;
@@ -59,6 +59,7 @@ struct gate_conv {
 	uint64_t opened_ns, calls, denied;
 	uint64_t last_ns;
 	uint64_t pos; /* of the last record */
+	void *entry; /* of the table that holds it, if any */
 };
 
 /* Opens a conversation: finds the server in the catalog and records session_start. -EAGAIN: no policy

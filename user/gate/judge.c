@@ -207,6 +207,8 @@ static enum record_type type_of(const struct judging *j)
 {
 	if (is_answer(j))
 		return RECORD_RESPONSE;
+	if (strcmp(j->conv->transport, "opaque") == 0)
+		return RECORD_CONNECT;
 	return j->msg.method == MCP_TOOLS_CALL ? RECORD_TOOL_CALL : RECORD_METHOD;
 }
 
@@ -322,6 +324,15 @@ static void begin(struct judging *j, struct gate_conv *c, const struct gate_cont
 	j->started_ns = clock_mono_ns();
 }
 
+/* One proxy, one thread: the last reason stays readable until the next judgement. */
+static const char *keep_reason(const struct judging *j)
+{
+	static char last[JUDGING_REASON_MAX];
+
+	memcpy(last, j->reason, sizeof(last));
+	return last;
+}
+
 /* Settles an element that may not go on: the answer it gets is in gate->out, or it gets none. */
 static void settle_denied(struct judging *j, struct gate_verdict *ret)
 {
@@ -329,6 +340,8 @@ static void settle_denied(struct judging *j, struct gate_verdict *ret)
 
 	buf_clear(&g->out);
 	ret->denied = true;
+	ret->code = j->code;
+	ret->reason = keep_reason(j);
 	if (!wants_answer(j) || judging_answer(j) < 0)
 		return;
 	ret->act = GATE_ANSWER;
@@ -438,6 +451,58 @@ void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, stru
 	j.rpc = (struct jsonrpc_msg){ .kind = JSONRPC_INVALID, .id_raw = id, .answer = true };
 	judging_refuse(&j, JSONRPC_E_REQUEST, "size", "a message of %" PRIu64 " bytes is over the limit",
 		       bytes);
+	record_one(&j);
+	c->denied++;
+	ret->pos = c->pos;
+	settle_denied(&j, ret);
+}
+
+/* What is judged without being a message: asked, recorded, and either let through or not. */
+static void judge_act(struct gate_conv *c, enum mcp_action action, const char *item,
+		      struct gate_verdict *ret)
+{
+	static const struct gate_context to_server = { .dir = MCP_TO_SERVER };
+	struct judging j;
+
+	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
+	begin(&j, c, &to_server, SPAN(""));
+	j.rpc.kind = JSONRPC_NOTIFICATION;
+	j.rpc.name = span_of(item);
+	if (gate_conv_refresh(c) < 0)
+		judging_refuse(&j, JSONRPC_E_INTERNAL, "log", "the log takes no record");
+	else if (action == MCP_METHOD && c->use_denied)
+		judging_object(&j, "policy", "policy does not let this agent use this server");
+	else
+		judging_ask(&j, action, span_of(item), NULL);
+	record_one(&j);
+	c->gate->count.judged++;
+	ret->pos = c->pos;
+	if (denied(&j)) {
+		c->denied++;
+		settle_denied(&j, ret);
+	} else {
+		ret->act = GATE_FORWARD;
+	}
+}
+
+void gate_judge_plain(struct gate_conv *c, const char *name, struct gate_verdict *ret)
+{
+	judge_act(c, MCP_METHOD, name, ret);
+}
+
+void gate_judge_connect(struct gate_conv *c, const char *target, struct gate_verdict *ret)
+{
+	judge_act(c, MCP_CONNECT, target, ret);
+}
+
+void gate_judge_refused(struct gate_conv *c, const char *why, struct gate_verdict *ret)
+{
+	static const struct gate_context to_server = { .dir = MCP_TO_SERVER };
+	struct judging j;
+
+	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
+	begin(&j, c, &to_server, SPAN(""));
+	judging_refuse(&j, JSONRPC_E_REQUEST, "transport", "%s", why);
 	record_one(&j);
 	c->denied++;
 	ret->pos = c->pos;

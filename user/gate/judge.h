@@ -36,6 +36,8 @@ struct gate_verdict {
 	enum mcp_method method; /* what it was, as far as it could be read */
 	bool request; /* it was a request (an answer is awaited when it was forwarded) */
 	bool denied;
+	int code; /* denied: of the JSON-RPC error */
+	const char *reason; /* denied: a sentence, valid until the gate judges again */
 };
 
 struct gate_context {
@@ -48,6 +50,16 @@ struct gate_context {
  * recorded is denied. */
 void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span text,
 		struct gate_verdict *ret);
+
+/* Something a host does that is not a message: opening a stream, ending a session ("http/GET"). Judged as
+ * a method of that name; ret->act is FORWARD or DROP. */
+void gate_judge_plain(struct gate_conv *c, const char *name, struct gate_verdict *ret);
+
+/* A connection that is not MCP: Action::"connect" on "name:port". ret->act is FORWARD or DROP. */
+void gate_judge_connect(struct gate_conv *c, const char *target, struct gate_verdict *ret);
+
+/* Something the transport refused by itself, before there was a message: recorded, never let through. */
+void gate_judge_refused(struct gate_conv *c, const char *why, struct gate_verdict *ret);
 
 /* A message over the size limit, of which only the raw id (or nothing) is known. */
 void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, struct span id,

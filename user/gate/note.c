@@ -5,6 +5,7 @@
 #include "user/gate/note.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "attest/attest.h"
 #include "user/base/cleanup.h"
@@ -118,7 +119,7 @@ static int fill_facts(struct gate_conv *c, struct record *rec, struct record_kv 
 
 static void fill_use(struct record *rec, const struct gate_conv *c)
 {
-	if (*c->why_unlisted && !c->server) {
+	if (!c->server && *c->why_unlisted) {
 		rec->reason = span_of(c->why_unlisted);
 		rec->reason_code = SPAN("unlisted_server");
 	} else if (c->use_denied) {
@@ -129,6 +130,8 @@ static void fill_use(struct record *rec, const struct gate_conv *c)
 
 static enum record_decision use_decision(const struct gate_conv *c)
 {
+	if (strcmp(c->transport, "opaque") == 0)
+		return RECORD_NA;
 	if (c->server && !c->use_denied)
 		return RECORD_ALLOW;
 	return c->gate->mode == GATE_ENFORCING ? RECORD_DENY : RECORD_ADVISORY_DENY;

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A stdio conversation behind the gate: lines from the relay are judged and, once recorded, sent on. Runs in
+ * the proxy. The server is held until what it may have read early has been judged from the kernel's copy.
+ */
+#include "user/gate/stdio_end.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/gate/gate.h"
+#include "user/gate/judge.h"
+
+struct gate_stdio {
+	struct gate *gate;
+	struct gate_conv *conv;
+	struct stdio_relay *relay;
+	uint64_t held, released; /* messages that waited for the log, and that no longer do */
+	gate_stdio_decided decided;
+	void *arg;
+	struct jsonrpc_scan *discard[2]; /* while an over-long line is thrown away */
+	uint64_t discarded[2];
+};
+
+static void decide(struct gate_stdio *s, bool go, const char *reason)
+{
+	gate_stdio_decided fn = s->decided;
+
+	s->decided = NULL;
+	if (fn)
+		fn(s->arg, go, reason);
+}
+
+static void end(struct gate_stdio *s, const char *why)
+{
+	decide(s, false, why);
+	gate_forget(s->gate, s);
+	stdio_relay_free(s->relay);
+	gate_conv_close(s->conv, why);
+	free(s->discard[0]);
+	free(s->discard[1]);
+	free(s);
+}
+
+static enum stdio_dir back(enum stdio_dir d)
+{
+	return d == STDIO_TO_SERVER ? STDIO_TO_HOST : STDIO_TO_SERVER;
+}
+
+static void on_recorded(void *arg, int error)
+{
+	struct gate_stdio *s = arg;
+
+	if (error < 0) {
+		end(s, "the log failed");
+		return;
+	}
+	s->released++;
+	stdio_relay_release(s->relay, STDIO_TO_SERVER, s->released);
+	stdio_relay_release(s->relay, STDIO_TO_HOST, s->released);
+}
+
+/* Sends bytes and a line end once the log holds what allowed them. 0 or why the conversation must end. */
+static int send_on(struct gate_stdio *s, enum stdio_dir dir, struct span bytes, bool newline, uint64_t pos)
+{
+	int r;
+
+	if (gate_recorded(s->gate, pos)) {
+		r = stdio_relay_send(s->relay, dir, bytes.p, bytes.n);
+		if (r >= 0 && newline)
+			r = stdio_relay_send(s->relay, dir, "\n", 1);
+		return r == -EPIPE ? 0 : r; /* the receiver left: its direction ends by itself */
+	}
+	s->held++;
+	r = stdio_relay_send_held(s->relay, dir, bytes.p, bytes.n, s->held);
+	if (r >= 0 && newline)
+		r = stdio_relay_send_held(s->relay, dir, "\n", 1, s->held);
+	if (r == -EPIPE)
+		r = 0;
+	return r < 0 ? r : gate_when_recorded(s->gate, pos, on_recorded, s);
+}
+
+static int carry_out(struct gate_stdio *s, enum stdio_dir dir, const struct gate_verdict *v,
+		     struct span received)
+{
+	switch (v->act) {
+	case GATE_FORWARD:
+		return send_on(s, dir, received, false, v->pos);
+	case GATE_REPLACE:
+		return send_on(s, dir, v->bytes, true, v->pos);
+	case GATE_ANSWER:
+		return send_on(s, back(dir), v->bytes, true, v->pos);
+	default:
+		return 0;
+	}
+}
+
+static bool blank(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!memchr(" \t\r\n", s.p[i], 4))
+			return false;
+	return true;
+}
+
+static struct span without_newline(struct span s)
+{
+	if (s.n && s.p[s.n - 1] == '\n')
+		s.n--;
+	return s;
+}
+
+static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
+{
+	struct gate_stdio *s = arg;
+	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
+	struct span line = { p, n };
+	struct gate_verdict v = { .act = GATE_FORWARD, .pos = s->conv->pos };
+
+	(void)r;
+	if (!blank(line))
+		gate_judge(s->conv, &x, without_newline(line), &v);
+	if (carry_out(s, dir, &v, line) < 0)
+		end(s, "a side does not take what is sent to it");
+}
+
+static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
+{
+	struct gate_stdio *s = arg;
+
+	(void)r;
+	if (!s->discard[dir])
+		s->discard[dir] = malloc(sizeof(*s->discard[dir]));
+	if (s->discard[dir])
+		jsonrpc_scan_init(s->discard[dir]);
+	s->discarded[dir] = 0;
+}
+
+static void on_discarded(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, bool last,
+			 void *arg)
+{
+	struct gate_stdio *s = arg;
+	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
+	struct jsonrpc_scan *scan = s->discard[dir];
+	struct gate_verdict v;
+
+	(void)r;
+	s->discarded[dir] += n;
+	if (scan)
+		(void)jsonrpc_scan_feed(scan, (struct span){ p, n });
+	if (!last)
+		return;
+	gate_judge_overlong(s->conv, &x, scan ? jsonrpc_scan_id(scan) : SPAN(""), s->discarded[dir], &v);
+	if (carry_out(s, dir, &v, SPAN("")) < 0)
+		end(s, "a side does not take what is sent to it");
+}
+
+static void on_eof(struct stdio_relay *r, enum stdio_dir dir, void *arg)
+{
+	(void)arg;
+	stdio_relay_finish(r, dir);
+}
+
+static void on_closed(struct stdio_relay *r, enum stdio_end how, void *arg)
+{
+	(void)r;
+	end(arg, how == STDIO_END_EOF ? "both sides ended" : "input or output failed");
+}
+
+static const struct stdio_relay_ops relay_ops = {
+	.line = on_line, .overlong = on_overlong, .discarded = on_discarded, .eof = on_eof,
+	.closed = on_closed,
+};
+
+/* --- what the server may have read before the swap ------------------------------------------------ */
+
+/* Answers the host directly: the relay does not exist yet, and the server will not live. */
+static void answer_host(int fd, struct span bytes)
+{
+	if (write(fd, bytes.p, bytes.n) < 0 || write(fd, "\n", 1) < 0)
+		return; /* the host does not listen; it will see the end of the conversation */
+}
+
+/* 0: every message that the server read early is allowed. -EPERM: one is not. -ENODATA: not all known. */
+static int judge_early(struct gate_stdio *s, const struct gate_stdio_spec *spec)
+{
+	struct gate_context x = { .dir = MCP_TO_SERVER, .late = true };
+	uint64_t consumed = spec->written > spec->unread ? spec->written - spec->unread : 0;
+	struct span rest = spec->head;
+	struct gate_verdict v;
+
+	if (spec->peers.running || consumed == 0)
+		return 0;
+	if (consumed > rest.n)
+		return -ENODATA;
+	rest.n = consumed;
+	while (rest.n) {
+		const char *nl = memchr(rest.p, '\n', rest.n);
+		struct span line = { rest.p, nl ? (size_t)(nl - rest.p) : 0 };
+
+		if (!nl)
+			return -ENODATA;
+		rest.p += line.n + 1;
+		rest.n -= line.n + 1;
+		if (blank(line))
+			continue;
+		gate_judge(s->conv, &x, line, &v);
+		if (v.act == GATE_ANSWER)
+			answer_host(spec->fds.orig_out, v.bytes);
+		if (v.act != GATE_FORWARD)
+			return -EPERM;
+	}
+	return 0;
+}
+
+static void on_early_recorded(void *arg, int error)
+{
+	struct gate_stdio *s = arg;
+
+	if (error < 0)
+		end(s, "the log failed");
+	else
+		decide(s, true, "");
+}
+
+static void close_fds(const struct stdio_relay_fds *f)
+{
+	close(f->orig_in);
+	close(f->orig_out);
+	close(f->to_server);
+	close(f->from_server);
+}
+
+static int begin(struct gate_stdio *s, struct loop *l, const struct gate_stdio_spec *spec,
+		 const char **ret_why)
+{
+	int r = judge_early(s, spec);
+
+	if (r < 0) {
+		*ret_why = r == -EPERM ? "a message that it had read already is denied" :
+				 "it had read bytes that are not known";
+		return r;
+	}
+	r = stdio_relay_new(l, &spec->fds, s->gate->limits.message_max, &relay_ops, s, &s->relay);
+	*ret_why = "its descriptors cannot be used";
+	return r;
+}
+
+int gate_stdio_open(struct gate *g, struct loop *l, const struct gate_stdio_spec *spec,
+		    gate_stdio_decided decided, void *arg)
+{
+	struct gate_stdio *s = calloc(1, sizeof(*s));
+	const char *why = "";
+	int r = -ENOMEM;
+
+	if (s) {
+		*s = (struct gate_stdio){ .gate = g, .decided = decided, .arg = arg };
+		r = gate_conv_open(g, &spec->peers, &s->conv);
+	}
+	if (r < 0) {
+		close_fds(&spec->fds);
+		free(s);
+		return r;
+	}
+	r = begin(s, l, spec, &why);
+	if (r < 0) {
+		close_fds(&spec->fds);
+		end(s, why);
+		return 0;
+	}
+	if (gate_when_recorded(g, s->conv->pos, on_early_recorded, s) < 0)
+		end(s, "not enough memory");
+	return 0;
+}

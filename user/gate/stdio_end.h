@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_GATE_STDIO_END_H
+#define TOLLGATE_GATE_STDIO_END_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/gate/conv.h"
+#include "user/stdio/relay.h"
+
+struct gate;
+struct gate_stdio;
+struct loop;
+
+/* A stdio conversation that was taken over while its server stands still. Borrowed. */
+struct gate_stdio_spec {
+	struct gate_peers peers;
+	struct stdio_relay_fds fds; /* taken, whatever happens */
+	uint64_t written; /* bytes the host had written before the swap */
+	uint64_t unread; /* of these, not yet read by the server */
+	struct span head; /* the first of these bytes, as far as the kernel kept them */
+};
+
+/*
+ * Judges what the server may have read before the swap, tells through `decided` whether the server may go
+ * on, and then gates the conversation until either side ends it. decided is called exactly once, perhaps
+ * before this function returns; go false: kill the server, reason says why; the host has been answered.
+ * 0, or -errno when nothing was begun (decided is not called; the descriptors are closed).
+ */
+typedef void (*gate_stdio_decided)(void *arg, bool go, const char *reason);
+int gate_stdio_open(struct gate *g, struct loop *l, const struct gate_stdio_spec *spec,
+		    gate_stdio_decided decided, void *arg);
+
+#endif

@@ -44,7 +44,7 @@ enum msg_type {
 	MSG_SNAPSHOT = 32, /* struct msg_snapshot + fds: policy, agents, catalog, pins. Answer: MSG_SNAPSHOT_DONE */
 	MSG_SNAPSHOT_COMMIT, /* struct msg_epoch */
 	MSG_SNAPSHOT_ABORT, /* struct msg_epoch */
-	MSG_RING, /* + 3 fds: ring, wake-up of the notary, progress from the notary */
+	MSG_RING, /* struct msg_recording + 3 fds: ring, wake-up of the notary, progress from the notary */
 	MSG_NOTARY, /* struct msg_flag: the notary is there (1) or not (0) */
 	MSG_LISTEN, /* struct msg_listen + 1 fd: accept the agent's steered connections here */
 	MSG_UNLISTEN, /* struct msg_listen */
@@ -67,6 +67,9 @@ enum msg_type {
 	/* supervisor <-> notary */
 	MSG_NOTARY_RING = 128, /* struct msg_ring + 3 fds: another producer's ring */
 	MSG_NOTARY_UP, /* struct msg_notary_up: the notary is open */
+	MSG_NOTARY_INSTANCE, /* struct msg_instance: what the producer of a ring commits payloads with */
+	MSG_NOTARY_PRODUCER, /* struct msg_ring: this producer broke the rules; end it */
+	MSG_NOTARY_RESTARTED, /* struct msg_ring: this producer died; its ring is free for its successor */
 	MSG_NOTARY_STATUS, /* nothing */
 	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
 
@@ -133,7 +136,20 @@ struct msg_setup {
 	char boot_id[40];
 	char program_hash[SHA256_PREFIXED_SIZE]; /* of the tollgated image */
 	char kernel_hash[SHA256_PREFIXED_SIZE]; /* of the loaded kernel programs */
-	char public_key[128]; /* of the log key, as checkpoints name it */
+};
+
+/* Of one producer for one of its lives; see notary/salt.h. Secret. */
+struct msg_instance {
+	uint32_t producer;
+	uint32_t pad;
+	uint8_t key[SHA256_SIZE];
+	char epoch[MSG_NAME_MAX];
+};
+
+/* How a proxy records. Secret: it holds the instance key. */
+struct msg_recording {
+	struct msg_instance instance;
+	uint8_t public_key[SHA256_SIZE];
 };
 
 struct msg_snapshot {
@@ -242,11 +258,13 @@ struct msg_ring {
 };
 
 struct msg_notary_up {
-	int32_t error;
+	int32_t error; /* 0, or why the log cannot be opened, in text */
 	uint32_t pad;
-	char public_key[128];
+	uint8_t public_key[SHA256_SIZE]; /* Ed25519 */
+	char verifier_key[256]; /* the same as checkpoints name it */
 	char text[MSG_REASON_MAX];
 };
+
 
 static inline bool msg_string_ok(const char *s, size_t size)
 {

@@ -186,8 +186,8 @@ static int respond(struct fan *f, int fd, bool allow)
 		f->stats.denied++;
 	if (write(f->fd, &r, sizeof(r)) == (ssize_t)sizeof(r))
 		return 0;
-	/* The kernel gave the event up: the process was killed while it was held. */
-	return errno == ENOENT ? -ESRCH : -errno;
+	/* The kernel has given the event up. */
+	return errno == ENOENT ? 0 : -errno;
 }
 
 static int hold(struct fan *f, uint64_t token, int fd)

@@ -51,8 +51,8 @@ int fan_recheck(struct fan *f);
 /* Whether the watched path is a file that is marked. */
 bool fan_watching(const struct fan *f, int watch);
 
-/* Answers an event that the callback left for later. 0, -ENOENT for an unknown token, -ESRCH when the
- * process was killed meanwhile. */
+/* Answers an event that the callback left for later; needed too when the process was killed meanwhile.
+ * 0, -ENOENT for an unknown token, or -errno. */
 int fan_answer(struct fan *f, uint64_t token, bool allow);
 
 /* Execs of this process (ours) are let through without asking. The caller's own pid always is. */

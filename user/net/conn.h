@@ -29,6 +29,7 @@ struct net_request {
 	struct span head; /* as received, with the empty line; see http_field() in head.h */
 	struct span body; /* without chunk framing */
 	bool chunked;
+	bool encoded; /* a Content-Encoding other than identity: the body is not what it seems */
 };
 
 enum net_mode {
@@ -47,6 +48,7 @@ struct net_response {
 
 struct net_event {
 	struct span raw; /* as received, with its blank line */
+	size_t lead; /* bytes of raw before its first line: a BOM, the rest of the line end before */
 	struct span data; /* joined as WHATWG HTML 9.2.6 says */
 	struct span type; /* empty: "message" */
 	struct span id; /* empty when the event has none */

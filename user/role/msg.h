@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bpf/abi.h"
 #include "user/proc/identity.h"
@@ -200,8 +201,8 @@ struct msg_stdio_verdict {
 };
 
 struct msg_peek {
-	uint32_t kind; /* 0 pipe, 1 socket */
-	uint32_t head_len; /* what the kernel saw being written but may not be queued yet */
+	uint32_t socket; /* 1: MSG_PEEK, 0: a pipe, tee() */
+	uint32_t head_len; /* what the kernel saw being written, perhaps not queued yet */
 	char head[MSG_HEAD_MAX];
 };
 

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The proxy role: no privileges, no files, no kernel maps. It is given listeners, conversations, policy and a
+ * ring to record into, and lets through what the gate allows.
+ */
+#include "user/role/proxy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/base/file.h"
+#include "user/base/log.h"
+#include "user/base/loop.h"
+#include "user/gate/gate.h"
+#include "user/gate/http_end.h"
+#include "user/gate/http_session.h"
+#include "user/gate/snapshot.h"
+#include "user/gate/stdio_end.h"
+#include "user/kern/flow.h"
+#include "user/net/net.h"
+#include "user/notary/recorder.h"
+#include "user/role/member.h"
+#include "user/role/peek.h"
+
+#define SWEEP_NS 30000000000ull /* how often idle HTTP conversations are looked for */
+#define NS_PER_MS 1000000ull
+#define SNAPSHOT_FDS 4
+
+struct steered {
+	struct steered *next;
+	struct proxy *proxy;
+	struct msg_listen at;
+	struct net_listener *listener;
+};
+
+struct proxy {
+	struct member member;
+	struct gate *gate;
+	struct net *net;
+	struct gate_http_side http;
+	struct steered *listeners;
+	struct loop_timer *sweep;
+	struct loop_io *progress;
+	int ring, wake, progress_fd;
+	struct msg_setup setup;
+};
+
+/* --- policy and catalog --------------------------------------------------------------------------- */
+
+static int stage(struct proxy *p, struct ipc_msg *m, struct buf *errors)
+{
+	const struct msg_snapshot *s = m->body;
+	struct buf text[SNAPSHOT_FDS] = { 0 };
+	struct snapshot_input in = { .catalog_name = "catalog", .pins_name = "catalog pins" };
+	struct snapshot *snap;
+	int r = 0;
+
+	for (unsigned i = 0; i < m->nfds && r >= 0; i++)
+		r = file_read_fd(m->fds[i], BUF_LIMIT_DEFAULT / 2, &text[i]);
+	in.epoch = s->epoch;
+	in.policies = buf_span(&text[0]);
+	in.agents = buf_span(&text[1]);
+	in.catalog = buf_span(&text[2]);
+	if (s->has_pins)
+		in.pins = buf_span(&text[3]);
+	if (r >= 0)
+		r = snapshot_new(&in, errors, &snap);
+	if (r >= 0)
+		gate_stage(p->gate, snap);
+	for (unsigned i = 0; i < SNAPSHOT_FDS; i++)
+		buf_done(&text[i]);
+	return r;
+}
+
+static int on_snapshot(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_snapshot *s = m->body;
+	struct msg_snapshot_done done = { 0 };
+	_cleanup_buf_ struct buf errors = { .limit = 65536 };
+	const struct snapshot *snap;
+
+	if (m->len != sizeof(*s) || m->nfds != SNAPSHOT_FDS)
+		return -EBADMSG;
+	done.epoch = s->epoch;
+	done.error = stage(p, m, &errors);
+	if (done.error < 0) {
+		struct span e = buf_span(&errors);
+
+		memcpy(done.text, e.p ? e.p : "", e.n < sizeof(done.text) ? e.n : sizeof(done.text) - 1);
+	} else {
+		snap = p->gate->staged;
+		memcpy(done.policy_hash, snap->policy_hash, sizeof(done.policy_hash));
+		memcpy(done.catalog_hash, snap->catalog_hash, sizeof(done.catalog_hash));
+	}
+	return member_tell(&p->member, MSG_SNAPSHOT_DONE, m->cookie, &done, sizeof(done));
+}
+
+/* --- recording ------------------------------------------------------------------------------------ */
+
+static void on_progress(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct proxy *p = arg;
+	uint64_t n;
+
+	(void)io;
+	(void)events;
+	if (read(p->progress_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return;
+	gate_progress(p->gate);
+}
+
+static int on_ring(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_recording *rec = m->body;
+	int r;
+
+	if (m->len != sizeof(*rec) || m->nfds != 3 ||
+	    !msg_string_ok(rec->instance.epoch, sizeof(rec->instance.epoch)))
+		return -EBADMSG;
+	if (p->gate->recorder)
+		return 0; /* a restarted supervisor says it again */
+	p->ring = ipc_take_fd(m, 0);
+	p->wake = ipc_take_fd(m, 1);
+	p->progress_fd = ipc_take_fd(m, 2);
+	r = recorder_new(p->ring, p->wake, (enum record_durability)p->setup.durability,
+			 rec->instance.key, &p->gate->recorder);
+	if (r >= 0)
+		r = loop_io_add(p->member.loop, p->progress_fd, EPOLLIN, on_progress, p, &p->progress);
+	if (r < 0)
+		return log_err(r, "proxy: attach ring: %s", err_text(r));
+	memcpy(p->gate->facts.public_key, rec->public_key, sizeof(rec->public_key));
+	memcpy(p->gate->facts.salt_epoch, rec->instance.epoch, sizeof(rec->instance.epoch));
+	return 0;
+}
+
+/* --- HTTP ----------------------------------------------------------------------------------------- */
+
+static void on_accept(struct net_listener *ls, int fd, void *arg)
+{
+	struct steered *s = arg;
+	struct tg_origin o;
+
+	/* No record, no connection; and a listener serves one agent only. */
+	if (flow_origin(fd, &o) < 0 || o.agent != s->at.agent) {
+		close(fd);
+		return;
+	}
+	(void)gate_http_open(&s->proxy->http, ls, fd, &o);
+}
+
+static bool same_listener(const struct msg_listen *a, const struct msg_listen *b)
+{
+	return a->agent == b->agent && a->family == b->family && a->netns_cookie == b->netns_cookie;
+}
+
+static void unlisten(struct proxy *p, const struct msg_listen *at)
+{
+	for (struct steered **s = &p->listeners; *s; s = &(*s)->next)
+		if (same_listener(&(*s)->at, at)) {
+			struct steered *gone = *s;
+
+			*s = gone->next;
+			net_listener_free(gone->listener);
+			free(gone);
+			return;
+		}
+}
+
+static int on_listen(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_listen *at = m->body;
+	struct steered *s;
+	int fd, r;
+
+	if (m->len != sizeof(*at) || m->nfds != 1)
+		return -EBADMSG;
+	unlisten(p, at);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->proxy = p;
+	s->at = *at;
+	fd = ipc_take_fd(m, 0);
+	r = net_listener_new(p->net, fd, p->setup.connections_max, on_accept, s, &s->listener);
+	if (r < 0) {
+		close(fd);
+		free(s);
+		return r;
+	}
+	s->next = p->listeners;
+	p->listeners = s;
+	return 0;
+}
+
+static int ask_owner(uint64_t token, const struct tg_origin *o, void *arg)
+{
+	struct proxy *p = arg;
+	struct msg_owner q = { .agent = o->agent, .family = o->family, .netns_cookie = o->netns,
+			       .port = o->port };
+
+	memcpy(q.addr, o->dst, sizeof(q.addr));
+	return member_tell(&p->member, MSG_OWNER, token, &q, sizeof(q));
+}
+
+static const struct gate_http_ops http_ops = { .ask_owner = ask_owner };
+
+static int on_owner_is(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_owner_is *is = m->body;
+
+	if (m->len != sizeof(*is) || (is->error == 0 && !proc_identity_valid(&is->owner)))
+		return -EBADMSG;
+	gate_http_owner(&p->http, m->cookie, is->error == 0 ? &is->owner : NULL, is->socket);
+	return 0;
+}
+
+/* --- stdio ---------------------------------------------------------------------------------------- */
+
+struct asked {
+	struct proxy *proxy;
+	uint64_t cookie;
+};
+
+static void tell_verdict(struct proxy *p, uint64_t cookie, bool go, const char *reason)
+{
+	struct msg_stdio_verdict v = { .act = go ? MSG_STDIO_RELEASE : MSG_STDIO_KILL };
+
+	(void)snprintf(v.reason, sizeof(v.reason), "%s", reason);
+	(void)member_tell(&p->member, MSG_STDIO_VERDICT, cookie, &v, sizeof(v));
+}
+
+static void on_decided(void *arg, bool go, const char *reason)
+{
+	struct asked *a = arg;
+
+	tell_verdict(a->proxy, a->cookie, go, reason);
+	free(a);
+}
+
+static int on_stdio(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_stdio *s = m->body;
+	struct gate_stdio_spec spec = { 0 };
+	struct asked *a;
+	int r;
+
+	if (m->len != sizeof(*s) || m->nfds != 4 || s->head_len > sizeof(s->head) ||
+	    !proc_identity_valid(&s->server))
+		return -EBADMSG;
+	spec.peers = (struct gate_peers){
+		.agent = s->agent, .outer_agent = s->outer_agent, .agent_pid = s->host_pid,
+		.agent_uid = s->server.uid, .transport = "stdio", .server = &s->server,
+		.running = s->running,
+	};
+	spec.fds = (struct stdio_relay_fds){ ipc_take_fd(m, 0), ipc_take_fd(m, 1), ipc_take_fd(m, 2),
+					     ipc_take_fd(m, 3) };
+	spec.written = s->written;
+	spec.unread = s->unread;
+	spec.head = (struct span){ s->head, s->head_len };
+	a = malloc(sizeof(*a));
+	if (a)
+		*a = (struct asked){ p, m->cookie };
+	r = a ? gate_stdio_open(p->gate, p->member.loop, &spec, on_decided, a) : -ENOMEM;
+	if (r < 0) {
+		tell_verdict(p, m->cookie, false, err_text(r));
+		free(a);
+	}
+	return 0;
+}
+
+static int on_peek(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_peek *q = m->body;
+	struct msg_peeked answer;
+
+	if (m->len != sizeof(*q) || m->nfds != 1 || q->head_len > sizeof(q->head))
+		return -EBADMSG;
+	peek_classify(q, m->fds[0], &answer);
+	return member_tell(&p->member, MSG_PEEKED, m->cookie, &answer, sizeof(answer));
+}
+
+/* --- the rest ------------------------------------------------------------------------------------- */
+
+static int on_setup(struct proxy *p, const struct ipc_msg *m)
+{
+	const struct msg_setup *s = m->body;
+	struct gate_facts *f = &p->gate->facts;
+
+	if (m->len != sizeof(*s) || !msg_string_ok(s->node, sizeof(s->node)) ||
+	    !msg_string_ok(s->boot_id, sizeof(s->boot_id)) ||
+	    !msg_string_ok(s->program_hash, sizeof(s->program_hash)) ||
+	    !msg_string_ok(s->kernel_hash, sizeof(s->kernel_hash)) || s->mode > GATE_SILENT ||
+	    s->durability > RECORD_SYNCED)
+		return -EBADMSG;
+	p->setup = *s;
+	p->gate->mode = (enum gate_mode)s->mode;
+	p->gate->limits.message_max = s->message_max;
+	p->gate->limits.conversations_max = (unsigned)s->conversations_max;
+	memcpy(f->node, s->node, sizeof(f->node));
+	memcpy(f->boot_id, s->boot_id, sizeof(f->boot_id));
+	memcpy(f->program_hash, s->program_hash, sizeof(f->program_hash));
+	memcpy(f->kernel_hash, s->kernel_hash, sizeof(f->kernel_hash));
+	if (!p->net) {
+		struct net_limits l = { .body_max = s->message_max, .event_max = s->message_max,
+					.idle_ms = s->idle_timeout_ms,
+					.request_ms = s->request_timeout_ms };
+
+		return net_new(p->member.loop, &l, &p->net) < 0 ? -ENOMEM : (p->http.net = p->net, 0);
+	}
+	return 0;
+}
+
+static int on_sessions(struct proxy *p, const struct ipc_msg *m)
+{
+	_cleanup_buf_ struct buf text = { .limit = IPC_MESSAGE_MAX - 4096 };
+	struct json_out j;
+
+	json_out_init(&j, &text);
+	json_out_array(&j);
+	for (const struct gate_conv *c = p->gate->convs; c; c = c->next) {
+		if (buf_len(&text) > IPC_MESSAGE_MAX - 8192)
+			break; /* LIMIT: more conversations than fit one message are not listed */
+		gate_conv_describe(c, &j);
+	}
+	json_out_array_end(&j);
+	if (json_out_end(&j) < 0)
+		return -ENOMEM;
+	return member_tell(&p->member, MSG_SESSIONS_ARE, m->cookie, buf_span(&text).p, buf_len(&text));
+}
+
+static int on_epoch(struct proxy *p, const struct ipc_msg *m)
+{
+	const struct msg_epoch *e = m->body;
+
+	if (m->len != sizeof(*e))
+		return -EBADMSG;
+	if (m->type == MSG_SNAPSHOT_ABORT)
+		gate_abort(p->gate, e->epoch);
+	else if (gate_commit(p->gate, e->epoch) < 0)
+		return log_err(-EBADMSG, "proxy: commit epoch: nothing of that epoch is staged");
+	return 0;
+}
+
+static int on_message(struct member *member, struct ipc_msg *m, void *arg)
+{
+	struct proxy *p = arg;
+	const struct msg_flag *flag = m->body;
+
+	(void)member;
+	switch (m->type) {
+	case MSG_SETUP:
+		return on_setup(p, m);
+	case MSG_SNAPSHOT:
+		return on_snapshot(p, m);
+	case MSG_SNAPSHOT_COMMIT:
+	case MSG_SNAPSHOT_ABORT:
+		return on_epoch(p, m);
+	case MSG_RING:
+		return on_ring(p, m);
+	case MSG_NOTARY:
+		if (m->len != sizeof(*flag))
+			return -EBADMSG;
+		gate_set_notary(p->gate, flag->value);
+		return 0;
+	case MSG_LISTEN:
+		return p->net ? on_listen(p, m) : -EBADMSG;
+	case MSG_UNLISTEN:
+		if (m->len != sizeof(struct msg_listen))
+			return -EBADMSG;
+		unlisten(p, m->body);
+		return 0;
+	case MSG_STDIO:
+		return on_stdio(p, m);
+	case MSG_PEEK:
+		return on_peek(p, m);
+	case MSG_OWNER_IS:
+		return on_owner_is(p, m);
+	case MSG_SESSIONS:
+		return on_sessions(p, m);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_sweep(struct loop_timer *t, void *arg)
+{
+	struct proxy *p = arg;
+
+	(void)t;
+	if (p->http.sessions)
+		http_sessions_sweep(p->http.sessions, clock_mono_ns(),
+				    p->setup.idle_timeout_ms * NS_PER_MS);
+}
+
+static int begin(struct proxy *p)
+{
+	int r = gate_new(&p->gate);
+
+	if (r < 0)
+		return r;
+	p->http.gate = p->gate;
+	p->http.ops = &http_ops;
+	p->http.arg = p;
+	r = http_sessions_new(p->gate, &p->http.sessions);
+	if (r < 0)
+		return r;
+	r = loop_timer_add(p->member.loop, on_sweep, p, &p->sweep);
+	return r < 0 ? r : loop_timer_arm(p->sweep, SWEEP_NS, SWEEP_NS);
+}
+
+static void finish(struct proxy *p)
+{
+	while (p->listeners)
+		unlisten(p, &p->listeners->at);
+	net_free(p->net);
+	http_sessions_free(p->http.sessions);
+	gate_free(p->gate);
+}
+
+int proxy_run(void)
+{
+	static const struct member_ops ops = { .message = on_message };
+	static struct proxy proxy;
+	struct proxy *p = &proxy;
+	struct sandbox_spec sandbox = { 0 };
+	int r = member_init(&p->member, ROLE_PROXY);
+
+	if (r >= 0)
+		r = begin(p);
+	if (r < 0) {
+		log_err(r, "proxy: start: %s", err_text(r));
+		return EXIT_FAILURE;
+	}
+	sandbox.uid = p->member.spec.uid;
+	sandbox.gid = p->member.spec.gid;
+	r = member_run(&p->member, &sandbox, &ops, p);
+	finish(p);
+	return r;
+}

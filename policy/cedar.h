@@ -26,6 +26,7 @@
 #define CEDAR_TEXT_MAX (16u << 20) /* bytes in one policy text; keeps offsets small and load time bounded */
 #define CEDAR_NESTING_MAX 200 /* parentheses, sets, records, ifs within each other; bounds the C stack */
 #define CEDAR_VALUE_DEPTH_MAX 128 /* sets and records within each other in a value; same reason */
+#define CEDAR_STACK_MAX (1u << 20) /* values that one expression may hold at once: 16 MiB per request object */
 #define CEDAR_ERRORS_MAX 20 /* errors kept for one text; more are counted only */
 #define CEDAR_MESSAGE_MAX 256
 #define CEDAR_REQUEST_ENTITIES_MAX 8 /* entities told with a request; they are searched one by one */

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Values built piece by piece, for requests and for entity stores. Takes what a JSON reader meets, in order;
+ * never recurses, never reads JSON itself.
+ */
+#include "policy/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/snapshot.h"
+#include "policy/text.h"
+
+void build_start(struct cedar_build *b)
+{
+	b->items.n = 0;
+	b->depth = 0;
+	b->has_key = false;
+	b->unknown = false;
+	b->r = 0;
+}
+
+int build_take(struct cedar_build *b, struct cval *ret)
+{
+	int r = b->r;
+
+	if (r == 0 && (b->depth != 0 || b->items.n != 1))
+		r = -EINVAL;
+	if (r == 0)
+		*ret = b->items.v[0].v;
+	return r;
+}
+
+void build_done(struct cedar_build *b)
+{
+	vec_done(&b->items);
+}
+
+void cedar_build_fail(struct cedar_build *b, int r)
+{
+	if (b->r == 0)
+		b->r = r < 0 ? r : -EINVAL;
+}
+
+static int arena_error(const struct cedar_build *b)
+{
+	return b->mem->limit ? -ENOSPC : -ENOMEM;
+}
+
+static void put(struct cedar_build *b, struct cval v)
+{
+	bool record = b->depth > 0 && b->frame[b->depth - 1].record;
+
+	if (b->r < 0)
+		return;
+	if (record != b->has_key || (b->depth == 0 && b->items.n > 0)) {
+		b->r = -EINVAL;
+		return;
+	}
+	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct build_item)) {
+		b->r = -ENOSPC;
+		return;
+	}
+	b->r = vec_push(&b->items, ((struct build_item){ v, b->key }));
+	b->has_key = false;
+}
+
+/* A string as it will be kept; sets the error without memory. */
+static struct span keep(struct cedar_build *b, struct span s)
+{
+	if (b->r < 0)
+		return (struct span){ NULL, 0 };
+	if (s.n > UINT32_MAX) {
+		b->r = -EINVAL;
+		return (struct span){ NULL, 0 };
+	}
+	if (!b->copy)
+		return s;
+	s = arena_copy(b->mem, s);
+	if (!s.p)
+		b->r = arena_error(b);
+	return s;
+}
+
+void cedar_put_bool(struct cedar_build *b, bool v)
+{
+	put(b, cval_bool(v));
+}
+
+void cedar_put_long(struct cedar_build *b, int64_t v)
+{
+	put(b, cval_long(V_LONG, v));
+}
+
+void cedar_put_string(struct cedar_build *b, struct span s)
+{
+	put(b, cval_string(keep(b, s)));
+}
+
+int build_entity(struct cedar_build *b, struct span type, struct span id, struct cval *ret)
+{
+	struct cval v = { .tag = V_ENTITY, .n = ENTITY_UNKNOWN };
+	struct cedar_uid *uid;
+
+	if (!is_normal_name(type))
+		return -EINVAL;
+	if (b->snap)
+		v.n = snapshot_find_entity(b->snap, type, id);
+	if (v.n == ENTITY_UNKNOWN) {
+		uid = arena_alloc(b->mem, sizeof(*uid));
+		if (!uid)
+			return arena_error(b);
+		uid->type = keep(b, type);
+		uid->id = keep(b, id);
+		v.uid = uid;
+	}
+	*ret = v;
+	return b->r;
+}
+
+void cedar_put_entity(struct cedar_build *b, struct span type, struct span id)
+{
+	struct cval v = { 0 };
+
+	if (b->r == 0)
+		b->r = build_entity(b, type, id, &v);
+	put(b, v);
+}
+
+static void put_parsed(struct cedar_build *b, enum cval_tag tag, int r, int64_t v)
+{
+	if (r < 0)
+		cedar_build_fail(b, r);
+	put(b, cval_long(tag, v));
+}
+
+void cedar_put_decimal(struct cedar_build *b, struct span text)
+{
+	int64_t v = 0;
+	int r = ext_decimal_parse(text, &v);
+
+	put_parsed(b, V_DECIMAL, r, v);
+}
+
+void cedar_put_datetime(struct cedar_build *b, struct span text)
+{
+	int64_t v = 0;
+	int r = ext_datetime_parse(text, &v);
+
+	put_parsed(b, V_DATETIME, r, v);
+}
+
+void cedar_put_datetime_ms(struct cedar_build *b, int64_t ms_since_epoch)
+{
+	put(b, cval_long(V_DATETIME, ms_since_epoch));
+}
+
+void cedar_put_duration(struct cedar_build *b, struct span text)
+{
+	int64_t v = 0;
+	int r = ext_duration_parse(text, &v);
+
+	put_parsed(b, V_DURATION, r, v);
+}
+
+void cedar_put_duration_ms(struct cedar_build *b, int64_t ms)
+{
+	put(b, cval_long(V_DURATION, ms));
+}
+
+void cedar_put_ip(struct cedar_build *b, struct span text)
+{
+	struct cip ip, *copy;
+	int r = ext_ip_parse(text, &ip);
+
+	if (r < 0) {
+		cedar_build_fail(b, r);
+		return;
+	}
+	copy = arena_alloc(b->mem, sizeof(*copy));
+	if (!copy) {
+		cedar_build_fail(b, arena_error(b));
+		return;
+	}
+	*copy = ip;
+	put(b, (struct cval){ .tag = V_IP, .ip = copy });
+}
+
+void cedar_put_unknown(struct cedar_build *b)
+{
+	/* Deeper, or in an entity, an operator could meet it where none looks for it. */
+	if (!b->snap || b->depth != 1 || !b->frame[0].record)
+		cedar_build_fail(b, -EINVAL);
+	b->unknown = true;
+	put(b, (struct cval){ .tag = V_UNKNOWN });
+}
+
+static void open_frame(struct cedar_build *b, bool record)
+{
+	struct cval placeholder = { 0 };
+
+	put(b, placeholder); /* its item keeps the key, and becomes the value */
+	if (b->r == 0 && b->depth == CEDAR_VALUE_DEPTH_MAX)
+		b->r = -ELOOP;
+	if (b->r < 0)
+		return;
+	b->frame[b->depth].start = b->items.n;
+	b->frame[b->depth].record = record;
+	b->depth++;
+}
+
+void cedar_open_set(struct cedar_build *b)
+{
+	open_frame(b, false);
+}
+
+void cedar_open_record(struct cedar_build *b)
+{
+	open_frame(b, true);
+}
+
+void cedar_key(struct cedar_build *b, struct span name)
+{
+	if (b->r < 0)
+		return;
+	if (b->has_key || b->depth == 0 || !b->frame[b->depth - 1].record) {
+		b->r = -EINVAL;
+		return;
+	}
+	b->key = keep(b, name);
+	b->has_key = b->r == 0;
+}
+
+static int close_set(struct cedar_build *b, const struct build_item *item, uint32_t n,
+		     struct cval *ret)
+{
+	struct cset *s = cset_new(b->mem, n);
+
+	if (!s)
+		return arena_error(b);
+	for (uint32_t i = 0; i < n; i++)
+		s->v[i] = item[i].v;
+	*ret = (struct cval){ .tag = V_SET, .set = s };
+	return 0;
+}
+
+static int close_record(struct cedar_build *b, const struct build_item *item, uint32_t n,
+			struct cval *ret)
+{
+	struct crecord *rec = crecord_new(b->mem, n);
+
+	if (!rec)
+		return arena_error(b);
+	for (uint32_t i = 0; i < n; i++) {
+		rec->m[i].sym = b->snap ? intern_find(&b->snap->names, item[i].key) : SYM_NONE;
+		rec->m[i].n = (uint32_t)item[i].key.n;
+		rec->m[i].name = item[i].key.p;
+		rec->m[i].v = item[i].v;
+	}
+	heap_sort(rec->m, n, sizeof(rec->m[0]), cmember_cmp);
+	*ret = (struct cval){ .tag = V_RECORD, .record = rec };
+	return crecord_check(rec);
+}
+
+void cedar_close(struct cedar_build *b)
+{
+	uint32_t start, n;
+
+	if (b->r < 0)
+		return;
+	if (b->depth == 0 || b->has_key) {
+		b->r = -EINVAL;
+		return;
+	}
+	start = b->frame[--b->depth].start;
+	n = b->items.n - start;
+	b->items.n = start;
+	b->r = b->frame[b->depth].record ?
+		       close_record(b, b->items.v + start, n, &b->items.v[start - 1].v) :
+		       close_set(b, b->items.v + start, n, &b->items.v[start - 1].v);
+}

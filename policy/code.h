@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_POLICY_CODE_H
+#define TOLLGATE_POLICY_CODE_H
+
+#include <stdint.h>
+
+/*
+ * Compiled conditions: code for a stack of values. Each expression leaves one value more. "test" operators
+ * refuse anything but a bool. c is an index or a jump target, unless said otherwise.
+ */
+enum op {
+	OP_CONST, /* constant c */
+	OP_VAR, /* a: enum ast_var, not the context */
+	OP_CONTEXT,
+	OP_CONTEXT_ATTR, /* symbol c; the context need not be wholly known for it */
+	OP_CONTEXT_HAS, /* chain c */
+	OP_ATTR, /* symbol c */
+	OP_HAS, /* chain c */
+	OP_EQ,
+	OP_NE,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_IN,
+	OP_IS, /* type symbol c */
+	OP_IS_ELSE, /* type symbol c; an OP_JUMP follows: not of the type: put false, do it; else skip it */
+	OP_LIKE, /* pattern c */
+	OP_NOT,
+	OP_NEG,
+	OP_ADD,
+	OP_SUB,
+	OP_MUL,
+	OP_AND, /* test; false: keep it and jump to c, else drop it */
+	OP_OR, /* test; true: keep it and jump to c, else drop it */
+	OP_BOOL, /* test, keep */
+	OP_UNLESS, /* test and drop; false: jump to c */
+	OP_JUMP,
+	OP_SET, /* the c topmost */
+	OP_RECORD, /* shape c */
+	OP_CONTAINS,
+	OP_CONTAINS_ALL,
+	OP_CONTAINS_ANY,
+	OP_IS_EMPTY,
+	OP_HAS_TAG,
+	OP_GET_TAG,
+	OP_EXT, /* a: enum ext_fn; c: arguments on the stack */
+	OP_END, /* test; the outcome of the conjunct */
+};
+
+struct insn {
+	uint8_t op, a;
+	uint16_t pad;
+	uint32_t c;
+};
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Policies into a snapshot: their texts and annotations, their scopes as numbers, their conditions as a
+ * list of conjuncts. `unless { e }` is the conjunct !e; !(a || b) is two, in the same order.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/snapshot.h"
+#include "policy/text.h"
+
+static int copy_text(struct cedar_snapshot *s, const struct ast_text *from)
+{
+	struct ctext t = { .n_lines = 1 };
+	uint32_t k = 1;
+
+	t.name = arena_copy(&s->mem, from->name);
+	t.text = arena_copy(&s->mem, from->text);
+	for (size_t i = 0; i < from->text.n; i++)
+		t.n_lines += from->text.p[i] == '\n';
+	t.lines = arena_array(&s->mem, t.n_lines, sizeof(*t.lines));
+	if (!t.name.p || !t.text.p || !t.lines)
+		return -ENOMEM;
+	t.lines[0] = 0;
+	for (size_t i = 0; i < from->text.n; i++) {
+		if (from->text.p[i] == '\n')
+			t.lines[k++] = (uint32_t)i + 1;
+	}
+	return vec_push(&s->texts, t);
+}
+
+static int copy_cold(struct cedar_snapshot *s, const struct ast_policy *p)
+{
+	struct cpolicy_cold c = { .text = p->text, .pos = p->pos, .n_annotations = p->n_annotations };
+
+	snprintf(c.id, sizeof(c.id), "policy%u", s->cold.n);
+	c.annotations = arena_array(&s->mem, p->n_annotations, sizeof(*c.annotations));
+	if (!c.annotations)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->n_annotations; i++) {
+		struct span key = arena_copy(&s->mem, p->annotations[i].key);
+		struct span value = arena_copy(&s->mem, p->annotations[i].value);
+
+		if (!key.p || !value.p)
+			return -ENOMEM;
+		c.annotations[i] = (struct cannotation){ key.p, value.p };
+	}
+	return vec_push(&s->cold, c);
+}
+
+static int compile_scope(struct cedar_snapshot *s, const struct ast_scope *from, struct cscope *ret)
+{
+	struct cscope c = { .op = (uint8_t)from->op };
+	int r = 0;
+
+	if (from->op == AST_SCOPE_IS || from->op == AST_SCOPE_IS_IN)
+		r = snapshot_symbol(s, from->type, &c.type);
+	if (r == 0 && from->op != AST_ANY && from->op != AST_SCOPE_IS)
+		r = snapshot_add_entity(s, from->uid.type, from->uid.id, &c.uid);
+	if (r == 0)
+		*ret = c;
+	return r;
+}
+
+/* Splits e, or its negation, at && (or, negated, at ||); nesting is bounded by the parser. */
+static int compile_condition(struct cedar_snapshot *s, const struct ast *e, bool negated)
+{
+	int r = 0;
+
+	if (e->kind == AST_NOT && e->kid[0]->kind == AST_OR && !negated)
+		return compile_condition(s, e->kid[0], true);
+	if (e->kind != (negated ? AST_OR : AST_AND))
+		return compile_conjunct(s, e, negated);
+	for (uint32_t i = 0; r == 0 && i < e->n; i++)
+		r = compile_condition(s, e->kid[i], negated);
+	return r;
+}
+
+static int compile_policy(struct cedar_snapshot *s, const struct ast_policy *p)
+{
+	struct cpolicy c = { .effect = (uint8_t)p->effect, .conjunct = s->conjuncts.n };
+	int r = copy_cold(s, p);
+
+	if (r == 0)
+		r = compile_scope(s, &p->principal, &c.principal);
+	if (r == 0)
+		r = compile_scope(s, &p->resource, &c.resource);
+	for (uint32_t i = 0; r == 0 && i < p->n_conditions; i++)
+		r = compile_condition(s, p->conditions[i].e, p->conditions[i].unless);
+	if (r < 0)
+		return r;
+	c.n_conjuncts = s->conjuncts.n - c.conjunct;
+	return vec_push(&s->policies, c);
+}
+
+int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps, struct cedar_error *error)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < ps->texts.n; i++)
+		r = copy_text(s, &ps->texts.v[i]);
+	for (uint32_t i = 0; r == 0 && i < ps->policies.n; i++)
+		r = compile_policy(s, &ps->policies.v[i]);
+	if (r == 0 && s->stack > CEDAR_STACK_MAX) {
+		error_set(error, NULL, 0, "an expression needs more than %u values at once", CEDAR_STACK_MAX);
+		r = -E2BIG;
+	}
+	return r;
+}

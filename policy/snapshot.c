@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Snapshots: what policies and entities become, immutable once made. This file owns their life, their
+ * names and what can be asked about them; loading and compiling have files of their own.
+ */
+#include "policy/snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/text.h"
+
+/* --- entities by name ------------------------------------------------------------------------------ */
+
+static uint32_t uid_hash(const struct cedar_snapshot *s, uint32_t type, struct span id)
+{
+	return (uint32_t)hash_bytes(hash_u64(s->seed, type), id);
+}
+
+static uint32_t find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id)
+{
+	const struct centities *t = &s->entities;
+	uint32_t h;
+
+	if (!t->slot || type == SYM_NONE)
+		return ENTITY_UNKNOWN;
+	h = uid_hash(s, type, id);
+	for (uint32_t i = h & t->mask; t->slot[i]; i = (i + 1) & t->mask) {
+		const struct centity *e = &t->e.v[t->slot[i] - 1];
+
+		if (t->tag[i] == h && e->type == type && span_eq(e->id, id))
+			return t->slot[i] - 1;
+	}
+	return ENTITY_UNKNOWN;
+}
+
+uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, struct span id)
+{
+	return find_typed(s, intern_find(&s->names, type), id);
+}
+
+static int grow_entities(struct cedar_snapshot *s)
+{
+	struct centities *t = &s->entities;
+	uint32_t slots = t->slot ? (t->mask + 1) * 2 : 64, *slot, *tag;
+
+	if (t->mask >= UINT32_MAX / 4)
+		return -ENOMEM;
+	slot = calloc(slots, sizeof(*slot));
+	tag = calloc(slots, sizeof(*tag));
+	if (!slot || !tag) {
+		free(slot);
+		free(tag);
+		return -ENOMEM;
+	}
+	for (uint32_t k = 0; k < t->e.n; k++) {
+		uint32_t h = uid_hash(s, t->e.v[k].type, t->e.v[k].id), i = h & (slots - 1);
+
+		while (slot[i])
+			i = (i + 1) & (slots - 1);
+		slot[i] = k + 1;
+		tag[i] = h;
+	}
+	free(t->slot);
+	free(t->tag);
+	t->slot = slot;
+	t->tag = tag;
+	t->mask = slots - 1;
+	return 0;
+}
+
+int snapshot_symbol(struct cedar_snapshot *s, struct span name, uint32_t *ret)
+{
+	uint32_t sym = intern_find(&s->names, name);
+
+	if (sym == SYM_NONE) {
+		name = arena_copy(&s->mem, name);
+		return name.p ? intern_add(&s->names, name, ret) : -ENOMEM;
+	}
+	*ret = sym;
+	return 0;
+}
+
+int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span id, uint32_t *ret)
+{
+	struct centities *t = &s->entities;
+	struct centity e = { 0 };
+	uint32_t n, h, i;
+	int r = snapshot_symbol(s, type, &e.type);
+
+	if (r < 0)
+		return r;
+	n = find_typed(s, e.type, id);
+	if (n != ENTITY_UNKNOWN) {
+		*ret = n;
+		return 0;
+	}
+	if (!t->slot || t->e.n >= t->mask / 2) {
+		r = grow_entities(s);
+		if (r < 0)
+			return r;
+	}
+	e.id = arena_copy(&s->mem, id);
+	if (!e.id.p)
+		return -ENOMEM;
+	r = vec_push(&t->e, e);
+	if (r < 0)
+		return r;
+	h = uid_hash(s, e.type, id);
+	for (i = h & t->mask; t->slot[i]; i = (i + 1) & t->mask)
+		;
+	t->slot[i] = t->e.n;
+	t->tag[i] = h;
+	*ret = t->e.n - 1;
+	return 0;
+}
+
+/* --- values ---------------------------------------------------------------------------------------- */
+
+static int import_set(struct cedar_snapshot *s, const struct cset *from, struct cval *ret)
+{
+	struct cset *to = cset_new(&s->mem, from->n);
+
+	if (!to)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->n; i++) {
+		int r = snapshot_import(s, from->v[i], &to->v[i]);
+
+		if (r < 0)
+			return r;
+	}
+	cset_canonical(to);
+	*ret = (struct cval){ .tag = V_SET, .set = to };
+	return 0;
+}
+
+static int import_record(struct cedar_snapshot *s, const struct crecord *from, struct cval *ret)
+{
+	struct crecord *to = crecord_new(&s->mem, from->n);
+
+	if (!to)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->n; i++) {
+		struct span name = { from->m[i].name, from->m[i].n };
+		struct cmember *m = &to->m[i];
+		int r = snapshot_symbol(s, name, &m->sym);
+
+		if (r == 0)
+			r = snapshot_import(s, from->m[i].v, &m->v);
+		if (r < 0)
+			return r;
+		m->name = s->names.names.v[m->sym].p;
+		m->n = (uint32_t)name.n;
+	}
+	heap_sort(to->m, to->n, sizeof(to->m[0]), cmember_cmp);
+	*ret = (struct cval){ .tag = V_RECORD, .record = to };
+	return 0;
+}
+
+int snapshot_import(struct cedar_snapshot *s, struct cval v, struct cval *ret)
+{
+	struct cip *ip;
+	struct span copy;
+	int r;
+
+	switch ((enum cval_tag)v.tag) {
+	case V_STRING:
+		copy = arena_copy(&s->mem, cval_span(v));
+		if (!copy.p)
+			return -ENOMEM;
+		*ret = cval_string(copy);
+		return 0;
+	case V_ENTITY:
+		r = v.n == ENTITY_UNKNOWN ? snapshot_add_entity(s, v.uid->type, v.uid->id, &v.n) : 0;
+		if (r == 0)
+			*ret = (struct cval){ .tag = V_ENTITY, .n = v.n };
+		return r;
+	case V_SET:
+		return import_set(s, v.set, ret);
+	case V_RECORD:
+		return import_record(s, v.record, ret);
+	case V_IP:
+		ip = arena_alloc(&s->mem, sizeof(*ip));
+		if (!ip)
+			return -ENOMEM;
+		*ip = *v.ip;
+		*ret = (struct cval){ .tag = V_IP, .ip = ip };
+		return 0;
+	default:
+		*ret = v;
+		return 0;
+	}
+}
+
+/* --- life ------------------------------------------------------------------------------------------ */
+
+static void snapshot_free(struct cedar_snapshot *s)
+{
+	intern_done(&s->names);
+	free(s->entities.e.v);
+	free(s->entities.slot);
+	free(s->entities.tag);
+	free(s->policies.v);
+	free(s->cold.v);
+	free(s->texts.v);
+	free(s->conjuncts.v);
+	free(s->code.v);
+	free(s->where.v);
+	free(s->consts.v);
+	free(s->patterns.v);
+	free(s->chains.v);
+	free(s->shapes.v);
+	free(s->index.keys.v);
+	free(s->index.policies.v);
+	free(s->index.action_keys.v);
+	free(s->index.literals.v);
+	free(s->index.bucket);
+	arena_done(&s->mem);
+	free(s);
+}
+
+int cedar_snapshot_new(const struct cedar_policies *ps, const struct cedar_entities *es,
+		       struct cedar_error *error, struct cedar_snapshot **ret)
+{
+	struct cedar_snapshot *s = calloc(1, sizeof(*s));
+	int r = 0;
+
+	*error = (struct cedar_error){ 0 };
+	if (!s)
+		return -ENOMEM;
+	atomic_init(&s->refs, 1);
+	s->seed = s->names.seed = hash_seed();
+	if (es)
+		r = load_entities(s, es, error);
+	if (r == 0)
+		r = compile_policies(s, ps, error);
+	if (r == 0)
+		r = index_build(s, ps);
+	if (r < 0) {
+		snapshot_free(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+struct cedar_snapshot *cedar_snapshot_ref(struct cedar_snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void cedar_snapshot_unref(struct cedar_snapshot *s)
+{
+	if (s && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		snapshot_free(s);
+}
+
+/* --- questions --------------------------------------------------------------------------------------- */
+
+void snapshot_place(const struct cedar_snapshot *s, uint32_t text, uint32_t offset, uint32_t *ret_line,
+		    uint32_t *ret_column)
+{
+	const struct ctext *t = &s->texts.v[text];
+	uint32_t lo = 0, hi = t->n_lines, line, column;
+
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (t->lines[mid] <= offset)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	text_place((struct span){ t->text.p + t->lines[lo], t->text.n - t->lines[lo] },
+		   offset - t->lines[lo], &line, &column);
+	*ret_line = lo + 1;
+	*ret_column = column;
+}
+
+size_t cedar_snapshot_policies(const struct cedar_snapshot *s)
+{
+	return s->policies.n;
+}
+
+void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy, struct cedar_policy_info *ret)
+{
+	const struct cpolicy_cold *c;
+
+	*ret = (struct cedar_policy_info){ .id = "", .text_name = "" };
+	if (policy >= s->policies.n)
+		return;
+	c = &s->cold.v[policy];
+	ret->id = c->id;
+	ret->effect = (enum cedar_effect)s->policies.v[policy].effect;
+	ret->text_name = s->texts.v[c->text].name.p;
+	snapshot_place(s, c->text, c->pos, &ret->line, &ret->column);
+}
+
+const char *cedar_snapshot_annotation(const struct cedar_snapshot *s, uint32_t policy, const char *key)
+{
+	const struct cpolicy_cold *c = policy < s->cold.n ? &s->cold.v[policy] : NULL;
+
+	for (uint32_t i = 0; c && i < c->n_annotations; i++) {
+		if (strcmp(c->annotations[i].key, key) == 0)
+			return c->annotations[i].value;
+	}
+	return NULL;
+}

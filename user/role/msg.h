@@ -50,14 +50,14 @@ enum msg_type {
 	MSG_LISTEN, /* struct msg_listen + 1 fd: accept the agent's steered connections here */
 	MSG_UNLISTEN, /* struct msg_listen */
 	MSG_STDIO, /* struct msg_stdio + 4 fds: orig_in, orig_out, to_server, from_server. Answer: MSG_STDIO_VERDICT */
-	MSG_PEEK, /* struct msg_peek + 1 fd: what lies unread in it? Answer: MSG_PEEKED */
+	MSG_LOOK, /* struct msg_look + 1 fd: what lies unread in it? Answer: MSG_LOOKED */
 	MSG_OWNER_IS, /* struct msg_owner_is: answer to MSG_OWNER */
 	MSG_SESSIONS, /* nothing. Answer: MSG_SESSIONS_ARE */
 
 	/* proxy -> supervisor */
 	MSG_SNAPSHOT_DONE = 64, /* struct msg_snapshot_done */
 	MSG_STDIO_VERDICT, /* struct msg_stdio_verdict */
-	MSG_PEEKED, /* struct msg_peeked */
+	MSG_LOOKED, /* struct msg_looked */
 	MSG_OWNER, /* struct msg_owner: who listens at this loopback address? */
 	MSG_SESSIONS_ARE, /* JSON text of an array, no NUL */
 
@@ -200,20 +200,20 @@ struct msg_stdio_verdict {
 	char reason[MSG_REASON_MAX];
 };
 
-struct msg_peek {
+struct msg_look {
 	uint32_t socket; /* 1: MSG_PEEK, 0: a pipe, tee() */
 	uint32_t head_len; /* what the kernel saw being written, perhaps not queued yet */
 	char head[MSG_HEAD_MAX];
 };
 
-enum msg_peeked_is {
-	MSG_PEEKED_UNDECIDED = 0,
-	MSG_PEEKED_MCP = 1,
-	MSG_PEEKED_NOT = 2,
+enum msg_looked_is {
+	MSG_LOOKED_UNDECIDED = 0,
+	MSG_LOOKED_MCP = 1,
+	MSG_LOOKED_NOT = 2,
 };
 
-struct msg_peeked {
-	uint32_t is; /* enum msg_peeked_is */
+struct msg_looked {
+	uint32_t is; /* enum msg_looked_is */
 	uint32_t full; /* the object cannot take more bytes: no further evidence will come */
 };
 

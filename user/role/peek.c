@@ -16,9 +16,9 @@
 
 #define PEEK_MAX 65536 /* a pipe's capacity; what does not fit is decided by what does */
 
-static enum msg_peeked_is judge_lines(struct span s)
+static enum msg_looked_is judge_lines(struct span s)
 {
-	enum msg_peeked_is is = s.n ? MSG_PEEKED_NOT : MSG_PEEKED_UNDECIDED;
+	enum msg_looked_is is = s.n ? MSG_LOOKED_NOT : MSG_LOOKED_UNDECIDED;
 
 	while (s.n) {
 		const char *nl = memchr(s.p, '\n', s.n);
@@ -26,9 +26,9 @@ static enum msg_peeked_is judge_lines(struct span s)
 
 		switch (jsonrpc_peek((struct span){ s.p, n })) {
 		case JSONRPC_PEEK_YES:
-			return MSG_PEEKED_MCP;
+			return MSG_LOOKED_MCP;
 		case JSONRPC_PEEK_UNDECIDED:
-			is = MSG_PEEKED_UNDECIDED;
+			is = MSG_LOOKED_UNDECIDED;
 			break;
 		default:
 			break;
@@ -56,17 +56,17 @@ static ssize_t read_pipe(int fd, char *to, size_t max)
 	return n;
 }
 
-void peek_classify(const struct msg_peek *p, int fd, struct msg_peeked *ret)
+void peek_classify(const struct msg_look *p, int fd, struct msg_looked *ret)
 {
 	static char queued[PEEK_MAX];
 	ssize_t n = p->socket ? recv(fd, queued, sizeof(queued), MSG_PEEK | MSG_DONTWAIT) :
 				read_pipe(fd, queued, sizeof(queued));
-	enum msg_peeked_is seen = judge_lines((struct span){ p->head, p->head_len });
-	enum msg_peeked_is lies = judge_lines((struct span){ queued, n > 0 ? (size_t)n : 0 });
+	enum msg_looked_is seen = judge_lines((struct span){ p->head, p->head_len });
+	enum msg_looked_is lies = judge_lines((struct span){ queued, n > 0 ? (size_t)n : 0 });
 
-	*ret = (struct msg_peeked){ .is = MSG_PEEKED_UNDECIDED, .full = n == (ssize_t)sizeof(queued) };
-	if (seen == MSG_PEEKED_MCP || lies == MSG_PEEKED_MCP)
-		ret->is = MSG_PEEKED_MCP;
-	else if (lies == MSG_PEEKED_NOT || (n <= 0 && seen == MSG_PEEKED_NOT))
-		ret->is = MSG_PEEKED_NOT;
+	*ret = (struct msg_looked){ .is = MSG_LOOKED_UNDECIDED, .full = n == (ssize_t)sizeof(queued) };
+	if (seen == MSG_LOOKED_MCP || lies == MSG_LOOKED_MCP)
+		ret->is = MSG_LOOKED_MCP;
+	else if (lies == MSG_LOOKED_NOT || (n <= 0 && seen == MSG_LOOKED_NOT))
+		ret->is = MSG_LOOKED_NOT;
 }

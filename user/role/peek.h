@@ -6,6 +6,6 @@
 
 /* Looks at what lies unread in a pipe or socket, without taking it, and at the kernel's copy of what was
  * written: is any line of it JSON-RPC? Runs in the proxy. */
-void peek_classify(const struct msg_peek *p, int fd, struct msg_peeked *ret);
+void peek_classify(const struct msg_look *p, int fd, struct msg_looked *ret);
 
 #endif

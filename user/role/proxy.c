@@ -275,13 +275,13 @@ static int on_stdio(struct proxy *p, struct ipc_msg *m)
 
 static int on_peek(struct proxy *p, struct ipc_msg *m)
 {
-	const struct msg_peek *q = m->body;
-	struct msg_peeked answer;
+	const struct msg_look *q = m->body;
+	struct msg_looked answer;
 
 	if (m->len != sizeof(*q) || m->nfds != 1 || q->head_len > sizeof(q->head))
 		return -EBADMSG;
 	peek_classify(q, m->fds[0], &answer);
-	return member_tell(&p->member, MSG_PEEKED, m->cookie, &answer, sizeof(answer));
+	return member_tell(&p->member, MSG_LOOKED, m->cookie, &answer, sizeof(answer));
 }
 
 /* --- the rest ------------------------------------------------------------------------------------- */
@@ -376,7 +376,7 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return 0;
 	case MSG_STDIO:
 		return on_stdio(p, m);
-	case MSG_PEEK:
+	case MSG_LOOK:
 		return on_peek(p, m);
 	case MSG_OWNER_IS:
 		return on_owner_is(p, m);

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Conversations and the life of the daemon: reload in the middle, hosts from before the start, stop, modes."""
+import os
+import shutil
+import subprocess
+import time
+
+import gate as g
+from case import Case, allow, main, refused, text
+
+ADD = 'call add_entry {"line":"kept"}'
+WIPE = "call wipe_ledger"
+
+
+def ledger_case(**settings):
+    c = Case(["host.mjs", "logged-server.mjs"], **settings)
+    c.log = c.work.path("ledger.log")
+    c.servers["ledger"] = {"command": "node", "args": [c.programs["logged-server.mjs"], c.log]}
+    return c
+
+
+def wiped(c):
+    return [l for l in g.json_lines(c.log) if "wipe_ledger" in (l.get("tool"), l.get("ran"))]
+
+
+def background(c, *steps):
+    """The host, still running while the test goes on; finish() gives its lines."""
+    out = open(c.work.path("background.out"), "wb+")
+    process = subprocess.Popen([c.interpreter, c.host, c.mcp_json, "ledger", *steps], cwd=c.work.dir, env=g.environment(),
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    c.work.processes.append(process)
+
+    def finish():
+        process.wait(g.CALL_SECONDS)
+        out.close()
+        return g.json_lines(c.work.path("background.out"))
+    return finish
+
+
+def wait_for_log(c, what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if any(what == l.get("ran") for l in g.json_lines(c.log)):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the server never ran {what}")
+
+
+def reload_in_the_middle():
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry", "ledger/wipe_ledger"))
+        go = c.work.path("go")
+        finish = background(c, ADD, f"until {go}", WIPE, 'call add_entry {"line":"after"}')
+        wait_for_log(c, "add_entry")
+        from case import CONVERSATION
+        done = c.gate.reload(CONVERSATION + allow("ledger/add_entry"))
+        c.check("the reload is taken", done.returncode == 0, done.stderr)
+        c.work.write("go", "")
+        lines = finish()
+        c.check("an open conversation is judged by the new policy", refused(g.step(lines, WIPE)) and not wiped(c), lines)
+        c.check("and goes on", text(g.step(lines, 'call add_entry {"line":"after"}')) == "added: after", lines)
+        epochs = {r.get("policy_epoch") for r in c.gate.records() if r.get("entry_type") == "tool_call"}
+        c.check("its records carry two epochs", len(epochs) == 2, sorted(map(str, epochs)))
+    return c
+
+
+def host_from_before():
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry"), start=False)
+        go = c.work.path("go")
+        finish = background(c, ADD, f"until {go}", WIPE, 'call add_entry {"line":"after"}')
+        wait_for_log(c, "add_entry")
+        c.gate.start()
+        time.sleep(1)
+        c.work.write("go", "")
+        lines = finish()
+        c.check("a conversation from before the start is taken over: its next denied call does not arrive",
+                not wiped(c) and not text(g.step(lines, WIPE)), lines)
+        c.check("and its allowed calls do", text(g.step(lines, 'call add_entry {"line":"after"}')) == "added: after", lines)
+    return c
+
+
+def stopped():
+    """After SIGTERM the gates are closed: starting the host then gains nothing. After a release it works again."""
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry", "ledger/wipe_ledger"))
+        c.check("it works while the daemon runs", text(g.step(c.run("ledger", ADD), ADD)) == "added: kept")
+        c.gate.stop()
+        mark = len(g.json_lines(c.log))
+        lines = c.run("ledger", ADD)
+        c.check("stopped: no call arrives", not [l for l in g.json_lines(c.log)[mark:] if "method" in l], lines)
+        c.gate.start()
+        c.check("started again: it works", text(g.step(c.run("ledger", ADD), ADD)) == "added: kept")
+        verify = c.gate.tollgate("verify", "log", os.path.join(c.gate.state, "log"))
+        c.check("the log of both runs verifies", verify.returncode == 0, verify.stdout + verify.stderr)
+        refusal = c.gate.tollgate("release")
+        c.check("release asks for --force when enforcing", refusal.returncode != 0, refusal.stdout)
+        done = c.gate.tollgate("release", "--force")
+        c.check("release --force is taken", done.returncode == 0, done.stderr)
+        c.gate.stop()
+        c.check("released: the host works as without", text(g.step(c.run("ledger", ADD), ADD)) == "added: kept")
+    return c
+
+
+def modes():
+    failed = None
+    for mode, decision in (("advisory", "advisory_deny"), ("silent", "advisory_deny")):
+        with ledger_case(mode=mode) as c:
+            c.use(policy=allow("ledger/add_entry"))
+            lines = c.run("ledger", ADD, WIPE)
+            c.check(f"{mode}: what policy denies is done", text(g.step(lines, WIPE)) == "the ledger is empty", lines)
+            found = c.gate.settle(lambda rs: any(r.get("tool_name") == "wipe_ledger" for r in rs))
+            said = {r.get("policy_decision") for r in found if r.get("tool_name") == "wipe_ledger"}
+            c.check(f"{mode}: the record says what would have been", said == {decision}, sorted(map(str, said)))
+        failed = failed or c
+        failed.failed += c.failed if failed is not c else 0
+    return failed
+
+
+def query():
+    """The audit socket answers a plain HTTP client of root, and nobody else."""
+    if not shutil.which("curl"):
+        raise g.Skip("curl is not installed")
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry"))
+        c.run("ledger", ADD, WIPE)
+        c.gate.settle(lambda rs: any(r.get("tool_name") == "wipe_ledger" for r in rs))
+        socket = os.path.join(c.gate.run_dir, "audit.sock")
+
+        def get(path, user=None):
+            argv = ["curl", "-s", "-m", "20", "-o", "-", "-w", "%{http_code}", "--unix-socket", socket, f"http://x{path}"]
+            if user:
+                argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *argv]
+            return subprocess.run(argv, capture_output=True, text=True, env=g.environment(), check=False).stdout
+
+        for path in ("/v1/health", "/v1/sessions", "/v1/records?agent=peer&decision=deny&limit=5", "/v1/checkpoint",
+                     "/v1/proof?record=0"):
+            said = get(path)
+            c.check(f"GET {path.split('?')[0]}", said.endswith("200") and said.startswith(("{", "[")), said[:300])
+        c.check("an unknown path is 404", get("/v1/nothing").endswith("404"))
+        said = get("/v1/records", user=65534)
+        c.check("another user gets nothing", "wipe_ledger" not in said and not said.endswith("200"), said[:200])
+        proof = c.gate.tollgate("audit", "prove", "0", "--json")
+        c.check("audit prove gives a proof", proof.returncode == 0, proof.stderr)
+    return c
+
+
+if __name__ == "__main__":
+    main(reload_in_the_middle, host_from_before, stopped, modes, query)

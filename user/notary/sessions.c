@@ -104,6 +104,15 @@ static void tell(const struct session *s, struct session_next *ret)
 	memcpy(ret->prev, s->now.prev, s->now.prev_n);
 }
 
+static void touch(struct session_table *t, struct session *s)
+{
+	if (s->touched)
+		return;
+	s->touched = true;
+	s->next_touched = t->touched;
+	t->touched = s;
+}
+
 int sessions_see(struct session_table *t, const struct record_view *v, int owner,
 		 struct session_next *ret_expected)
 {
@@ -122,7 +131,8 @@ int sessions_see(struct session_table *t, const struct record_view *v, int owner
 	/* A session begins with session_start, has no other, and nothing follows its end. */
 	follows = s->now.sequence == v->sequence &&
 		  span_eq(v->prev, (struct span){ s->now.prev, s->now.prev_n }) &&
-		  (v->sequence == 0) == span_is(type, "session_start");
+		  (v->sequence == 0) == span_is(type, "session_start") &&
+		  (s->now.open || s->now.sequence == 0);
 	tell(s, ret_expected);
 	if (owner != SESSION_OWNER_ANY)
 		s->owner = owner;
@@ -130,11 +140,7 @@ int sessions_see(struct session_table *t, const struct record_view *v, int owner
 	memcpy(s->now.prev, v->entry_hash.p, sizeof(s->now.prev));
 	s->now.prev_n = sizeof(s->now.prev);
 	s->now.open = !span_is(type, "session_end");
-	if (!s->touched) {
-		s->touched = true;
-		s->next_touched = t->touched;
-		t->touched = s;
-	}
+	touch(t, s);
 	return follows ? SESSION_FOLLOWS : SESSION_BREAKS;
 }
 
@@ -169,19 +175,21 @@ bool sessions_first(struct session_table *t, int owner, struct session_next *ret
 	struct session *s, *tmp;
 
 	HASH_ITER(hh, t->all, s, tmp)
-		if (owner == SESSION_OWNER_ANY || s->owner == owner) {
+		if (s->now.open && (owner == SESSION_OWNER_ANY || s->owner == owner)) {
 			tell(s, ret);
 			return true;
 		}
 	return false;
 }
 
-void sessions_drop(struct session_table *t, const char *id)
+void sessions_end(struct session_table *t, const char *id)
 {
 	struct session *s = find(t, id);
 
-	if (s && !s->touched)
-		drop(t, s);
+	if (!s)
+		return;
+	s->now.open = false;
+	touch(t, s);
 }
 
 uint64_t sessions_count(const struct session_table *t)

@@ -39,11 +39,10 @@ int sessions_see(struct session_table *t, const struct record_view *v, int owner
 void sessions_commit(struct session_table *t);
 void sessions_rollback(struct session_table *t);
 
-/* Next open session of the owner (SESSION_OWNER_ANY: of any), in no order. False when there is none.
- * Only between batches. */
+/* An open session of the owner (SESSION_OWNER_ANY: of any), in no order. False when there is none. */
 bool sessions_first(struct session_table *t, int owner, struct session_next *ret);
-/* Forgets a session without a word. */
-void sessions_drop(struct session_table *t, const char *id);
+/* Ends a session whose session_end the notary itself puts into the batch. */
+void sessions_end(struct session_table *t, const char *id);
 uint64_t sessions_count(const struct session_table *t);
 
 #endif

@@ -163,6 +163,12 @@ int store_append(struct store *s, struct span line)
 	return 0;
 }
 
+void store_forget(struct store *s)
+{
+	s->pending = 0;
+	s->batch_bytes = 0;
+}
+
 /* Brings both files back to the last flush. If that cannot be had, the tail on disk is not ours to know
  * any more: everything fails until the next start recovers it. */
 static int take_back(struct store *s, int error)
@@ -172,8 +178,7 @@ static int take_back(struct store *s, int error)
 	if ((s->fd >= 0 && ftruncate(s->fd, (off_t)s->segment_bytes) < 0) ||
 	    ftruncate(s->tree_fd, tree_n) < 0)
 		s->error = -EIO;
-	s->pending = 0;
-	s->batch_bytes = 0;
+	store_forget(s);
 	return error;
 }
 
@@ -274,7 +279,7 @@ int store_replace(struct store *s, const char *name, struct span text)
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(s->dirfd, tmp, 0);
-	return r < 0 ? r : sync_dir(s);
+	return r;
 }
 
 int store_checkpoint(struct store *s, struct span note)
@@ -282,6 +287,8 @@ int store_checkpoint(struct store *s, struct span note)
 	_cleanup_close_ int fd = -1;
 	_cleanup_buf_ struct buf b = { 0 };
 	struct stat st;
+	/* The directory is not synced: after power loss the last checkpoint or the one before it stands,
+	 * and both are true. */
 	int r = store_replace(s, STORE_FILE_CHECKPOINT, note);
 
 	if (r < 0)

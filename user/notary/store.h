@@ -51,6 +51,9 @@ int store_append(struct store *s, struct span line);
 #define STORE_SLACK 4
 bool store_full(const struct store *s);
 
+/* Drops the batch. */
+void store_forget(struct store *s);
+
 /* Writes the batch. 0, or -errno (-ENOSPC, -EFBIG, -EIO) after putting files and tree back to how they
  * were before the batch, which is then forgotten: the caller takes the records from the ring again. */
 int store_flush(struct store *s);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The notary's life: open, rings, its own session, close. Runs in the notary only.
+ */
+#include "user/notary/notary.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/notary/notary_private.h"
+
+#define CLOSE_ROUNDS 64 /* producers are told to stop before us; one that does not cannot hold us up */
+
+static void notary_free(struct notary *n)
+{
+	for (int i = 0; i < n->rings_n; i++)
+		ring_free(n->rings[i].ring);
+	sessions_free(n->sessions);
+	store_close(n->store);
+	log_key_free(n->key);
+	hasher_free(n->hasher);
+	record_writer_free(n->writer);
+	free(n->recent.all);
+	free(n);
+}
+
+DEFINE_CLEANUP(struct notary *, notary_free)
+
+int notary_open(const struct notary_config *c, struct notary **ret)
+{
+	_cleanup_(notary_free_p) struct notary *n = NULL;
+	uint8_t pub[KEY_SIZE];
+	int r;
+
+	if (!c->origin || !checkpoint_name_valid(c->origin))
+		return -EINVAL;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	n->cfg = *c;
+	memcpy(n->origin, c->origin, strlen(c->origin));
+	n->cfg.origin = n->origin;
+	r = hasher_new(&n->hasher);
+	if (r == 0)
+		r = record_writer_new(&n->writer);
+	if (r == 0)
+		r = sessions_new(NOTARY_SESSIONS_MAX, &n->sessions);
+	if (r == 0)
+		r = log_key_open(c->key_path, &n->key);
+	if (r < 0)
+		return r;
+	log_key_public(n->key, pub);
+	verifier_key_of(n->origin, pub, &n->vk);
+	r = notary_restore(n);
+	if (r < 0)
+		return r;
+	n->cfg.facts = NULL; /* borrowed for the call only */
+	*ret = take_ptr(n);
+	return 0;
+}
+
+void notary_close(struct notary *n)
+{
+	struct record rec;
+
+	if (!n)
+		return;
+	for (int i = 0; i < CLOSE_ROUNDS && notary_drain(n, 65536) > 0; i++)
+		;
+	record_init(&rec, RECORD_SESSION_END, RECORD_NA);
+	if (n->error == 0 && notary_record(n, &rec) == 0)
+		(void)notary_checkpoint(n); /* a failure was told through alarm */
+	notary_free(n);
+}
+
+int notary_add_ring(struct notary *n, int ring_fd, int wake, bool synced, const char *label)
+{
+	struct notary_ring *nr;
+	int r;
+
+	if (n->rings_n == NOTARY_RINGS_MAX)
+		return -ENOSPC;
+	nr = &n->rings[n->rings_n];
+	*nr = (struct notary_ring){ .synced = synced };
+	r = ring_attach(ring_fd, RING_CONSUMER, wake, &nr->ring);
+	if (r < 0)
+		return r;
+	(void)snprintf(nr->label, sizeof(nr->label), "%s", label ? label : "");
+	nr->replay_to = ring_head(nr->ring);
+	ring_fail(nr->ring, n->error);
+	return n->rings_n++;
+}
+
+int notary_ring_restarted(struct notary *n, int ring)
+{
+	struct notary_ring *nr;
+	struct session_next s;
+	int r;
+
+	if (ring < 0 || ring >= n->rings_n)
+		return -EINVAL;
+	nr = &n->rings[ring];
+	while ((r = notary_drain(n, 4096)) > 0)
+		;
+	while (r == 0 && sessions_first(n->sessions, ring, &s)) {
+		r = notary_append_end(n, &s, "the process that kept this session ended");
+		if (r == 0 && store_full(n->store))
+			r = notary_flush(n);
+	}
+	if (r == 0)
+		r = notary_flush(n);
+	if (r < 0) {
+		notary_forget_batch(n);
+		return r;
+	}
+	ring_reset(nr->ring);
+	nr->failed = nr->deaf = nr->touched = false;
+	nr->fault_appended = nr->fault_stored = false;
+	nr->replay_to = 0;
+	return 0;
+}
+
+int notary_record(struct notary *n, struct record *rec)
+{
+	int r = n->error ? n->error : notary_append_own(n, rec);
+
+	if (r == 0)
+		return notary_flush(n);
+	notary_forget_batch(n);
+	return r;
+}
+
+void notary_status(const struct notary *n, struct notary_status *ret)
+{
+	*ret = (struct notary_status){
+		.size = store_size(n->store),
+		.synced = store_synced(n->store),
+		.signed_size = n->signed_size,
+		.sessions = sessions_count(n->sessions),
+		.faults = n->faults,
+		.rejected = n->rejected,
+		.replayed = n->replayed,
+		.checkpoints = n->checkpoints,
+		.torn_bytes = n->torn_bytes,
+		.error = n->error,
+	};
+	memcpy(ret->root, n->signed_root, TREE_HASH);
+	memcpy(ret->session_id, n->own.session_id, CHAIN_ID_SIZE);
+}
+
+const struct verifier_key *notary_key(const struct notary *n)
+{
+	return &n->vk;
+}

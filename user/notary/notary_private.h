@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_NOTARY_PRIVATE_H
+#define TOLLGATE_NOTARY_PRIVATE_H
+
+#include "user/base/hasher.h"
+#include "user/notary/chain.h"
+#include "user/notary/notary.h"
+#include "user/notary/ring.h"
+#include "user/notary/sessions.h"
+
+/* Shared by notary.c, drain.c and restore.c only. */
+
+#define LABEL_SIZE 64
+
+struct notary_ring {
+	struct ring *ring;
+	char label[LABEL_SIZE];
+	uint64_t replay_to; /* up to here records may be in the log already: we died before we said so */
+	bool synced; /* the producer waits for the disk */
+	bool failed; /* its producer broke the rules and was reported */
+	bool fault_appended, fault_stored; /* the record that says so: in the batch, on file */
+	bool deaf; /* its frames cannot be told apart any more */
+	bool touched; /* gave records to the present batch */
+};
+
+/* Entry hashes of the log's last records, to know again what a ring still holds from before a crash. */
+struct recent {
+	struct tree_hash *all;
+	size_t n, at, cap;
+};
+
+struct notary {
+	struct notary_config cfg;
+	char origin[CHECKPOINT_NAME_MAX + 1];
+	struct store *store;
+	struct log_key *key;
+	struct verifier_key vk;
+	struct hasher *hasher;
+	struct record_writer *writer;
+	struct chain own, own_committed; /* our own session */
+	struct session_table *sessions;
+	struct recent recent;
+	struct notary_ring rings[NOTARY_RINGS_MAX];
+	int rings_n, next_ring;
+	int error; /* standing storage error, published to all rings */
+	uint64_t signed_size, unsigned_since, unsynced_since, active_at; /* monotonic ns */
+	uint8_t signed_root[TREE_HASH];
+	uint64_t faults, rejected, replayed, checkpoints, torn_bytes;
+	bool sign_failed; /* already told */
+	char take[RECORD_MAX];
+};
+
+__attribute__((format(printf, 3, 4)))
+void notary_alarm(struct notary *n, int ring, const char *fmt, ...);
+
+/* Appends a record of our own session to the batch. */
+int notary_append_own(struct notary *n, struct record *rec);
+/* Appends a session_end of ours to another session's chain, and forgets the session. */
+int notary_append_end(struct notary *n, const struct session_next *s, const char *why);
+/* A fault record of our own session; names the ring when it is not -1. Counts it. */
+int notary_append_fault(struct notary *n, int ring, const char *code, const char *reason,
+			const struct record_kv *kv, unsigned kv_n);
+
+/* Writes the batch: everything in it is then on file, or forgotten and to be taken again. */
+int notary_flush(struct notary *n);
+/* Drops the batch and takes everything back that came with it. */
+void notary_forget_batch(struct notary *n);
+/* Publishes a storage error, or that it is over, to all rings. */
+void notary_publish_error(struct notary *n, int error);
+int notary_sync_now(struct notary *n);
+
+/* restore.c */
+int notary_restore(struct notary *n);
+bool notary_recent_has(const struct recent *r, struct span entry_hash);
+
+#endif

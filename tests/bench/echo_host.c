@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A host on pipes that measures: echo_host CALLS BYTES -- COMMAND ARG... starts one server, makes CALLS calls one
- * after the other with arguments of BYTES bytes, and prints "p50 p90 p99" of their round trips in nanoseconds.
- * echo_host hold COUNT -- COMMAND ARG... opens COUNT conversations, makes one call on each, prints "ready" and keeps
- * them until its standard input ends. A refused or missing answer ends it with status 1.
+ * A host on pipes that measures. echo_host CALLS BYTES -- COMMAND ARG... starts one server, makes CALLS
+ * calls one after the other with arguments of BYTES bytes, and prints "p50 p90 p99" of their round trips
+ * in nanoseconds. echo_host hold COUNT -- COMMAND ARG... opens COUNT conversations, makes one call on
+ * each, prints "ready" and keeps them until its standard input ends. A refused or missing answer ends it
+ * with status 1.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -15,8 +16,9 @@
 #include <unistd.h>
 
 #define WARM_UP 500
-#define HELLO "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\"," \
-	"\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n"
+#define HELLO "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{" \
+	"\"protocolVersion\":\"2025-06-18\",\"capabilities\":{}," \
+	"\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n"
 #define STARTED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
 
 struct server {
@@ -97,8 +99,10 @@ static void greet(const struct server *s)
 static void call(const struct server *s, unsigned id, unsigned bytes)
 {
 	static char text[65536];
-	int len = snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/call\",\"params\":"
-			   "{\"name\":\"echo\",\"arguments\":{\"message\":\"%0*d\"}}}\n", id, (int)bytes, 0);
+	int len = snprintf(text, sizeof(text),
+			   "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/call\",\"params\":"
+			   "{\"name\":\"echo\",\"arguments\":{\"message\":\"%0*d\"}}}\n",
+			   id, (int)bytes, 0);
 
 	say(s, text, (size_t)len);
 	hear(s);
@@ -136,8 +140,8 @@ static void measure(unsigned calls, unsigned bytes, char **argv)
 		took[i] = now() - t;
 	}
 	qsort(took, calls, sizeof(*took), by_value);
-	printf("%llu %llu %llu\n", (unsigned long long)took[calls / 2], (unsigned long long)took[calls / 10 * 9],
-	       (unsigned long long)took[calls / 100 * 99]);
+	printf("%llu %llu %llu\n", (unsigned long long)took[calls / 2],
+	       (unsigned long long)took[calls / 10 * 9], (unsigned long long)took[calls / 100 * 99]);
 	close(s.in);
 	waitpid(s.pid, NULL, 0);
 	free(took);
@@ -169,7 +173,8 @@ static void hold(unsigned count, char **argv)
 int main(int argc, char **argv)
 {
 	if (argc < 5 || strcmp(argv[3], "--") != 0) {
-		fputs("usage: echo_host CALLS BYTES -- COMMAND...\n       echo_host hold COUNT -- COMMAND...\n", stderr);
+		fputs("usage: echo_host CALLS BYTES -- COMMAND...\n"
+		      "       echo_host hold COUNT -- COMMAND...\n", stderr);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The smallest MCP server over stdio: blocking reads, one tool that answers with a fixed text, and one that
- * policies forbid. For the bench, where it must cost little, and for peer tests of a C server. It trusts what it
- * reads; it is a fixture, not an example. echo_server [LOG]: LOG gets every line as it came.
+ * The smallest MCP server over stdio: blocking reads, one tool that answers with a fixed text, and one
+ * that policies forbid. For the bench, where it must cost little, and for peer tests of a C server. It
+ * trusts what it reads; it is a fixture, not an example. echo_server [LOG]: LOG gets every line as it
+ * came.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +54,8 @@ int main(int argc, char **argv)
 		}
 		if (id_len == 0 || !strstr(line, "\"method\":"))
 			continue;
-		len = snprintf(out, sizeof(out), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":%s}\n", id_len, id,
-			       result_of(line));
+		len = snprintf(out, sizeof(out), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":%s}\n",
+			       id_len, id, result_of(line));
 		for (int done = 0; done < len;) {
 			ssize_t w = write(STDOUT_FILENO, out + done, (size_t)(len - done));
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The HTTP origin of the bench: origin PORT answers every POST on a keep-alive connection with a JSON-RPC result for
- * the id of its body; tools/list and initialize get what a scan needs. One process, epoll. It takes requests one at a
- * time per connection, with Content-Length, as its clients send them; it is a fixture.
+ * The HTTP origin of the bench: origin PORT answers every POST on a keep-alive connection with a JSON-RPC
+ * result for the id of its body; tools/list and initialize get what a scan needs. One process, epoll. It
+ * takes requests one at a time per connection, with Content-Length, as its clients send them; it is a
+ * fixture.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -46,10 +47,12 @@ static bool answer(int fd, const char *body)
 		int n = snprintf(json, sizeof(json), "{\"jsonrpc\":\"2.0\",\"id\":%.*s,\"result\":%s}",
 				 (int)strcspn(id + 5, ",}"), id + 5, result);
 
-		len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		len = snprintf(out, sizeof(out),
+			       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			       "Content-Length: %d\r\n\r\n%s", n, json);
 	} else {
-		len = snprintf(out, sizeof(out), "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+		len = snprintf(out, sizeof(out),
+			       "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
 	}
 	return write(fd, out, (size_t)len) == len;
 }
@@ -78,11 +81,29 @@ static bool serve(int fd)
 	return answer(fd, body);
 }
 
+static void welcome(int ep, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	int on = 1;
+
+	if (fd >= 0 && fd < CONNECTIONS && !connection[fd])
+		connection[fd] = calloc(1, sizeof(*connection[fd]));
+	if (fd < 0 || fd >= CONNECTIONS || !connection[fd]) {
+		close(fd);
+		return;
+	}
+	connection[fd]->len = 0;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+}
+
 int main(int argc, char **argv)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(argc > 1 ? (in_port_t)atoi(argv[1]) : 0),
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(argc > 1 ? (in_port_t)atoi(argv[1]) : 0),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), ep = epoll_create1(EPOLL_CLOEXEC), on = 1;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int ep = epoll_create1(EPOLL_CLOEXEC), on = 1;
 	struct epoll_event e = { .events = EPOLLIN, .data.fd = listener }, got[64];
 
 	if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
@@ -99,15 +120,7 @@ int main(int argc, char **argv)
 
 			if (fd == listener) {
 				fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-				if (fd < 0 || fd >= CONNECTIONS ||
-				    (!connection[fd] && !(connection[fd] = calloc(1, sizeof(*connection[fd]))))) {
-					close(fd);
-					continue;
-				}
-				connection[fd]->len = 0;
-				setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-				e.data.fd = fd;
-				epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+				welcome(ep, fd);
 			} else if (!serve(fd)) {
 				close(fd);
 			}

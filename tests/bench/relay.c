@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The bare two-pipe relay that Tollgate is measured beside: relay COMMAND ARG... starts the command and copies
- * between its own standard descriptors and the command's, looking at nothing. One process, poll, read, write.
+ * The bare two-pipe relay that Tollgate is measured beside: relay COMMAND ARG... starts the command and
+ * copies between its own standard descriptors and the command's, looking at nothing. One process, poll,
+ * read, write.
  */
 #include <poll.h>
 #include <stdio.h>

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "user/base/log.h"
@@ -91,8 +90,8 @@ static void on_signal(int signo, void *arg)
 		loop_stop(m->loop, EXIT_SUCCESS);
 }
 
-int member_run(struct member *m, const struct sandbox_spec *sandbox, const struct member_ops *ops,
-	       void *arg)
+int member_enter(struct member *m, const struct sandbox_spec *sandbox, const struct member_ops *ops,
+		 void *arg)
 {
 	static const int signals[] = { SIGTERM, 0 };
 	enum role role = (enum role)m->spec.role;
@@ -106,12 +105,14 @@ int member_run(struct member *m, const struct sandbox_spec *sandbox, const struc
 		r = ipc_new(m->loop, ROLE_CHANNEL_FD, &keeper_ops, m, &m->keeper);
 	if (r >= 0)
 		r = sandbox_enter(role, sandbox, NULL);
-	if (r < 0) {
-		log_err(r, "%s: enter sandbox: %s", role_name(role), err_text(r));
-		return EXIT_FAILURE;
-	}
-	r = loop_run(m->loop);
-	return r < 0 ? EXIT_FAILURE : r;
+	return r < 0 ? log_err(r, "%s: enter sandbox: %s", role_name(role), err_text(r)) : 0;
+}
+
+int member_run(struct member *m)
+{
+	int r = loop_run(m->loop);
+
+	return r < 0 ? log_err(EXIT_FAILURE, "%s: run: %s", role_name((enum role)m->spec.role), err_text(r)) : r;
 }
 
 int member_tell(struct member *m, uint32_t type, uint64_t cookie, const void *body, size_t len)

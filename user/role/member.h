@@ -33,9 +33,13 @@ struct member_ops {
 /* Receives the spec. Runs before anything is dropped; 0 or -errno. */
 int member_init(struct member *m, enum role role);
 
-/* Enters the sandbox, then runs the loop until it is stopped. Returns the role's exit status. */
-int member_run(struct member *m, const struct sandbox_spec *sandbox, const struct member_ops *ops,
-	       void *arg);
+/* Enters the sandbox for good and connects to the keeper. What must be opened as the role's own user is
+ * opened between this and member_run(). 0, or -errno after a message was logged. */
+int member_enter(struct member *m, const struct sandbox_spec *sandbox, const struct member_ops *ops,
+		 void *arg);
+
+/* Runs the loop until it is stopped. Returns the role's exit status. */
+int member_run(struct member *m);
 
 /* Sends to the supervisor; without one the message is dropped and -EPIPE returned. */
 int member_tell(struct member *m, uint32_t type, uint64_t cookie, const void *body, size_t len);

@@ -75,7 +75,7 @@ enum msg_type {
 	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
 
 	/* supervisor <-> query */
-	MSG_QUERY_LISTEN = 160, /* + 1 fd: the audit socket */
+	MSG_QUERY_LISTEN = 160, /* + 2 fds: the audit socket; a channel for MSG_QUERY_SCOPE */
 	MSG_QUERY_SCOPE, /* struct msg_pid: is this process inside an agent's scope? */
 	MSG_QUERY_SCOPE_IS, /* struct msg_flag */
 	MSG_QUERY_REFUSED, /* struct msg_pid: a peer was refused; the supervisor records it */
@@ -218,9 +218,8 @@ struct msg_looked {
 };
 
 struct msg_owner {
+	int32_t pid; /* a process in the network namespace that is meant: the one that connects */
 	uint32_t agent;
-	uint32_t family;
-	uint64_t netns_cookie;
 	uint8_t addr[16]; /* IPv4 as ::ffff:a.b.c.d */
 	uint16_t port;
 	uint16_t pad[3];
@@ -246,7 +245,9 @@ struct msg_takeover {
 
 struct msg_taken {
 	uint32_t reason; /* enum stdio_reason, 0: done */
+	uint32_t dirty; /* half changed: must be killed */
 	uint32_t nholders;
+	uint32_t pad;
 	uint64_t unread_in, unread_out;
 	uint64_t new_ino0, new_ino1; /* the server's new descriptors, to be marked as ours */
 	int32_t holders[MSG_HOLDERS_MAX]; /* processes left stopped */
@@ -255,7 +256,7 @@ struct msg_taken {
 
 struct msg_ring {
 	uint32_t producer; /* 0: supervisor, 1..: proxy index + 1 */
-	uint32_t pad;
+	uint32_t synced; /* the producer waits for every record to be on disk */
 };
 
 struct msg_notary_up {

@@ -200,8 +200,7 @@ static int on_listen(struct proxy *p, struct ipc_msg *m)
 static int ask_owner(uint64_t token, const struct tg_origin *o, void *arg)
 {
 	struct proxy *p = arg;
-	struct msg_owner q = { .agent = o->agent, .family = o->family, .netns_cookie = o->netns,
-			       .port = o->port };
+	struct msg_owner q = { .pid = (int32_t)o->tgid, .agent = o->agent, .port = o->port };
 
 	memcpy(q.addr, o->dst, sizeof(q.addr));
 	return member_tell(&p->member, MSG_OWNER, token, &q, sizeof(q));
@@ -438,7 +437,8 @@ int proxy_run(void)
 	}
 	sandbox.uid = p->member.spec.uid;
 	sandbox.gid = p->member.spec.gid;
-	r = member_run(&p->member, &sandbox, &ops, p);
+	r = member_enter(&p->member, &sandbox, &ops, p);
+	r = r < 0 ? EXIT_FAILURE : member_run(&p->member);
 	finish(p);
 	return r;
 }

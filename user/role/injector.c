@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The injector role: ptrace and nothing else. It waits for one job from the supervisor, does it, hands over
+ * the descriptors and ends. It decides nothing. If it dies in between, the kernel kills what it traced.
+ */
+#include "user/role/injector.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/role/ipc.h"
+#include "user/role/msg.h"
+#include "user/role/sandbox.h"
+#include "user/stdio/takeover.h"
+
+#define SPEC_TIMEOUT_MS 10000
+
+static int take(const struct msg_takeover *job, struct stdio_taken *taken)
+{
+	struct stdio_job j = {
+		.host = job->host_pid, .root = job->host_pid, .server = job->server_pid,
+		.server_start = job->server_start, .mode0 = job->mode0, .mode1 = job->mode1,
+		.ino0 = job->ino0, .ino1 = job->ino1, .timeout_ms = job->timeout_ms,
+	};
+
+	return stdio_take(&j, taken);
+}
+
+static int report(int channel, const struct stdio_taken *t)
+{
+	int fds[4] = { t->orig_in, t->orig_out, t->to_server, t->from_server };
+	struct msg_taken m = {
+		.reason = (uint32_t)t->reason, .dirty = t->dirty, .nholders = t->nholders,
+		.unread_in = t->unread_in, .unread_out = t->unread_out,
+		.new_ino0 = t->new_ino0, .new_ino1 = t->new_ino1,
+	};
+
+	for (unsigned i = 0; i < t->nholders && i < MSG_HOLDERS_MAX; i++)
+		m.holders[i] = t->holders[i];
+	memcpy(m.text, t->text, sizeof(m.text) < sizeof(t->text) ? sizeof(m.text) : sizeof(t->text));
+	m.text[sizeof(m.text) - 1] = '\0';
+	return ipc_put(channel, MSG_TAKEN, 0, &m, sizeof(m), fds, t->reason == STDIO_DONE ? 4 : 0);
+}
+
+int injector_run(void)
+{
+	struct msg_spawn spec;
+	struct msg_takeover job;
+	struct stdio_taken taken = { .orig_in = -1, .orig_out = -1, .to_server = -1, .from_server = -1 };
+	_cleanup_close_ int channel = -1;
+	int r = ipc_wait(ROLE_CHANNEL_FD, SPEC_TIMEOUT_MS, MSG_SPAWN, &spec, sizeof(spec), NULL, 0);
+
+	if (r >= 0)
+		r = ipc_wait(ROLE_CHANNEL_FD, -1, MSG_SUPERVISOR, NULL, 0, &channel, 1);
+	if (r >= 0)
+		r = sandbox_enter(ROLE_INJECTOR, &(struct sandbox_spec){ 0 }, NULL);
+	if (r >= 0)
+		r = ipc_wait(channel, -1, MSG_TAKEOVER, &job, sizeof(job), NULL, 0);
+	if (r == -EPIPE)
+		return EXIT_SUCCESS; /* the supervisor went: the next one gets a fresh injector */
+	if (r < 0) {
+		log_err(r, "injector: start: %s", err_text(r));
+		return EXIT_FAILURE;
+	}
+	(void)take(&job, &taken);
+	r = report(channel, &taken);
+	stdio_taken_done(&taken);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The notary role: holds the log key, reads the producers' rings, chains, stores and signs. It never sees an
+ * MCP byte, only records.
+ */
+#include "user/role/notary_role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "user/base/clock.h"
+#include "user/base/json_out.h"
+#include "user/base/log.h"
+#include "user/base/loop.h"
+#include "user/notary/notary.h"
+#include "user/notary/salt.h"
+#include "user/role/member.h"
+
+#define PRODUCERS_MAX 80
+#define DRAIN_AT_ONCE 512 /* records between two looks at the loop */
+
+struct producer {
+	bool used;
+	int number; /* of notary_add_ring() */
+	int ring, wake, progress;
+	struct loop_io *io;
+};
+
+struct notary_role {
+	struct member member;
+	struct notary *notary;
+	struct loop_timer *timer;
+	struct producer producers[PRODUCERS_MAX];
+	uint8_t node_key[SALT_SIZE];
+	uint64_t instances;
+	int log_dirfd;
+	struct msg_notary_up up;
+};
+
+static void drain(struct notary_role *n)
+{
+	uint64_t wait;
+	int r;
+
+	do {
+		r = notary_drain(n->notary, DRAIN_AT_ONCE);
+		/* Storage refused: it is published to the producers, who deny; try again later. */
+		wait = r < 0 ? 100000000u : notary_rest(n->notary);
+	} while (wait == 0);
+	if (wait != UINT64_MAX)
+		(void)loop_timer_arm(n->timer, wait, 0);
+}
+
+static void on_timer(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	drain(arg);
+}
+
+static void on_wake(struct loop_io *io, uint32_t events, void *arg)
+{
+	struct notary_role *n = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(loop_io_fd(io), &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return;
+	drain(n);
+}
+
+static void on_alarm(void *arg, int ring, const char *text)
+{
+	(void)arg;
+	if (ring >= 0)
+		log_warn("notary: ring %d: %s", ring, text);
+	else
+		log_warn("notary: %s", text);
+}
+
+static void on_producer_failed(void *arg, int ring)
+{
+	struct notary_role *n = arg;
+	struct msg_ring m = { 0 };
+
+	for (unsigned i = 0; i < PRODUCERS_MAX; i++)
+		if (n->producers[i].used && n->producers[i].number == ring) {
+			m.producer = i;
+			(void)member_tell(&n->member, MSG_NOTARY_PRODUCER, 0, &m, sizeof(m));
+		}
+}
+
+/* Payload commitments of one life of one producer use a key of their own. */
+static int tell_instance(struct notary_role *n, uint32_t producer)
+{
+	struct msg_instance m = { .producer = producer };
+	int r;
+
+	(void)snprintf(m.epoch, sizeof(m.epoch), "%" PRIx64 "-%" PRIu64, clock_real_ns(), ++n->instances);
+	salt_instance_key(n->node_key, span_of(m.epoch), m.key);
+	r = member_tell(&n->member, MSG_NOTARY_INSTANCE, 0, &m, sizeof(m));
+	OPENSSL_cleanse(&m, sizeof(m));
+	return r;
+}
+
+static int on_ring(struct notary_role *n, struct ipc_msg *m)
+{
+	const struct msg_ring *ring = m->body;
+	struct producer *p;
+	int r;
+
+	if (m->len != sizeof(*ring) || m->nfds != 3 || ring->producer >= PRODUCERS_MAX)
+		return -EBADMSG;
+	p = &n->producers[ring->producer];
+	if (p->used)
+		return tell_instance(n, ring->producer);
+	p->ring = ipc_take_fd(m, 0);
+	p->wake = ipc_take_fd(m, 1);
+	p->progress = ipc_take_fd(m, 2);
+	r = notary_add_ring(n->notary, p->ring, p->progress, ring->synced,
+			    ring->producer ? "proxy" : "supervisor");
+	if (r < 0)
+		return log_err(r, "notary: add ring %u: %s", ring->producer, err_text(r));
+	p->number = r;
+	p->used = true;
+	r = loop_io_add(n->member.loop, p->wake, EPOLLIN, on_wake, n, &p->io);
+	if (r < 0)
+		return r;
+	drain(n);
+	return tell_instance(n, ring->producer);
+}
+
+static int on_restarted(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_ring *ring = m->body;
+
+	if (m->len != sizeof(*ring) || ring->producer >= PRODUCERS_MAX)
+		return -EBADMSG;
+	if (!n->producers[ring->producer].used)
+		return 0;
+	(void)notary_ring_restarted(n->notary, n->producers[ring->producer].number);
+	return tell_instance(n, ring->producer);
+}
+
+static int tell_status(struct notary_role *n, const struct ipc_msg *m)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct notary_status s;
+	struct json_out j;
+
+	notary_status(n->notary, &s);
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	json_out_member_int(&j, "records", (int64_t)s.size);
+	json_out_member_int(&j, "synced", (int64_t)s.synced);
+	json_out_member_int(&j, "signed", (int64_t)s.signed_size);
+	json_out_member_int(&j, "sessions", (int64_t)s.sessions);
+	json_out_member_int(&j, "faults", (int64_t)s.faults);
+	json_out_member_int(&j, "checkpoints", (int64_t)s.checkpoints);
+	json_out_member_str(&j, "error", s.error ? err_text(s.error) : NULL);
+	json_out_member_str(&j, "public_key", n->up.verifier_key);
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		return -ENOMEM;
+	return member_tell(&n->member, MSG_NOTARY_STATUS_IS, m->cookie, buf_span(&text).p,
+			   buf_len(&text));
+}
+
+static int on_message(struct member *member, struct ipc_msg *m, void *arg)
+{
+	struct notary_role *n = arg;
+
+	(void)member;
+	if (!n->notary)
+		return 0; /* the supervisor has been told why */
+	switch (m->type) {
+	case MSG_SETUP:
+		return 0;
+	case MSG_NOTARY_RING:
+		return on_ring(n, m);
+	case MSG_NOTARY_RESTARTED:
+		return on_restarted(n, m);
+	case MSG_NOTARY_STATUS:
+		return tell_status(n, m);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int on_joined(struct member *member, void *arg)
+{
+	struct notary_role *n = arg;
+
+	return member_tell(member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
+}
+
+static void on_terminate(struct member *member, void *arg)
+{
+	struct notary_role *n = arg;
+
+	notary_close(n->notary);
+	n->notary = NULL;
+	loop_stop(member->loop, EXIT_SUCCESS);
+}
+
+/* Opens the log as the role's own user, inside its sandbox. */
+static int open_log(struct notary_role *n)
+{
+	static char key_path[PROC_PATH_MAX + 16], salt_path[PROC_PATH_MAX + 16];
+	const struct msg_spawn *spec = &n->member.spec;
+	struct notary_config c = {
+		.key_path = key_path, .origin = spec->node, .alarm = on_alarm,
+		.producer_failed = on_producer_failed, .arg = n,
+	};
+	int r;
+
+	(void)snprintf(key_path, sizeof(key_path), "%s/log.key", spec->state_dir);
+	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
+	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (n->log_dirfd < 0)
+		return -errno;
+	c.log_dirfd = n->log_dirfd;
+	r = salt_key_open(salt_path, n->node_key);
+	return r < 0 ? r : notary_open(&c, &n->notary);
+}
+
+static void describe(struct notary_role *n, int r)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	const struct verifier_key *k;
+
+	n->up.error = r;
+	if (r < 0) {
+		(void)snprintf(n->up.text, sizeof(n->up.text), "open log %s: %s",
+			       n->member.spec.log_dir, err_text(r));
+		return;
+	}
+	k = notary_key(n->notary);
+	memcpy(n->up.public_key, k->pub, sizeof(n->up.public_key));
+	if (verifier_key_text(k, &text) >= 0 && buf_cstr(&text))
+		(void)snprintf(n->up.verifier_key, sizeof(n->up.verifier_key), "%s", buf_cstr(&text));
+}
+
+int notary_run(void)
+{
+	static const struct member_ops ops = { .joined = on_joined, .message = on_message,
+					       .terminate = on_terminate };
+	static struct notary_role role;
+	struct notary_role *n = &role;
+	struct sandbox_spec sandbox = { .npaths = 2 };
+	int r = member_init(&n->member, ROLE_NOTARY);
+
+	if (r >= 0)
+		r = loop_timer_add(n->member.loop, on_timer, n, &n->timer);
+	if (r < 0) {
+		log_err(r, "notary: start: %s", err_text(r));
+		return EXIT_FAILURE;
+	}
+	sandbox.uid = n->member.spec.uid;
+	sandbox.gid = n->member.spec.gid;
+	sandbox.paths[0] = (struct sandbox_path){ n->member.spec.log_dir, true };
+	sandbox.paths[1] = (struct sandbox_path){ n->member.spec.state_dir, true };
+	r = member_enter(&n->member, &sandbox, &ops, n);
+	if (r < 0)
+		return EXIT_FAILURE;
+	describe(n, open_log(n));
+	r = member_run(&n->member);
+	notary_close(n->notary);
+	OPENSSL_cleanse(n->node_key, sizeof(n->node_key));
+	return r;
+}

@@ -38,6 +38,15 @@ void hasher_free(struct hasher *h)
 	free(h);
 }
 
+struct hasher *hasher_of_thread(void)
+{
+	static _Thread_local struct hasher *own;
+
+	if (!own && hasher_new(&own) < 0)
+		return NULL;
+	return own;
+}
+
 void hasher_sha256(struct hasher *h, const struct span *pieces, unsigned n, uint8_t ret[SHA256_SIZE])
 {
 	/* On an initialised SHA-256 state these cannot fail: nothing is fetched or allocated. */

@@ -15,6 +15,10 @@ struct hasher;
 int hasher_new(struct hasher **ret); /* 0 or -ENOMEM */
 void hasher_free(struct hasher *h);
 
+/* This thread's own state, made at the first call and kept; NULL without memory. For leaf functions that
+ * have no place to keep one: nothing that is called between two uses may use it too. */
+struct hasher *hasher_of_thread(void);
+
 /* Digest of the pieces one after another. */
 void hasher_sha256(struct hasher *h, const struct span *pieces, unsigned n, uint8_t ret[SHA256_SIZE]);
 

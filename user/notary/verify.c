@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The offline judge of a log directory. Runs in tollgate(1), on files that anyone may have made. Every
+ * finding names file, line and leaf; nothing is repaired, nothing is taken on trust.
+ */
+#include "user/notary/verify.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/hasher.h"
+#include "user/notary/sessions.h"
+#include "user/notary/view.h"
+
+#define COMMIT_EVERY 4096
+
+struct job {
+	struct log_verdict v;
+	struct hasher *hasher;
+	struct session_table *sessions;
+	struct tree tree;
+	log_finding_fn fn;
+	void *arg;
+	bool root_seen;
+};
+
+static void job_done(struct job *j)
+{
+	hasher_free(j->hasher);
+	sessions_free(j->sessions);
+}
+
+DEFINE_CLEANUP(struct segment_reader *, segment_reader_close)
+
+const char *log_fault_text(enum log_fault f)
+{
+	static const char *const words[] = {
+		"none", "unreadable", "segment", "torn", "form", "entry_hash", "sequence", "chain",
+		"checkpoint_form", "signature", "truncated", "root",
+	};
+
+	return (unsigned)f < ARRAY_SIZE(words) ? words[f] : words[0];
+}
+
+__attribute__((format(printf, 5, 6)))
+static void find(struct job *j, enum log_fault fault, const struct segment_at *at,
+		 const struct record_view *v, const char *fmt, ...)
+{
+	struct log_finding f = { .fault = fault, .placed = at != NULL };
+	va_list ap;
+
+	j->v.faults++;
+	if (j->v.faults > LOG_FINDINGS_MAX || !j->fn)
+		return;
+	if (at)
+		f.at = *at;
+	if (v)
+		memcpy(f.session_id, v->session_id.p, v->session_id.n);
+	va_start(ap, fmt);
+	(void)vsnprintf(f.text, sizeof(f.text), fmt, ap);
+	va_end(ap);
+	j->fn(j->arg, &f);
+}
+
+static void check_session(struct job *j, const struct record_view *v, const struct segment_at *at)
+{
+	struct session_next want;
+	int r = sessions_see(j->sessions, v, SESSION_OWNER_ANY, &want);
+
+	if (v->sequence == 0)
+		j->v.sessions++;
+	if (r != SESSION_BREAKS)
+		return;
+	if (want.sequence != v->sequence)
+		find(j, LOG_FAULT_SEQUENCE, at, v, "sequence_number is %" PRIu64 ", %" PRIu64 " must follow",
+		     v->sequence, want.sequence);
+	else if (!span_is(v->prev, want.prev))
+		find(j, LOG_FAULT_CHAIN, at, v,
+		     "prev_entry_hash is %.16s..., the record before it has %.16s...", v->prev.p,
+		     want.prev);
+	else
+		find(j, LOG_FAULT_SEQUENCE, at, v, "a session begins with its session_start and with no other record, and has one end");
+}
+
+static void check_root(struct job *j, const struct segment_at *at)
+{
+	uint8_t root[TREE_HASH];
+
+	if (!j->v.signature_ok || j->tree.size != j->v.checkpoint.size)
+		return;
+	tree_root(j->hasher, &j->tree, root);
+	j->root_seen = true;
+	if (memcmp(root, j->v.checkpoint.root, TREE_HASH) == 0)
+		j->v.root_ok = true;
+	else
+		find(j, LOG_FAULT_ROOT, at, NULL,
+		     "the first %" PRIu64 " records are not the ones the checkpoint was signed over",
+		     j->tree.size);
+}
+
+static void check_line(struct job *j, struct span line, const struct segment_at *at)
+{
+	struct tree_hash stored[TREE_LEVELS + 1];
+	uint8_t leaf[TREE_HASH];
+	struct record_view v;
+	size_t where = 0;
+
+	if (record_view_parse(line, &v, &where) < 0) {
+		find(j, LOG_FAULT_FORM, at, NULL, "not a canonical record from byte %zu of the line on",
+		     where);
+	} else {
+		if (record_view_hash(&v, j->hasher) < 0)
+			find(j, LOG_FAULT_ENTRY_HASH, at, &v,
+			     "the record's content is not what its entry_hash says");
+		check_session(j, &v, at);
+		if (span_is(record_view_text(&v, M_ENTRY_TYPE), "fault"))
+			j->v.fault_records++;
+	}
+	tree_leaf_hash(j->hasher, line, leaf);
+	(void)tree_append(j->hasher, &j->tree, leaf, stored);
+	j->v.records++;
+	check_root(j, at);
+	if (j->v.records % COMMIT_EVERY == 0)
+		sessions_commit(j->sessions);
+}
+
+static int check_records(struct job *j, int dirfd)
+{
+	_cleanup_(segment_reader_close_p) struct segment_reader *reader = NULL;
+	int r = segment_reader_open(dirfd, 0, &reader);
+
+	if (r < 0)
+		return r;
+	check_root(j, NULL); /* a checkpoint of the empty log */
+	for (;;) {
+		struct segment_at at;
+		struct span line;
+
+		r = segment_read(reader, &line, &at);
+		if (r == -ENODATA)
+			return 0;
+		if (r == -EILSEQ)
+			find(j, LOG_FAULT_TORN, &at, NULL, "the line has no end (%zu bytes)", line.n);
+		else if (r == -ENXIO)
+			find(j, LOG_FAULT_SEGMENT, &at, NULL,
+			     "the records before this segment end at leaf %" PRIu64, j->v.records);
+		else if (r == -E2BIG)
+			find(j, LOG_FAULT_FORM, &at, NULL, "the line is longer than any record");
+		else if (r < 0)
+			find(j, LOG_FAULT_READ, &at, NULL, "%s", strerrordesc_np(-r));
+		if (r < 0)
+			return 0;
+		check_line(j, line, &at);
+	}
+}
+
+static void check_checkpoint(struct job *j, struct span note, const struct verifier_key *vk)
+{
+	struct checkpoint cp;
+	size_t n;
+	int r = checkpoint_verify(note, vk, &cp);
+
+	if (r == 0) {
+		j->v.signature_ok = true;
+		j->v.checkpoint = cp;
+	} else if (checkpoint_parse(note, &cp, &n) < 0) {
+		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL, "the checkpoint is malformed");
+	} else if (r == -EBADMSG) {
+		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL,
+		     "the checkpoint's signature lines are malformed");
+	} else {
+		find(j, LOG_FAULT_SIGNATURE, NULL, NULL,
+		     "the checkpoint of %.100s is not signed by the key of %.100s", cp.origin, vk->name);
+	}
+}
+
+static uint64_t count_torn(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint64_t n = 0;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((e = readdir(d)))
+		n += strncmp(e->d_name, "torn-", 5) == 0;
+	(void)closedir(d);
+	return n;
+}
+
+int log_verify(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
+	       log_finding_fn fn, void *arg, struct log_verdict *ret)
+{
+	_cleanup_(job_done) struct job j = { .fn = fn, .arg = arg };
+	int r = hasher_new(&j.hasher);
+
+	if (r == 0)
+		r = sessions_new(UINT_MAX, &j.sessions);
+	if (r < 0)
+		return r;
+	check_checkpoint(&j, checkpoint_note, vk);
+	r = check_records(&j, dirfd);
+	if (r < 0)
+		return r;
+	sessions_commit(j.sessions);
+	j.v.open_sessions = sessions_count(j.sessions);
+	j.v.torn_files = count_torn(dirfd);
+	if (j.v.signature_ok && !j.root_seen)
+		find(&j, LOG_FAULT_TRUNCATED, NULL, NULL,
+		     "the checkpoint covers %" PRIu64 " records, the log has %" PRIu64,
+		     j.v.checkpoint.size, j.v.records);
+	else if (j.v.signature_ok)
+		j.v.uncovered = j.v.records - j.v.checkpoint.size;
+	*ret = j.v;
+	return 0;
+}

@@ -185,8 +185,8 @@ enum {
 
 /* State of the line parser; see scan.h. */
 struct tg_scan {
-	__u16 state;
-	__u16 depth;
+	__u32 state;
+	__u32 depth;
 };
 
 /*
@@ -214,6 +214,7 @@ struct tg_stream {
 	__u32 writers; /* calls under way */
 	struct tg_scan scan; /* after the last call */
 	__u32 head_len;
+	__u32 pad;
 };
 
 /* The room behind the copy lets a whole chunk start at any offset below TG_HEAD_BYTES. */
@@ -338,12 +339,13 @@ enum tg_verb {
 	TG_VERB_FORGET, /* drop a stream, its head, its hold, and its output's back reference */
 	TG_VERB_SWEEP, /* drop the streams whose objects are gone; ret = how many */
 	TG_VERB_HOLD, /* hold a stream's reader by hand */
+	TG_VERB_OURS, /* key is a descriptor of the caller: never follow its object and the other end */
 };
 
 struct tg_ctl {
 	__u32 verb;
 	__u32 pad;
-	__u64 key;
+	__u64 key; /* of an input stream */
 	__s64 ret; /* 0, a count, or -errno */
 };
 
@@ -360,7 +362,7 @@ TG_SIZE(tg_selector_key, 32);
 TG_SIZE(tg_selector, 8);
 TG_SIZE(tg_state, 56);
 TG_SIZE(tg_stopped, 32);
-TG_SIZE(tg_stream, 120);
+TG_SIZE(tg_stream, 128);
 TG_SIZE(tg_event, 96);
 TG_SIZE(tg_ctl, 24);
 

@@ -15,16 +15,17 @@
 #define ESRCH 3
 #define ENOSYS 38
 #define ENOENT 2
+#define EBADF 9
+#define EINVAL 22
+#define ENOSPC 28
 
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
-/* kfuncs of newer kernels; each use tests for the address. */
-extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym __weak;
-extern void bpf_task_release(struct task_struct *p) __ksym __weak;
-extern int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type,
-				u64 value) __ksym __weak;
+/* bpf/stop.bpf.c: sends a signal to another process, if it is the one that started then. 0 or an errno; ENOSYS
+ * when this kernel has no such function (before 6.13). Also with interrupts off. */
+int signal_process(u32 tgid, u64 start, int sig);
 
 static __always_inline void count_n(u32 stat, u64 n)
 {

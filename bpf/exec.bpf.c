@@ -73,13 +73,16 @@ static __always_inline void match_script(struct task_struct *p, struct match *m)
 	u64 start = BPF_CORE_READ(p, mm, arg_start);
 	u64 len = BPF_CORE_READ(p, mm, arg_end) - start;
 	struct argv_walk w = { .m = m, .hash = TG_FNV_BASIS };
+	u64 n;
 
 	w.bytes = bpf_map_lookup_elem(&argv_copy, &zero);
 	if (!w.bytes)
 		return;
-	w.len = len > TG_ARGV_BYTES ? TG_ARGV_BYTES : (u32)len;
+	n = len > TG_ARGV_BYTES ? TG_ARGV_BYTES : len;
+	barrier_var(n);
+	w.len = n;
 	m->key.kind = TG_SEL_SCRIPT;
-	if (bpf_probe_read_user(w.bytes, w.len, (void *)start)) {
+	if (n > TG_ARGV_BYTES || bpf_probe_read_user(w.bytes, n, (void *)start)) {
 		count(TG_STAT_EXEC_ARGV_UNREAD);
 		m->unsure = true;
 		return;

@@ -22,32 +22,30 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* The connecting socket's own address is the source on both sides. */
 static __always_inline void flow_key(struct bpf_sock_ops *s, struct tg_flow_key *k, bool client)
 {
-	u32 a[4] = {};
+	u32 a[4] = { 0, 0, bpf_htonl(0xffff), 0 };
 
 	k->netns = bpf_get_netns_cookie(s);
 	k->pad = 0;
+	/* The barriers keep the compiler from joining the loads into one with a computed address. */
 	if (s->family == AF_INET) {
-		a[2] = bpf_htonl(0xffff);
 		a[3] = client ? s->local_ip4 : s->remote_ip4;
+		barrier();
 	} else if (client) {
 		a[0] = s->local_ip6[0];
 		a[1] = s->local_ip6[1];
 		a[2] = s->local_ip6[2];
 		a[3] = s->local_ip6[3];
+		barrier();
 	} else {
 		a[0] = s->remote_ip6[0];
 		a[1] = s->remote_ip6[1];
 		a[2] = s->remote_ip6[2];
 		a[3] = s->remote_ip6[3];
+		barrier();
 	}
 	__builtin_memcpy(k->src, a, 16);
-	if (client) {
-		k->sport = s->local_port;
-		k->dport = bpf_ntohl(s->remote_port);
-	} else {
-		k->sport = bpf_ntohl(s->remote_port);
-		k->dport = s->local_port;
-	}
+	k->sport = client ? s->local_port : bpf_ntohl(s->remote_port);
+	k->dport = client ? bpf_ntohl(s->remote_port) : s->local_port;
 }
 
 /* On a scope's cgroup. TCP_CONNECT_CB comes when the source port is chosen and the SYN is not sent. */
@@ -163,7 +161,7 @@ int getsockopt_origin(struct bpf_sockopt *ctx)
 		__builtin_memcpy(v6->address, o->dst, 16);
 		ctx->optlen = sizeof(*v6);
 	} else {
-		ctx->retval = -22; /* EINVAL: the buffer is too small */
+		ctx->retval = -EINVAL; /* the buffer is too small */
 		return 1;
 	}
 	ctx->retval = 0;

@@ -3,7 +3,7 @@
 #define TOLLGATE_MAPS_BPF_H
 
 /*
- * Every map, once. scope.bpf.c defines them (TG_DEFINE_MAPS); the other programs refer to them and the
+ * Every shared map, once. base.bpf.c defines them (TG_DEFINE_MAPS); the other programs refer to them and the
  * static linker joins both. Sizes of the maps marked "sized at load" are set by user/kern.
  */
 #include "vmlinux.h"
@@ -158,7 +158,7 @@ TG_MAP struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
-	__type(value, __u64); /* address of the inode, for the sweep; 0 from user space */
+	__type(value, __u64); /* address of the inode, for the sweep */
 } ours SEC(".maps");
 
 #endif

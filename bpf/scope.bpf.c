@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Sticky scope: a label on each task, set by user space at enrolment, inherited by every thread and child
- * from its creator, so leaving a cgroup does not leave the scope. Also the home of all maps.
+ * from its creator, so leaving a cgroup does not leave the scope.
  */
-#define TG_DEFINE_MAPS
 #include "bpf/scope.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -34,8 +33,7 @@ int BPF_PROG(newtask_label, struct task_struct *task, unsigned long clone_flags)
 	}
 	/* No memory anywhere: the child must not run outside the scope. */
 	count(TG_STAT_LABEL_LOST);
-	if (bpf_send_signal_task)
-		bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
+	signal_process(task->tgid, task_start(task), SIGKILL);
 	return 0;
 }
 

@@ -10,6 +10,28 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define SI_USER 0
 
+/* Here only: the static linker cannot merge references to one kfunc from two files. */
+extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *p) __ksym __weak;
+extern int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type,
+				u64 value) __ksym __weak;
+
+__noinline int signal_process(u32 tgid, u64 start, int sig)
+{
+	struct task_struct *t;
+	int r = ESRCH;
+
+	if (!bpf_send_signal_task || !bpf_task_from_pid || !bpf_task_release)
+		return ENOSYS;
+	t = bpf_task_from_pid(tgid);
+	if (!t)
+		return r;
+	if (task_start(t) == start)
+		r = -bpf_send_signal_task(t, sig, PIDTYPE_TGID, 0);
+	bpf_task_release(t);
+	return r;
+}
+
 /* Only kill() and pidfd_send_signal() from the daemon's cgroup count. What the kernel sends (SIGIO with
  * F_SETSIG, timers, orphaned groups) arrives in anybody's context. */
 static __always_inline bool sent_by_daemon(struct kernel_siginfo *info)
@@ -33,6 +55,7 @@ int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_str
 {
 	struct tg_stopped *s;
 	u32 tgid, kind;
+	u64 start;
 	struct tg_event *e;
 
 	if (sig != SIGCONT)
@@ -45,10 +68,10 @@ int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_str
 		bpf_map_delete_elem(&stopped, &tgid);
 		return 0;
 	}
-	if (!bpf_send_signal_task)
-		return 0;
 	kind = s->kind;
-	bpf_send_signal_task(task, SIGKILL, PIDTYPE_TGID, 0);
+	start = s->start;
+	if (signal_process(tgid, start, SIGKILL))
+		return 0;
 	count(TG_STAT_CONTINUED_KILLED);
 	e = event_new_exec(TG_EV_EXEC);
 	if (!e)
@@ -57,7 +80,7 @@ int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_str
 	e->exec.ppid = e->tgid; /* who did it */
 	e->exec.kind = kind;
 	e->tgid = tgid;
-	e->start = s->start;
+	e->start = start;
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

@@ -13,6 +13,7 @@ struct user_pt_regs {
 struct pt_regs {
 	struct user_pt_regs user_regs;
 	u64 orig_x0;
+	int syscallno;
 };
 
 struct thread_info {
@@ -23,10 +24,12 @@ struct thread_info {
 #define ARCH_ARG1(r) ((r)->orig_x0)
 #define ARCH_ARG2(r) ((r)->user_regs.regs[1])
 #define ARCH_ARG3(r) ((r)->user_regs.regs[2])
-#define ARCH_ARG4(r) ((r)->user_regs.regs[3])
+/* Number of the call, at its exit. */
+#define ARCH_NR(r) ((r)->syscallno)
 
 #define ARCH_COMPAT_ARG1(r) ARCH_ARG1(r)
 #define ARCH_COMPAT_ARG2(r) ARCH_ARG2(r)
+#define ARCH_COMPAT_ARG3(r) ARCH_ARG3(r)
 
 /* TIF_32BIT: an AArch32 task; arm64 has no 32-bit calls from 64-bit code. */
 #define ARCH_IS_COMPAT(ti) ((ti)->flags & (1ul << 22))
@@ -58,7 +61,8 @@ enum {
 #define ARCH_COMPAT_WRITES(nr) \
 	((nr) == 4 || (nr) == 146 || (nr) == 187 || (nr) == 239 || (nr) == 289 || (nr) == 290 || \
 	 (nr) == 296 || (nr) == 343 || (nr) == 374 || (nr) == 393)
-#define ARCH_COMPAT_SPLICES(nr) ((nr) == 340 || (nr) == 342)
+#define ARCH_COMPAT_SPLICE 340
+#define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 342)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 387)
 

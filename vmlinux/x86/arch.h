@@ -14,6 +14,7 @@ struct pt_regs {
 	unsigned long di;
 	unsigned long bx;
 	unsigned long cx;
+	unsigned long orig_ax;
 };
 
 struct thread_info {
@@ -24,11 +25,13 @@ struct thread_info {
 #define ARCH_ARG1(r) ((r)->di)
 #define ARCH_ARG2(r) ((r)->si)
 #define ARCH_ARG3(r) ((r)->dx)
-#define ARCH_ARG4(r) ((r)->r10)
+/* Number of the call, at its exit. */
+#define ARCH_NR(r) ((r)->orig_ax)
 
-/* First two arguments of a call by int 0x80 or the compat entry. */
+/* The arguments of a call by int 0x80 or the compat entry. */
 #define ARCH_COMPAT_ARG1(r) ((r)->bx)
 #define ARCH_COMPAT_ARG2(r) ((r)->cx)
+#define ARCH_COMPAT_ARG3(r) ((r)->dx)
 
 /* TS_COMPAT: this call came in by the 32-bit table, whatever the program is. */
 #define ARCH_IS_COMPAT(ti) ((ti)->status & 0x2)
@@ -62,7 +65,8 @@ enum {
 	((nr) == 4 || (nr) == 146 || (nr) == 187 || (nr) == 239 || (nr) == 316 || (nr) == 345 || \
 	 (nr) == 369 || (nr) == 370 || (nr) == 379)
 /* splice and tee: the descriptor to write to stands elsewhere. socketcall: it stands in memory. */
-#define ARCH_COMPAT_SPLICES(nr) ((nr) == 313 || (nr) == 315)
+#define ARCH_COMPAT_SPLICE 313
+#define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 315)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 358)
 

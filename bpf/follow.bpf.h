@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef TOLLGATE_FOLLOW_BPF_H
+#define TOLLGATE_FOLLOW_BPF_H
+
+#include "bpf/stream.bpf.h"
+
+/* How a call names the bytes it writes. */
+enum {
+	FORM_BUFFER, /* a: address, n: length */
+	FORM_VECTOR, /* a: of the iovec, n: entries */
+	FORM_MESSAGE, /* a: of the msghdr */
+	FORM_OPAQUE, /* bytes that cannot be read from here */
+	FORM_COMPAT, /* a 32-bit call; the same */
+};
+
+/* bpf/follow.bpf.c; global, so each is verified once. */
+int follow_enter(u64 fd, u32 form, u64 a, u64 n);
+int follow_exit(s64 ret);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * stdio sessions: which streams are followed (whoever executes with a pipe or socket as both fd 0 and fd 1
+ * is a candidate server), which calls write to them, and the stop of a held stream's reader before its read
+ * returns. Attached only while a scope exists; a task without label leaves at the first tests.
+ */
+#include "bpf/follow.bpf.h"
+#include "bpf/stop.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline bool labelled(struct task_struct *t)
+{
+	return label_of(t) || label_late(t);
+}
+
+static __always_inline void unfollowed_event(u64 key, const struct tg_label *l)
+{
+	struct tg_event *e = event_new_stdio(TG_EV_UNFOLLOWED);
+
+	count(TG_STAT_STREAM_FULL);
+	if (!e)
+		return;
+	e->stdio.key = key;
+	e->stdio.server_tgid = e->tgid;
+	e->stdio.server_start = e->start;
+	e->stdio.agent = l->agent;
+	e->stdio.outer = l->outer;
+	bpf_ringbuf_submit(e, 0);
+}
+
+/* The stream between a writer's and a reader's object; new ones start empty. */
+static __always_inline struct tg_stream *stream_get(const struct object *writer,
+						    const struct object *reader,
+						    const struct tg_label *l)
+{
+	u64 key = writer->key;
+	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
+	struct tg_state *st = state_get();
+	struct tg_stream new = {};
+
+	if (s || !st)
+		return s;
+	new.inode = writer->inode;
+	new.read_inode = reader->inode;
+	new.read_key = reader->key;
+	new.created = bpf_ktime_get_ns();
+	new.id = __sync_fetch_and_add(&st->seq, 1) + 1;
+	if (bpf_map_update_elem(&streams, &key, &new, BPF_NOEXIST)) {
+		streams_sweep(new.created);
+		if (bpf_map_update_elem(&streams, &key, &new, BPF_NOEXIST)) {
+			unfollowed_event(key, l);
+			return NULL;
+		}
+	}
+	count(TG_STAT_STREAM_NEW);
+	return bpf_map_lookup_elem(&streams, &key);
+}
+
+/*
+ * Makes p a candidate. Called at the entry of execve, because a host may write as soon as its CLOEXEC error
+ * pipe closes, and again when the new image is in place: now it is known who the server is.
+ */
+static __always_inline int candidate(struct task_struct *p)
+{
+	struct file *f0 = file_of(p, 0), *f1 = file_of(p, 1);
+	struct object r0, w0, w1, r1; /* of fd 0: reader's (its own) and writer's; of fd 1 likewise */
+	struct tg_stream *in, *out;
+	struct tg_label *l = label_of(p);
+
+	object_of(f0, &r0);
+	object_of(f1, &w1);
+	if (!l || !r0.key || !w1.key || bpf_map_lookup_elem(&ours, &r0.key) ||
+	    bpf_map_lookup_elem(&ours, &w1.key))
+		return 0;
+	object_peer(f0, &r0, &w0);
+	object_peer(f1, &w1, &r1);
+	if (!w0.key)
+		return 0;
+	in = stream_get(&w0, &r0, l);
+	if (!in)
+		return 0;
+	in->server_tgid = p->tgid;
+	in->server_start = task_start(p);
+	in->mode0 = r0.mode;
+	in->mode1 = w1.mode;
+	in->agent = l->agent;
+	in->outer = l->outer;
+	in->out_key = w1.key;
+	if (!in->host_tgid) {
+		in->host_tgid = BPF_CORE_READ(p, real_parent, tgid);
+		in->host_start = BPF_CORE_READ(p, real_parent, group_leader, start_boottime);
+	}
+	stream_flag(in, TG_STREAM_INPUT);
+	out = stream_get(&w1, &r1, l);
+	if (out)
+		out->out_of = w0.key;
+	if (!in->written && !in->writers && object_queued(f0, &r0))
+		stream_trigger(w0.key, TG_WHY_PREFILLED, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_candidate, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return labelled(p) ? candidate(p) : 0;
+}
+
+/* 32-bit calls lay out their arguments otherwise; they are never searched, so they are suspect. */
+static __always_inline int compat_enter(struct task_struct *t, struct pt_regs *regs, long nr)
+{
+	u64 fd = ARCH_COMPAT_ARG1(regs);
+	u32 word = 0;
+
+	if (!labelled(t))
+		return 0;
+	if (ARCH_COMPAT_EXECS(nr))
+		return candidate(t);
+	if (ARCH_COMPAT_SPLICES(nr)) {
+		fd = nr == ARCH_COMPAT_SPLICE ? ARCH_COMPAT_ARG3(regs) : ARCH_COMPAT_ARG2(regs);
+	} else if (ARCH_COMPAT_SOCKETCALL(nr)) {
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)ARCH_COMPAT_ARG2(regs)))
+			return 0;
+		fd = word;
+	} else if (!ARCH_COMPAT_WRITES(nr)) {
+		return 0;
+	}
+	count(TG_STAT_STDIO_COMPAT);
+	return follow_enter((u32)fd, FORM_COMPAT, 0, 0);
+}
+
+/* System-wide, so the order is: registers, then the task's own storage, then the rest (since 5.5). */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	u64 fd = ARCH_ARG1(regs);
+	u32 form;
+
+	if (ARCH_IS_COMPAT(&t->thread_info))
+		return compat_enter(t, regs, nr);
+	switch (nr & ARCH_NR_MASK) {
+	case NR_write:
+	case NR_sendto:
+		form = FORM_BUFFER;
+		break;
+	case NR_writev:
+	case NR_pwritev2: /* with offset -1 it writes to a stream */
+		form = FORM_VECTOR;
+		break;
+	case NR_sendmsg:
+		form = FORM_MESSAGE;
+		break;
+	case NR_sendmmsg:
+	case NR_vmsplice:
+	case NR_sendfile:
+		form = FORM_OPAQUE;
+		break;
+	case NR_tee:
+		fd = ARCH_ARG2(regs);
+		form = FORM_OPAQUE;
+		break;
+	case NR_splice:
+		fd = ARCH_ARG3(regs);
+		form = FORM_OPAQUE;
+		break;
+	case NR_execve:
+	case NR_execveat:
+		return labelled(t) ? candidate(t) : 0;
+	default:
+		return 0;
+	}
+	return labelled(t) ? follow_enter((u32)fd, form, ARCH_ARG2(regs), ARCH_ARG3(regs)) : 0;
+}
+
+/* A read on a held stream has its bytes: the reader stops here, before its code sees them. */
+static __always_inline int held_read(struct task_struct *t, u32 fd)
+{
+	struct tg_stopped entry = { .kind = TG_STOP_STDIO };
+	struct object o;
+	u64 *key;
+
+	object_of(file_of(t, fd), &o);
+	key = o.key ? bpf_map_lookup_elem(&held, &o.key) : NULL;
+	if (!key)
+		return 0;
+	entry.stream = *key;
+	count(TG_STAT_STDIO_HELD_READ);
+	if (stop_current(&entry))
+		bpf_send_signal(SIGKILL);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct tg_state *st;
+
+	switch (ARCH_NR(regs) & ARCH_NR_MASK) {
+	case NR_write:
+	case NR_writev:
+	case NR_pwritev2:
+	case NR_sendto:
+	case NR_sendmsg:
+		return label_of(t) ? follow_exit(ret) : 0;
+	case NR_read:
+	case NR_readv:
+	case NR_preadv2:
+	case NR_recvfrom:
+	case NR_recvmsg:
+	case NR_recvmmsg:
+	case NR_splice:
+	case NR_tee:
+	case NR_vmsplice:
+		st = state_get();
+		if (!st || !st->held || ret <= 0 || !labelled(t))
+			return 0;
+		return held_read(t, (u32)ARCH_ARG1(regs));
+	}
+	return 0;
+}

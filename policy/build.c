@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/ext_call.h"
 #include "policy/snapshot.h"
 #include "policy/text.h"
 
@@ -263,20 +264,49 @@ static int close_record(struct cedar_build *b, const struct build_item *item, ui
 	return crecord_check(rec);
 }
 
+/* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before them. */
+static bool close_frame(struct cedar_build *b, struct build_item **ret_item, uint32_t *ret_n)
+{
+	uint32_t start;
+
+	if (b->r == 0 && (b->depth == 0 || b->has_key))
+		b->r = -EINVAL;
+	if (b->r < 0)
+		return false;
+	start = b->frame[--b->depth].start;
+	*ret_item = b->items.v + start;
+	*ret_n = b->items.n - start;
+	b->items.n = start;
+	return true;
+}
+
 void cedar_close(struct cedar_build *b)
 {
-	uint32_t start, n;
+	struct build_item *item;
+	uint32_t n;
 
-	if (b->r < 0)
+	if (!close_frame(b, &item, &n))
 		return;
-	if (b->depth == 0 || b->has_key) {
+	b->r = b->frame[b->depth].record ? close_record(b, item, n, &item[-1].v) :
+					   close_set(b, item, n, &item[-1].v);
+}
+
+void build_close_call(struct cedar_build *b, enum ext_fn fn)
+{
+	struct ext_fault fault;
+	struct build_item *item;
+	struct cval args[2];
+	uint32_t n;
+
+	if (!close_frame(b, &item, &n))
+		return;
+	if (n == 0 || n > ARRAY_SIZE(args)) {
 		b->r = -EINVAL;
 		return;
 	}
-	start = b->frame[--b->depth].start;
-	n = b->items.n - start;
-	b->items.n = start;
-	b->r = b->frame[b->depth].record ?
-		       close_record(b, b->items.v + start, n, &b->items.v[start - 1].v) :
-		       close_set(b, b->items.v + start, n, &b->items.v[start - 1].v);
+	for (uint32_t i = 0; i < n; i++)
+		args[i] = item[i].v;
+	if (ext_call(b->mem, fn, args, n, &fault) != EXT_OK)
+		b->r = -EINVAL;
+	item[-1].v = args[0];
 }

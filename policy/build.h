@@ -31,6 +31,8 @@ struct cedar_build {
 
 /* An entity value by name. */
 int build_entity(struct cedar_build *b, struct span type, struct span id, struct cval *ret);
+/* Closes a set that was opened for the arguments of a call, and puts its result. */
+void build_close_call(struct cedar_build *b, enum ext_fn fn);
 /* Forgets what was begun. */
 void build_start(struct cedar_build *b);
 /* Takes the one value that was built: its first error, or -EINVAL when there is not exactly one. */

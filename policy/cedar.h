@@ -200,7 +200,7 @@ enum cedar_decision {
 struct cedar_failure {
 	uint32_t policy;
 	uint32_t line, column; /* in the policy's text */
-	uint32_t reserved[8];
+	uint32_t reserved[12];
 };
 
 /*

@@ -233,7 +233,7 @@ static void step(struct compiler *c, const struct ast_step *st)
 		emit(c, OP_EXT, st->fn, st->n + 1, st->pos, -(int)st->n);
 }
 
-static void access(struct compiler *c, const struct ast *e)
+static void member(struct compiler *c, const struct ast *e)
 {
 	const struct ast *of = e->kid[0];
 	uint32_t i = 0;
@@ -372,7 +372,7 @@ static void expr(struct compiler *c, const struct ast *e)
 		record(c, e);
 		break;
 	case AST_ACCESS:
-		access(c, e);
+		member(c, e);
 		break;
 	case AST_NOT:
 	case AST_NEG:

@@ -144,8 +144,7 @@ void exchange_reset(struct net_conn *c)
 	net_buf_release(c->net, &x->body);
 	buf_clear(&x->staged);
 	net_buf_release(c->net, &x->staged);
-	if (x->sse.started)
-		sse_done(&x->sse);
+	sse_done(&x->sse);
 }
 
 /* The answer is with the kernel, or never will be. */

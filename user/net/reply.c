@@ -96,7 +96,7 @@ static bool cut(struct net_conn *c)
 
 bool reply_fail(struct net_conn *c, unsigned status, const char *why, int error)
 {
-	bool opaque = !c->x.live && c->state > ST_BODY;
+	bool opaque = c->state == ST_ASK_OPAQUE || (!c->x.live && c->state > ST_BODY);
 	_cleanup_buf_ struct buf body = { 0 };
 	struct net_exchange *x = c->x.live ? &c->x : NULL;
 	int r = 0;

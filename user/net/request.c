@@ -200,6 +200,8 @@ bool step_request_answer(struct net_conn *c)
 	buf_clear(&c->x.body);
 	net_buf_release(c->net, &c->x.body);
 	c->x.scan = c->x.seen = 0;
+	if (c->server.eof || buf_len(&c->server.in)) /* it closed, or spoke, while it was not asked */
+		leg_close(&c->server, false);
 	if (c->server.fd < 0)
 		return conn_dial(c);
 	c->server.pass = c->x.held;

@@ -103,8 +103,18 @@ static int add_fd(struct fd_scan *scan, int fd, unsigned which, int flags)
 	return 0;
 }
 
+static int look_at_anon(struct fd_scan *scan, int fd, struct span kind)
+{
+	for (unsigned i = 0; i < scan->n; i++)
+		if (scan->objects[i].type == 0 && scan->objects[i].anon &&
+		    span_is(kind, scan->objects[i].anon))
+			return add_fd(scan, fd, i, 0);
+	return 0;
+}
+
 static int look_at(struct fd_scan *scan, int dir, const char *name)
 {
+	static const struct span anon = SPAN("anon_inode:");
 	bool known = false;
 	char link[LINK_MAX];
 	int fd = atoi(name), flags = 0, r;
@@ -113,6 +123,9 @@ static int look_at(struct fd_scan *scan, int dir, const char *name)
 	ssize_t n;
 
 	n = readlinkat(dir, name, link, sizeof(link));
+	if (n > (ssize_t)anon.n && memcmp(link, anon.p, anon.n) == 0)
+		return look_at_anon(scan, fd,
+				    (struct span){ link + anon.n, (size_t)n - anon.n });
 	if (n < 0 || !parse_link((struct span){ link, (size_t)n }, &type, &ino))
 		return 0;
 	for (unsigned i = 0; i < scan->n; i++) {

@@ -57,6 +57,7 @@ struct proc_object {
 	mode_t type; /* S_IFIFO or S_IFSOCK */
 	uint64_t ino;
 	int access; /* O_RDONLY: descriptors that can read; O_WRONLY: that can write; -1 or a socket: any */
+	const char *anon; /* with type 0: any descriptor of this anonymous kind, as "[eventpoll]" */
 };
 
 struct proc_fd {

@@ -35,6 +35,9 @@ struct stdio_job {
 	uint32_t mode0, mode1; /* S_IFMT part: S_IFIFO or S_IFSOCK of the server's standard input, output */
 	uint64_t ino0, ino1; /* equal when one socket serves both */
 	uint32_t timeout_ms; /* for the whole; 0: STDIO_TIMEOUT_MS */
+	/* Roles of ours that may hold a copy (a proxy that peeked): no unknown holders. Borrowed. */
+	const pid_t *ours;
+	unsigned nours;
 };
 
 #define STDIO_TIMEOUT_MS 2000

@@ -185,7 +185,7 @@ static const struct seccomp_rule rules_supervisor[] = {
 
 /* What their run-time library does beyond the program; in no other build. */
 #ifdef __SANITIZE_ADDRESS__
-static const char *const names_sanitizer[] = { "tgkill", "sched_getaffinity", "mincore", "msync", NULL };
+static const char *const names_sanitizer[] = { "tgkill", "mincore", NULL };
 #define SANITIZER names_sanitizer
 #else
 #define SANITIZER NULL

@@ -254,8 +254,8 @@ static bool take_input(struct net_conn *c)
 		leg_read(&c->server, expected(c, ST_COLLECT));
 		any = true;
 	}
-	c->client.events &= EPOLLHUP | EPOLLERR; /* these stay */
-	c->server.events &= EPOLLHUP | EPOLLERR;
+	c->client.events &= ~EPOLLIN; /* a hang-up stays */
+	c->server.events &= ~EPOLLIN;
 	return any;
 }
 

@@ -6,6 +6,7 @@ about a verdict it takes from the host's output and from the server's own log; r
 """
 import contextlib
 import glob
+import http.client
 import json
 import os
 import shutil
@@ -102,6 +103,19 @@ def json_lines(path):
                 line = json.loads(line)
             lines.append(line)
     return lines
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Workspace:
@@ -203,11 +217,15 @@ class Gate:
         done = self.tollgate("catalog", "scan", "--name", name, "-o", out, *target, cwd=self.work.dir, **kwargs)
         if done.returncode:
             raise RuntimeError(f"catalog scan {name}: {done.stderr.strip() or done.stdout.strip()}")
-        with open(self.catalog, encoding="utf-8") as f:
-            entries = json.load(f)
-        with open(out, encoding="utf-8") as f:
-            entries += json.load(f)
-        self.work.write(os.path.basename(self.catalog), json.dumps(entries, indent=1))
+        # Approving is putting the entries, and the pins beside them, into the catalog.
+        for suffix in (".json", ".pins.json"):
+            entries = []
+            for path in (self.catalog[:-len(".json")] + suffix, out[:-len(".json")] + suffix):
+                if os.path.exists(path):
+                    with open(path, encoding="utf-8") as f:
+                        entries += json.load(f)
+            if entries:
+                self.work.write("catalog" + suffix, json.dumps(entries, indent=1))
 
     def daemon_log(self):
         with contextlib.suppress(OSError), open(self.work.path("tollgated.log"), encoding="utf-8",
@@ -241,15 +259,39 @@ class Gate:
             return None
         return self.tollgate("reload")
 
-    def records(self, *query):
-        """The records of the log as the audit socket gives them, oldest first."""
-        return [] if self.off else self.answer("audit", "query", *query)["records"]
+    def get(self, path):
+        """What the audit socket answers, as any HTTP client would ask it."""
+        connection = UnixConnection(os.path.join(self.run_dir, "audit.sock"))
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"GET {path}: {response.status} {body}")
+        return body
 
-    def settle(self, wanted, seconds=20):
+    def size(self):
+        """How many records the log has."""
+        return 0 if self.off else self.get("/v1/health")["records"]
+
+    def records(self, after=0):
+        """The records of the log, oldest first, without the first `after` of them."""
+        found = []
+        while not self.off:
+            page = self.get(f"/v1/records?limit=10000&after={after - 1}" if after else "/v1/records?limit=10000")
+            found += [r["record"] for r in page["records"]]
+            if not page["records"] or page["last"] + 1 >= page["size"]:
+                break
+            after = page["last"] + 1
+        return found
+
+    def settle(self, wanted, seconds=20, after=0):
         """Records are in a ring before the notary writes them: asks until wanted(records) holds or time is up."""
         deadline = time.monotonic() + seconds
         while True:
-            records = self.records()
+            records = self.records(after)
             if wanted(records) or self.off or time.monotonic() > deadline:
                 return records
             time.sleep(0.2)

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A strict JSON reader. Recursion is bounded by JSON_DEPTH_MAX; what any two readers could disagree on is refused. */
+#include "policy/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/text.h"
+
+struct reader {
+	struct arena *mem;
+	struct span text;
+	const char *p, *end;
+	unsigned depth;
+	struct cedar_error *error;
+	int r;
+};
+
+static bool bad(struct reader *rd, const char *at, const char *what)
+{
+	if (rd->r == 0)
+		rd->r = error_set(rd->error, &rd->text, (size_t)(at - rd->text.p), "%s", what);
+	return false;
+}
+
+static bool no_memory(struct reader *rd)
+{
+	if (rd->r == 0)
+		rd->r = -ENOMEM;
+	return false;
+}
+
+static void skip_space(struct reader *rd)
+{
+	while (rd->p < rd->end && (*rd->p == ' ' || *rd->p == '\t' || *rd->p == '\n' || *rd->p == '\r'))
+		rd->p++;
+}
+
+static bool accept(struct reader *rd, char c)
+{
+	skip_space(rd);
+	if (rd->p == rd->end || *rd->p != c)
+		return false;
+	rd->p++;
+	return true;
+}
+
+/* --- strings ----------------------------------------------------------------------------------------- */
+
+static bool read_hex4(struct reader *rd, uint32_t *ret)
+{
+	uint32_t v = 0;
+
+	for (unsigned i = 0; i < 4; i++, rd->p++) {
+		char c = rd->p < rd->end ? *rd->p : 0, l = c | 0x20;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (l >= 'a' && l <= 'f')
+			v = v << 4 | (uint32_t)(l - 'a' + 10);
+		else
+			return bad(rd, rd->p, "\\u needs four hexadecimal digits");
+	}
+	*ret = v;
+	return true;
+}
+
+/* Behind a backslash. */
+static bool read_escape(struct reader *rd, char **out)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *at = rd->p - 1, *f;
+	uint32_t c, low;
+
+	if (rd->p == rd->end)
+		return bad(rd, at, "the string is not closed");
+	if (*rd->p != 'u') {
+		f = *rd->p ? strchr(from, *rd->p) : NULL;
+		if (!f)
+			return bad(rd, at, "no such escape");
+		*(*out)++ = to[f - from];
+		rd->p++;
+		return true;
+	}
+	rd->p++;
+	if (!read_hex4(rd, &c))
+		return false;
+	if (c >= 0xd800 && c <= 0xdbff) {
+		if (rd->end - rd->p < 2 || rd->p[0] != '\\' || rd->p[1] != 'u')
+			return bad(rd, at, "half of a surrogate pair");
+		rd->p += 2;
+		if (!read_hex4(rd, &low))
+			return false;
+		if (low < 0xdc00 || low > 0xdfff)
+			return bad(rd, at, "half of a surrogate pair");
+		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	} else if (c >= 0xdc00 && c <= 0xdfff) {
+		return bad(rd, at, "half of a surrogate pair");
+	}
+	*out += utf8_encode(c, *out);
+	return true;
+}
+
+/* Behind the opening quote. */
+static bool read_string(struct reader *rd, struct span *ret)
+{
+	const char *start = rd->p, *q = start;
+	char *out, *copy;
+
+	while (q < rd->end && *q != '"' && *q != '\\' && (unsigned char)*q >= 0x20)
+		q++;
+	if (q < rd->end && *q == '"') {
+		*ret = (struct span){ start, (size_t)(q - start) };
+		rd->p = q + 1;
+		return true;
+	}
+	while (q < rd->end && *q != '"')
+		q += *q == '\\' ? 2 : 1;
+	if (q >= rd->end)
+		return bad(rd, start - 1, "the string is not closed");
+	copy = out = arena_alloc(rd->mem, (size_t)(q - start) + 1);
+	if (!copy)
+		return no_memory(rd);
+	while (*rd->p != '"') {
+		if ((unsigned char)*rd->p < 0x20)
+			return bad(rd, rd->p, "a control character must be escaped");
+		if (*rd->p != '\\') {
+			*out++ = *rd->p++;
+			continue;
+		}
+		rd->p++;
+		if (!read_escape(rd, &out))
+			return false;
+	}
+	rd->p++;
+	*ret = (struct span){ copy, (size_t)(out - copy) };
+	return true;
+}
+
+/* --- numbers ----------------------------------------------------------------------------------------- */
+
+static size_t digits(struct reader *rd)
+{
+	const char *start = rd->p;
+
+	while (rd->p < rd->end && *rd->p >= '0' && *rd->p <= '9')
+		rd->p++;
+	return (size_t)(rd->p - start);
+}
+
+static bool read_number(struct reader *rd, struct json *ret)
+{
+	bool negative = *rd->p == '-', exact = true;
+	const char *at = rd->p, *first = rd->p += negative;
+	uint64_t v = 0;
+	size_t n = digits(rd);
+
+	if (n == 0 || (n > 1 && *first == '0'))
+		return bad(rd, at, "not a number");
+	for (size_t i = 0; i < n; i++) {
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(first[i] - '0'), &v))
+			exact = false;
+	}
+	if (rd->p < rd->end && *rd->p == '.') {
+		rd->p++;
+		exact = false;
+		if (digits(rd) == 0)
+			return bad(rd, at, "not a number");
+	}
+	if (rd->p < rd->end && (*rd->p | 0x20) == 'e') {
+		rd->p++;
+		exact = false;
+		if (rd->p < rd->end && (*rd->p == '+' || *rd->p == '-'))
+			rd->p++;
+		if (digits(rd) == 0)
+			return bad(rd, at, "not a number");
+	}
+	if (v > (uint64_t)INT64_MAX + negative)
+		exact = false;
+	ret->kind = exact ? JSON_INT : JSON_FRACTION;
+	ret->num = exact ? (int64_t)(negative ? 0 - v : v) : 0;
+	return true;
+}
+
+/* --- arrays and objects ------------------------------------------------------------------------------ */
+
+struct members {
+	VEC(struct json) kid;
+	VEC(struct span) key;
+};
+
+static bool read_value(struct reader *rd, struct json *ret);
+
+static int by_key(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return span_cmp(*x, *y);
+}
+
+static bool keys_differ(struct reader *rd, struct span *key, uint32_t n, const char *at)
+{
+	struct span *sorted = malloc(n * sizeof(*sorted) + 1);
+	bool ok = true;
+
+	if (!sorted)
+		return no_memory(rd);
+	if (n)
+		memcpy(sorted, key, n * sizeof(*sorted));
+	heap_sort(sorted, n, sizeof(*sorted), by_key);
+	for (uint32_t i = 1; ok && i < n; i++) {
+		if (span_eq(sorted[i - 1], sorted[i]))
+			ok = bad(rd, at, "the object has a key twice");
+	}
+	free(sorted);
+	return ok;
+}
+
+static bool read_members(struct reader *rd, bool object, struct members *m)
+{
+	char close = object ? '}' : ']';
+
+	if (accept(rd, close))
+		return true;
+	do {
+		struct json v = { 0 };
+		struct span key;
+
+		if (object) {
+			if (!accept(rd, '"'))
+				return bad(rd, rd->p, "expected a key in double quotes");
+			if (!read_string(rd, &key))
+				return false;
+			if (vec_push(&m->key, key) < 0)
+				return no_memory(rd);
+			if (!accept(rd, ':'))
+				return bad(rd, rd->p, "expected `:`");
+		}
+		if (!read_value(rd, &v))
+			return false;
+		if (vec_push(&m->kid, v) < 0)
+			return no_memory(rd);
+	} while (accept(rd, ','));
+	return accept(rd, close) || bad(rd, rd->p, object ? "expected `,` or `}`" : "expected `,` or `]`");
+}
+
+static bool read_container(struct reader *rd, bool object, struct json *ret)
+{
+	struct members m = { 0 };
+	const char *at = rd->p++;
+	bool ok;
+
+	if (rd->depth == JSON_DEPTH_MAX)
+		return bad(rd, at, "nested too deep");
+	rd->depth++;
+	ok = read_members(rd, object, &m);
+	rd->depth--;
+	if (ok && object)
+		ok = keys_differ(rd, m.key.v, m.key.n, at);
+	if (ok) {
+		ret->kind = object ? JSON_OBJECT : JSON_ARRAY;
+		ret->n = m.kid.n;
+		ret->kid = arena_array(rd->mem, m.kid.n, sizeof(*ret->kid));
+		ret->key = arena_array(rd->mem, m.key.n, sizeof(*ret->key));
+		ok = (ret->kid && ret->key) || no_memory(rd);
+	}
+	if (ok && m.kid.n)
+		memcpy(ret->kid, m.kid.v, m.kid.n * sizeof(*ret->kid));
+	if (ok && m.key.n)
+		memcpy(ret->key, m.key.v, m.key.n * sizeof(*ret->key));
+	vec_done(&m.kid);
+	vec_done(&m.key);
+	return ok;
+}
+
+static bool read_word(struct reader *rd, struct json *ret)
+{
+	static const struct {
+		const char *word;
+		enum json_kind kind;
+		int64_t num;
+	} words[] = { { "true", JSON_BOOL, 1 }, { "false", JSON_BOOL, 0 }, { "null", JSON_NULL, 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t n = strlen(words[i].word);
+
+		if ((size_t)(rd->end - rd->p) >= n && memcmp(rd->p, words[i].word, n) == 0) {
+			ret->kind = words[i].kind;
+			ret->num = words[i].num;
+			rd->p += n;
+			return true;
+		}
+	}
+	return bad(rd, rd->p, "expected a value");
+}
+
+static bool read_value(struct reader *rd, struct json *ret)
+{
+	skip_space(rd);
+	ret->pos = (uint32_t)(rd->p - rd->text.p);
+	if (rd->p == rd->end)
+		return bad(rd, rd->p, "unexpected end of the text");
+	switch (*rd->p) {
+	case '{':
+		return read_container(rd, true, ret);
+	case '[':
+		return read_container(rd, false, ret);
+	case '"':
+		rd->p++;
+		ret->kind = JSON_STRING;
+		return read_string(rd, &ret->str);
+	case '-':
+	case '0' ... '9':
+		return read_number(rd, ret);
+	default:
+		return read_word(rd, ret);
+	}
+}
+
+int json_parse(struct arena *mem, struct span text, struct cedar_error *error, struct json *ret)
+{
+	struct reader rd = { .mem = mem, .text = text, .p = text.p, .error = error };
+	struct json v = { 0 };
+	size_t valid;
+
+	if (text.n > CEDAR_TEXT_MAX) {
+		error_set(error, NULL, 0, "the text is larger than %u bytes", CEDAR_TEXT_MAX);
+		return -EFBIG;
+	}
+	if (text.n == 0)
+		return error_set(error, NULL, 0, "the text is empty");
+	rd.end = text.p + text.n;
+	valid = utf8_check(text);
+	if (valid < text.n)
+		return error_set(error, &text, valid, "the text is not valid UTF-8");
+	if (read_value(&rd, &v)) {
+		skip_space(&rd);
+		if (rd.p < rd.end)
+			bad(&rd, rd.p, "unexpected text behind the value");
+	}
+	if (rd.r == 0)
+		*ret = v;
+	return rd.r;
+}
+
+const struct json *json_get(const struct json *v, const char *key)
+{
+	for (uint32_t i = 0; v && v->kind == JSON_OBJECT && i < v->n; i++) {
+		if (span_is(v->key[i], key))
+			return &v->kid[i];
+	}
+	return NULL;
+}
+
+struct span json_str(const struct json *v)
+{
+	return v && v->kind == JSON_STRING ? v->str : (struct span){ NULL, 0 };
+}

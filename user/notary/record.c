@@ -373,6 +373,17 @@ int record_write(struct record_writer *w, const struct record *rec, const struct
 	return 0;
 }
 
+int record_text(struct record_writer *w, struct span s, struct span *ret)
+{
+	w->p = w->text;
+	w->end = w->text + RECORD_MAX;
+	put_text(w, s);
+	if (w->p == w->end)
+		return -EMSGSIZE;
+	*ret = (struct span){ w->text + 1, (size_t)(w->p - w->text) - 2 };
+	return 0;
+}
+
 unsigned record_facts_detail(const struct record_facts *f, struct record_kv kv[RECORD_DETAIL_MAX])
 {
 	const struct record_kv all[] = {

@@ -156,6 +156,10 @@ struct record_line {
 int record_write(struct record_writer *w, const struct record *rec, const struct chain *c,
 		 uint64_t real_ns, struct record_line *ret);
 
+/* The text that a string has inside a record's quotes (escaped, or shortened to its digest): what a
+ * filter compares with. Valid until the writer is used again. -EMSGSIZE when it is absurdly long. */
+int record_text(struct record_writer *w, struct span s, struct span *ret);
+
 /* What a session's first record states of the node; all texts borrowed, absent ones are left out. */
 struct record_facts {
 	struct span policy_hash, catalog_hash; /* "sha256:<hex>" */

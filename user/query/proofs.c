@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * GET /v1/proof: inclusion and growth, checked against the signed root before they go out. Runs in the
+ * query role; reads only.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/base64.h"
+#include "user/base/cleanup.h"
+#include "user/base/hasher.h"
+#include "user/notary/proof.h"
+#include "user/notary/segment.h"
+#include "user/notary/store.h"
+#include "user/query/request.h"
+
+struct proving {
+	struct checkpoint cp;
+	struct buf note, line;
+	uint64_t leaf, from;
+	bool with_leaf, with_growth;
+	struct tree_hash path[TREE_PROOF_MAX], growth[TREE_PROOF_MAX];
+	unsigned path_n, growth_n;
+};
+
+static void proving_done(struct proving *p)
+{
+	buf_done(&p->note);
+	buf_done(&p->line);
+}
+
+static void member_path(struct json_out *j, const char *name, const struct tree_hash *p, unsigned n)
+{
+	json_out_key(j, name);
+	json_out_array(j);
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_buf_ struct buf b = { 0 };
+
+		if (base64_append(&b, p[i].b, TREE_HASH) < 0)
+			j->error = j->error ? j->error : -ENOMEM;
+		json_out_string(j, buf_span(&b));
+	}
+	json_out_array_end(j);
+}
+
+static bool read_params(struct request *q, struct proving *p)
+{
+	static const char *const names[] = { "record", "from", "form", NULL };
+
+	if (!request_known(q, names) || !request_number(q, "record", 0, SEGMENT_LEAF_MAX, &p->leaf) ||
+	    !request_number(q, "from", 0, SEGMENT_LEAF_MAX, &p->from))
+		return false;
+	p->with_leaf = request_param(q, "record");
+	p->with_growth = request_param(q, "from");
+	if (!p->with_leaf && !p->with_growth) {
+		request_refuse(q, 400, "record or from is needed");
+		return false;
+	}
+	if (request_param(q, "form") &&
+	    (!span_is(request_param(q, "form")->value, "receipt") || !p->with_leaf || p->with_growth)) {
+		request_refuse(q, 400, "form is receipt, for a record alone, or left out");
+		return false;
+	}
+	if (!request_checkpoint(q, &p->note, &p->cp))
+		return false;
+	if (p->with_leaf && p->leaf >= p->cp.size) {
+		request_refuse(q, 404, "the latest checkpoint does not cover this record");
+		return false;
+	}
+	if (p->with_growth && (p->from == 0 || p->from > p->cp.size)) {
+		request_refuse(q, 404, "from is not a size that the log has had");
+		return false;
+	}
+	return true;
+}
+
+/* What does not lead to the signed root is not given out: the tree file is derived, and may be wrong. */
+static int prove_leaf(struct request *q, struct proving *p, int tree_fd)
+{
+	struct hasher *h = q->src->hasher;
+	struct index_place at;
+	struct record_view v;
+	uint8_t leaf[TREE_HASH];
+	uint64_t segment = 0;
+	int fd = -1, r = index_update(q->src->index);
+
+	if (r == 0)
+		r = index_locate(q->src->index, p->leaf, &at);
+	if (r == 0)
+		r = request_line(q->src->log_dirfd, &at, &fd, &segment, &p->line, &v);
+	cleanup_close(&fd);
+	if (r == 0)
+		r = tree_prove_leaf(h, p->leaf, p->cp.size, store_tree_read, &tree_fd, p->path, &p->path_n);
+	if (r < 0)
+		return r;
+	tree_leaf_hash(h, buf_span(&p->line), leaf);
+	return tree_check_leaf(h, leaf, p->leaf, p->cp.size, p->path, p->path_n, p->cp.root);
+}
+
+static void write_answer(struct request *q, const struct proving *p)
+{
+	struct json_out j;
+
+	request_begin(q, &j);
+	json_out_member_span(&j, "checkpoint", buf_span(&p->note));
+	if (p->with_growth) {
+		json_out_member_int(&j, "from", (int64_t)p->from);
+		member_path(&j, "growth", p->growth, p->growth_n);
+	}
+	if (p->with_leaf) {
+		json_out_member_int(&j, "leaf", (int64_t)p->leaf);
+		member_path(&j, "path", p->path, p->path_n);
+		json_out_key(&j, "record");
+		json_out_raw(&j, buf_span(&p->line));
+	}
+	request_root(&j, &p->cp);
+	json_out_member_int(&j, "size", (int64_t)p->cp.size);
+	request_end(q, &j);
+}
+
+void answer_proof(struct request *q)
+{
+	_cleanup_(proving_done) struct proving p = { .with_leaf = false };
+	_cleanup_close_ int tree_fd = -1;
+	int r;
+
+	if (!read_params(q, &p))
+		return;
+	r = tree_fd = segment_open(q->src->log_dirfd, STORE_FILE_TREE);
+	if (r >= 0)
+		r = p.with_leaf ? prove_leaf(q, &p, tree_fd) : 0;
+	if (r == 0 && p.with_growth)
+		r = tree_prove_growth(q->src->hasher, p.from, p.cp.size, store_tree_read, &tree_fd, p.growth,
+				      &p.growth_n);
+	if (r < 0) {
+		request_refuse(q, 500, "the log does not lead to the signed root here; verify it");
+		return;
+	}
+	if (!request_param(q, "form")) {
+		write_answer(q, &p);
+		return;
+	}
+	q->out->text = true;
+	q->out->status = 200;
+	if (proof_write(buf_span(&p.line), p.leaf, p.path, p.path_n, buf_span(&p.note), &q->out->body) < 0)
+		request_refuse(q, 500, "out of memory");
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * HTTP over the audit socket, and who may speak to it. Runs in the query role, on the caller's loop.
+ * Every request is judged anew, by what the kernel says of the peer. Never writes the log.
+ */
+#include "user/query/query.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/hasher.h"
+#include "user/notary/record.h"
+#include "user/query/answers.h"
+#include "user/query/index.h"
+
+#define CONNECTIONS_MAX 64
+#define IDLE_SECONDS 30
+#define CONNECTION_MEMORY 16384 /* request line and headers */
+#define GROUPS_MAX_READ 1024
+
+struct query {
+	struct query_config cfg;
+	struct MHD_Daemon *daemon;
+	struct answer_source src;
+	int listen_fd; /* -1 once MHD owns it */
+};
+
+DEFINE_CLEANUP(struct query *, query_close)
+
+static bool in_group(int fd, const struct ucred *peer, gid_t gid)
+{
+	gid_t groups[GROUPS_MAX_READ];
+	socklen_t n = sizeof(groups);
+
+	if (gid == (gid_t)-1)
+		return false;
+	if (peer->gid == gid)
+		return true;
+	/* More groups than fit: -ERANGE, and the peer is not let in on a guess. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n / sizeof(gid_t); i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+/* 0 when the peer may ask, else enum query_denied; the refusal is told. */
+static int judge_peer(struct query *q, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer = { 0 };
+	socklen_t n = sizeof(peer);
+	int why = 0;
+
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || peer.pid <= 0)
+		why = QUERY_DENIED_UNKNOWN;
+	else if (q->cfg.in_scope && q->cfg.in_scope(q->cfg.arg, peer.pid))
+		why = QUERY_DENIED_SCOPE;
+	else if (peer.uid != 0 && !in_group(info->connect_fd, &peer, q->cfg.audit_gid))
+		why = QUERY_DENIED_CREDENTIALS;
+	if (why && q->cfg.denied)
+		q->cfg.denied(q->cfg.arg, (enum query_denied)why, peer.pid, peer.uid);
+	return why;
+}
+
+struct params {
+	struct answer_param all[ANSWER_PARAMS_MAX];
+	unsigned n;
+	bool bad;
+};
+
+static enum MHD_Result take_param(void *arg, enum MHD_ValueKind kind, const char *key, size_t key_n,
+				  const char *value, size_t value_n)
+{
+	struct params *p = arg;
+
+	if (p->n == ANSWER_PARAMS_MAX || !value || memchr(key, 0, key_n) || memchr(value, 0, value_n)) {
+		p->bad = true;
+		return MHD_NO;
+	}
+	p->all[p->n++] = (struct answer_param){ { key, key_n }, { value, value_n } };
+	return MHD_YES;
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
+{
+	struct MHD_Response *resp;
+	enum MHD_Result r;
+	size_t n = 0;
+	char *body;
+
+	if (buf_len(&a->body) == 0) /* no memory even for the error */
+		return MHD_NO;
+	body = buf_steal(&a->body, &n);
+	if (!body)
+		return MHD_NO;
+	resp = MHD_create_response_from_buffer(n, body, MHD_RESPMEM_MUST_FREE);
+	if (!resp) {
+		free(body);
+		return MHD_NO;
+	}
+	(void)MHD_add_response_header(resp, "Content-Type",
+				      a->text ? "text/plain; charset=utf-8" : "application/json");
+	(void)MHD_add_response_header(resp, "Cache-Control", "no-store");
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		(void)MHD_add_response_header(resp, "Allow", "GET");
+	r = MHD_queue_response(c, a->status, resp);
+	MHD_destroy_response(resp);
+	return r;
+}
+
+static const char *denied_text(int why)
+{
+	return why == QUERY_DENIED_SCOPE ? "the caller is inside an agent's scope" :
+	       why == QUERY_DENIED_CREDENTIALS ? "the caller is neither root nor of the audit group" :
+						 "the kernel does not say who the caller is";
+}
+
+static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
+			      const char *version, const char *upload, size_t *upload_n, void **con_cls)
+{
+	static char seen;
+	struct query *q = arg;
+	struct answer a = { 0 };
+	struct params params = { .n = 0 };
+	enum MHD_Result r;
+	int why;
+
+	if (!*con_cls) { /* MHD has read the headers; it calls again when the request is whole */
+		*con_cls = &seen;
+		return MHD_YES;
+	}
+	if (*upload_n) { /* a body is read over */
+		*upload_n = 0;
+		return MHD_YES;
+	}
+	why = judge_peer(q, c);
+	if (why) {
+		answer_error(&a, MHD_HTTP_FORBIDDEN, method, url, denied_text(why));
+	} else if (strcmp(method, "GET") != 0) {
+		answer_error(&a, MHD_HTTP_METHOD_NOT_ALLOWED, method, url, "this socket only answers GET");
+	} else {
+		(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, &params);
+		if (params.bad)
+			answer_error(&a, MHD_HTTP_BAD_REQUEST, method, url, "malformed parameters");
+		else
+			answer_make(&q->src, url, params.all, params.n, &a);
+	}
+	r = send_answer(c, &a);
+	buf_done(&a.body);
+	return r;
+}
+
+static int start_daemon(struct query *q)
+{
+	q->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, q,
+				     MHD_OPTION_LISTEN_SOCKET, q->listen_fd,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				     MHD_OPTION_END);
+	if (!q->daemon)
+		return -EIO;
+	q->listen_fd = -1;
+	return 0;
+}
+
+int query_open(const struct query_config *c, struct query **ret)
+{
+	_cleanup_(query_close_p) struct query *q = calloc(1, sizeof(*q));
+	int r;
+
+	if (!q)
+		return -ENOMEM;
+	q->cfg = *c;
+	q->cfg.index_path = NULL; /* borrowed for the call only */
+	q->listen_fd = c->listen_fd;
+	q->src.log_dirfd = c->log_dirfd;
+	r = record_writer_new(&q->src.writer);
+	if (r == 0)
+		r = hasher_new(&q->src.hasher);
+	if (r == 0)
+		r = index_open(c->index_path, c->log_dirfd, &q->src.index);
+	if (r == 0)
+		r = start_daemon(q);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(q);
+	return 0;
+}
+
+void query_close(struct query *q)
+{
+	if (!q)
+		return;
+	if (q->daemon)
+		MHD_stop_daemon(q->daemon);
+	cleanup_close(&q->listen_fd);
+	index_close(q->src.index);
+	hasher_free(q->src.hasher);
+	record_writer_free(q->src.writer);
+	free(q);
+}
+
+int query_fd(const struct query *q)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(q->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	return info ? info->epoll_fd : -EBADF;
+}
+
+int query_run(struct query *q)
+{
+	return MHD_run(q->daemon) == MHD_YES ? 0 : -EIO;
+}
+
+int query_timeout_ms(struct query *q)
+{
+	unsigned MHD_LONG_LONG ms;
+
+	if (MHD_get_timeout(q->daemon, &ms) != MHD_YES)
+		return -1;
+	return ms > 60000 ? 60000 : (int)ms;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the answers of the audit socket have in common. Runs in the query role; reads only.
+ */
+#include "user/query/request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/digest.h"
+#include "user/base/file.h"
+#include "user/notary/record.h"
+#include "user/notary/segment.h"
+#include "user/notary/store.h"
+
+void answer_error(struct answer *a, unsigned status, const char *action, const char *object,
+		  const char *reason)
+{
+	struct json_out j;
+
+	buf_clear(&a->body);
+	a->status = status;
+	a->text = false;
+	json_out_init(&j, &a->body);
+	json_out_object(&j);
+	json_out_key(&j, "error");
+	json_out_object(&j);
+	json_out_member_str(&j, "action", action);
+	json_out_member_str(&j, "object", object);
+	json_out_member_str(&j, "reason", reason);
+	json_out_object_end(&j);
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		buf_clear(&a->body);
+}
+
+void request_refuse(struct request *q, unsigned status, const char *reason)
+{
+	answer_error(q->out, status, "GET", q->path, reason);
+}
+
+void request_begin(struct request *q, struct json_out *j)
+{
+	json_out_init(j, &q->out->body);
+	json_out_object(j);
+}
+
+void request_end(struct request *q, struct json_out *j)
+{
+	int r;
+
+	json_out_object_end(j);
+	r = json_out_end(j);
+	if (r == 0)
+		r = buf_append(&q->out->body, "\n", 1);
+	if (r < 0)
+		request_refuse(q, 500, strerrordesc_np(-r));
+	else
+		q->out->status = 200;
+}
+
+const struct answer_param *request_param(const struct request *q, const char *name)
+{
+	for (unsigned i = 0; i < q->params_n; i++)
+		if (span_is(q->params[i].name, name))
+			return &q->params[i];
+	return NULL;
+}
+
+bool request_known(struct request *q, const char *const *names)
+{
+	for (unsigned i = 0; i < q->params_n; i++) {
+		bool known = false;
+
+		for (const char *const *n = names; *n; n++)
+			known |= span_is(q->params[i].name, *n);
+		for (unsigned k = 0; k < i; k++)
+			known &= !span_eq(q->params[i].name, q->params[k].name);
+		if (!known) {
+			request_refuse(q, 400, "unknown or repeated parameter");
+			return false;
+		}
+	}
+	return true;
+}
+
+bool request_number(struct request *q, const char *name, uint64_t fallback, uint64_t max, uint64_t *ret)
+{
+	const struct answer_param *p = request_param(q, name);
+	uint64_t v = 0;
+
+	if (!p) {
+		*ret = fallback;
+		return true;
+	}
+	for (size_t i = 0; i < p->value.n && i < 17; i++)
+		v = p->value.p[i] >= '0' && p->value.p[i] <= '9' ?
+			    v * 10 + (uint64_t)(p->value.p[i] - '0') : UINT64_MAX / 16;
+	if (p->value.n == 0 || p->value.n > 16 || v > max) {
+		request_refuse(q, 400, "a parameter is not a number in range");
+		return false;
+	}
+	*ret = v;
+	return true;
+}
+
+bool request_filter(struct request *q, const char *name, struct buf *keep, struct span *ret)
+{
+	const struct answer_param *p = request_param(q, name);
+	struct span s;
+
+	if (!p)
+		return true;
+	if (record_text(q->src->writer, p->value, &s) < 0 || buf_append(keep, s.p, s.n) < 0 ||
+	    buf_append(keep, "", 1) < 0) {
+		request_refuse(q, 400, "a parameter is too long");
+		return false;
+	}
+	*ret = (struct span){ buf_span(keep).p, s.n };
+	return true;
+}
+
+int request_file(struct request *q, const char *name, struct buf *ret)
+{
+	_cleanup_close_ int fd = segment_open(q->src->log_dirfd, name);
+
+	return fd < 0 ? fd : file_read_fd(fd, CHECKPOINT_MAX, ret);
+}
+
+bool request_checkpoint(struct request *q, struct buf *note, struct checkpoint *cp)
+{
+	size_t n;
+	int r = request_file(q, STORE_FILE_CHECKPOINT, note);
+
+	if (r == 0)
+		r = checkpoint_parse(buf_span(note), cp, &n);
+	if (r == -ENOENT)
+		request_refuse(q, 404, "nothing was signed yet");
+	else if (r < 0)
+		request_refuse(q, 500, "the checkpoint cannot be read");
+	return r == 0;
+}
+
+void request_root(struct json_out *j, const struct checkpoint *cp)
+{
+	char root[2 * TREE_HASH + 1];
+
+	hex_encode(cp->root, TREE_HASH, root);
+	json_out_member_str(j, "root", root);
+}
+
+int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segment, struct buf *ret,
+		     struct record_view *ret_view)
+{
+	char name[SEGMENT_NAME_SIZE];
+	char *dst;
+	int r;
+
+	if (p->n > RECORD_MAX)
+		return -EBADMSG;
+	if (*fd < 0 || *segment != p->segment) {
+		cleanup_close(fd);
+		segment_name(p->segment, name);
+		*fd = segment_open(dirfd, name);
+		*segment = p->segment;
+		if (*fd < 0)
+			return *fd;
+	}
+	buf_clear(ret);
+	r = buf_reserve(ret, p->n + 1, &dst);
+	if (r < 0)
+		return r;
+	if (pread(*fd, dst, p->n + 1, (off_t)p->offset) != (ssize_t)p->n + 1 || dst[p->n] != '\n')
+		return -EBADMSG;
+	buf_commit(ret, p->n);
+	return record_view_parse(buf_span(ret), ret_view, NULL);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_QUERY_REQUEST_H
+#define TOLLGATE_QUERY_REQUEST_H
+
+#include "user/base/json_out.h"
+#include "user/notary/checkpoint.h"
+#include "user/notary/view.h"
+#include "user/query/answers.h"
+#include "user/query/index.h"
+
+/* Shared by the files that answer; not for others. A function that gives false has made the answer. */
+struct request {
+	struct answer_source *src;
+	const char *path;
+	const struct answer_param *params;
+	unsigned params_n;
+	struct answer *out;
+};
+
+void request_refuse(struct request *q, unsigned status, const char *reason);
+
+/* The body's outer object; end makes the answer a 200, or a 500 when writing failed. */
+void request_begin(struct request *q, struct json_out *j);
+void request_end(struct request *q, struct json_out *j);
+
+/* The parameter of that name, or NULL. */
+const struct answer_param *request_param(const struct request *q, const char *name);
+/* Only parameters of these names (NULL-terminated), each at most once. */
+bool request_known(struct request *q, const char *const *names);
+/* A decimal number of at most max, or fallback when the parameter is absent. */
+bool request_number(struct request *q, const char *name, uint64_t fallback, uint64_t max, uint64_t *ret);
+/* The parameter's value as records have it, kept in keep (used for one value only); ret->p stays NULL
+ * when the parameter is absent. */
+bool request_filter(struct request *q, const char *name, struct buf *keep, struct span *ret);
+
+/* A small file of the log directory. 0 or -errno. */
+int request_file(struct request *q, const char *name, struct buf *ret);
+/* The latest checkpoint. */
+bool request_checkpoint(struct request *q, struct buf *note, struct checkpoint *cp);
+void request_root(struct json_out *j, const struct checkpoint *cp);
+
+/* Reads a line of the log, which must be a whole, canonical record since it goes out as JSON. *fd and
+ * *segment keep the open segment between calls; *fd is -1 at first and the caller's to close. */
+int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segment, struct buf *ret,
+		 struct record_view *ret_view);
+
+/* Parts of the API in files of their own. */
+void answer_records(struct request *q);
+void answer_proof(struct request *q);
+
+#endif

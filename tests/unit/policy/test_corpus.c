@@ -41,7 +41,12 @@ static void put_implicit(struct cedar_build *b, const struct json *v)
 {
 	struct cedar_uid uid;
 
-	if (v->kind != JSON_OBJECT) {
+	if (v->kind == JSON_ARRAY) {
+		cedar_open_set(b);
+		for (uint32_t i = 0; i < v->n; i++)
+			put_implicit(b, &v->kid[i]);
+		cedar_close(b);
+	} else if (v->kind != JSON_OBJECT) {
 		json_put(b, v);
 	} else if (v->n == 2 && json_uid(v, &uid)) {
 		cedar_put_entity(b, uid.type, uid.id);

@@ -67,8 +67,6 @@ struct stdio_relay {
 /* Of the one thread that runs relays in this role; valid during one delivery. */
 static char scratch[SCRATCH_SIZE];
 
-static void deliver_pending(struct side *s);
-
 static struct side *other(struct side *s)
 {
 	return &s->relay->side[!s->dir];
@@ -110,23 +108,28 @@ static void stop_output(struct side *s)
 	s->out_io = NULL;
 }
 
+/* What was read stays until leave(): the owner may be looking at it. */
 static void side_done(struct side *s)
 {
 	stop_input(s);
 	stop_output(s);
 	drop_queue(s);
-	buf_done(&s->pending);
 	relay_io_close_in(&s->in);
 	relay_io_close_out(&s->out);
 	s->done = true;
+}
+
+static void close_all(struct stdio_relay *r)
+{
+	side_done(&r->side[0]);
+	side_done(&r->side[1]);
 }
 
 static void fail(struct stdio_relay *r, int error)
 {
 	if (!r->error)
 		r->error = error;
-	side_done(&r->side[0]);
-	side_done(&r->side[1]);
+	close_all(r);
 }
 
 /* The receiver is gone: as without us, the sender learns it by its next write. */
@@ -140,9 +143,16 @@ static void receiver_gone(struct side *s)
 static void half_close(struct side *s)
 {
 	s->done = true;
-	relay_io_end_out(&s->out);
-	if (s->out.fd < 0)
+	if (!s->ended) {
+		stop_input(s);
+		relay_io_close_in(&s->in);
+	}
+	if (s->out.how == RELAY_IO_SOCKET) {
+		relay_io_end_out(&s->out);
+	} else {
 		stop_output(s);
+		relay_io_close_out(&s->out);
+	}
 }
 
 static void maybe_half_close(struct side *s)
@@ -437,8 +447,9 @@ static void watch_input(struct side *s)
 
 static void destroy(struct stdio_relay *r)
 {
-	side_done(&r->side[0]);
-	side_done(&r->side[1]);
+	close_all(r);
+	buf_done(&r->side[0].pending);
+	buf_done(&r->side[1].pending);
 	free(r);
 }
 
@@ -457,11 +468,14 @@ static void leave(struct stdio_relay *r)
 		watch_input(&r->side[0]);
 		watch_input(&r->side[1]);
 		if (r->side[0].done && r->side[1].done) {
-			fail(r, 0); /* closes what half-closed ends are left */
+			close_all(r); /* also the ends that were only half closed */
 			r->told = true;
 			r->ops->closed(r, r->error ? STDIO_END_ERROR : STDIO_END_EOF, r->arg);
 		}
 	}
+	for (int i = 0; i < 2; i++)
+		if (r->side[i].done)
+			buf_done(&r->side[i].pending);
 	r->busy--;
 	if (r->freed)
 		destroy(r);
@@ -503,9 +517,9 @@ static int side_init(struct stdio_relay *r, enum stdio_dir dir, int in, int out)
 	s->held_end = &s->held;
 	s->pending.limit = r->line_max + 2 * SCRATCH_SIZE;
 	s->queue.limit = hard_limit(r) + SCRATCH_SIZE;
-	res = relay_io_init(&s->in, in, false);
+	res = relay_io_init(&s->in, in);
 	if (res == 0)
-		res = relay_io_init(&s->out, out, true);
+		res = relay_io_init(&s->out, out);
 	if (res == 0)
 		res = loop_io_add(r->loop, in, EPOLLIN, input_ready, s, &s->in_io);
 	if (res == 0)

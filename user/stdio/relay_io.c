@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -34,13 +36,12 @@ static bool nowait_works(void)
 	return known;
 }
 
-int relay_io_init(struct relay_io *io, int fd, bool output)
+int relay_io_init(struct relay_io *io, int fd)
 {
 	struct relay_io made = { .fd = fd };
 	struct stat st;
 	int flags;
 
-	(void)output;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	flags = fcntl(fd, F_GETFL);
@@ -108,10 +109,7 @@ ssize_t relay_io_write(struct relay_io *io, const char *p, size_t n)
 
 void relay_io_end_out(struct relay_io *io)
 {
-	if (io->how == RELAY_IO_SOCKET)
-		(void)shutdown(io->fd, SHUT_WR);
-	else
-		relay_io_close_out(io);
+	(void)shutdown(io->fd, SHUT_WR);
 }
 
 void relay_io_close_in(struct relay_io *io)
@@ -139,4 +137,3 @@ void relay_io_close_out(struct relay_io *io)
 	close(io->fd);
 	io->fd = -1;
 }
-

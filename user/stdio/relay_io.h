@@ -2,7 +2,6 @@
 #ifndef TOLLGATE_STDIO_RELAY_IO_H
 #define TOLLGATE_STDIO_RELAY_IO_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,7 +13,7 @@ struct relay_io {
 
 /* Takes fd on success. -EOPNOTSUPP: a blocking pipe and no RWF_NOWAIT for pipes. -EINVAL: neither pipe
  * nor stream socket. */
-int relay_io_init(struct relay_io *io, int fd, bool output);
+int relay_io_init(struct relay_io *io, int fd);
 
 /* Bytes read; 0 at end of input, which includes a connection that its peer broke off; -EAGAIN; -errno. */
 ssize_t relay_io_read(struct relay_io *io, char *p, size_t n);
@@ -22,7 +21,7 @@ ssize_t relay_io_read(struct relay_io *io, char *p, size_t n);
 /* Bytes written, 0 when there is no room; -EPIPE the receiver is gone; -errno. */
 ssize_t relay_io_write(struct relay_io *io, const char *p, size_t n);
 
-/* The receiver sees end of input. A pipe is closed by it. */
+/* For sockets: the receiver sees end of input, the descriptor stays. */
 void relay_io_end_out(struct relay_io *io);
 
 /* Closes so that the peer's next write fails as if the program behind us had closed: a socket is shut and

@@ -41,7 +41,8 @@ struct place *places_at(struct places *ps, unsigned i);
  * lives in cgroup dir, without moving anything: the kernel programs are attached to it before a process
  * enters. The scope is a root-owned child of that cgroup, or, where that cgroup is delegated to another
  * uid (who could move processes out again), of tollgate.slice. A cgroup inside another agent's scope gets a
- * child of it; inside the same agent's, the scope it is in. A scope that nothing enters goes with place_drop().
+ * child of it; inside the same agent's, the scope it is in. To be followed by place_enter() that succeeds or by
+ * place_drop(): until then the scope stays, though it be empty.
  * 0 or -errno; -EPERM when a cgroup of that name exists and is not root's. */
 int place_open(struct places *ps, const char *dir, const char *name, unsigned agent, struct place **ret);
 
@@ -52,7 +53,8 @@ int place_adopt(struct places *ps, const char *dir, unsigned agent, bool made, s
 /* Moves the whole process into the scope. 0, -ESRCH when it is gone, or -errno. */
 int place_enter(struct place *p, pid_t pid);
 
-/* Forgets a scope without the callback; removes its cgroup if made and empty. */
+/* Ends what place_open() began, when no process enters. A scope that then is empty and that nobody else
+ * is about to enter goes at once, with the callback if a process ever lived in it. */
 void place_drop(struct places *ps, struct place *p);
 
 /* Calls fn for each cgroup of the system named tollgate-<name> that is root's, outer ones first: for a

@@ -707,11 +707,6 @@ static void refuses_other_files(void **state)
 	loop_free(g.loop);
 }
 
-static size_t heap_in_use(void)
-{
-	return mallinfo2().uordblks;
-}
-
 static void idle_conversation_is_small(void **state)
 {
 #if defined(__SANITIZE_ADDRESS__)
@@ -720,7 +715,7 @@ static void idle_conversation_is_small(void **state)
 #else
 	static char line[200000];
 	struct rig g[8];
-	size_t before = heap_in_use(), each;
+	size_t before = mallinfo2().uordblks, each;
 
 	memset(line, 'z', sizeof(line));
 	line[sizeof(line) - 1] = '\n';
@@ -740,7 +735,7 @@ static void idle_conversation_is_small(void **state)
 		}
 		buf_done(&g[i].lines);
 	}
-	each = (heap_in_use() - before) / ARRAY_SIZE(g);
+	each = (mallinfo2().uordblks - before) / ARRAY_SIZE(g);
 	print_message("%zu bytes per idle conversation, loop included\n", each);
 	assert_true(each <= 16384);
 	for (size_t i = 0; i < ARRAY_SIZE(g); i++)

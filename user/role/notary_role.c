@@ -118,8 +118,11 @@ static int on_ring(struct notary_role *n, struct ipc_msg *m)
 	if (m->len != sizeof(*ring) || m->nfds != 3 || ring->producer >= PRODUCERS_MAX)
 		return -EBADMSG;
 	p = &n->producers[ring->producer];
-	if (p->used)
+	if (p->used) { /* told again by a restarted supervisor, whose own ring begins anew */
+		if (ring->producer == 0)
+			(void)notary_ring_restarted(n->notary, p->number);
 		return tell_instance(n, ring->producer);
+	}
 	p->ring = ipc_take_fd(m, 0);
 	p->wake = ipc_take_fd(m, 1);
 	p->progress = ipc_take_fd(m, 2);
@@ -237,8 +240,7 @@ static void describe(struct notary_role *n, int r)
 
 	n->up.error = r;
 	if (r < 0) {
-		(void)snprintf(n->up.text, sizeof(n->up.text), "open log %s: %s",
-			       n->member.spec.log_dir, err_text(r));
+		(void)snprintf(n->up.text, sizeof(n->up.text), "open log: %s", err_text(r));
 		return;
 	}
 	k = notary_key(n->notary);

@@ -132,8 +132,8 @@ int query_role_run(void)
 		log_err(r, "query: start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
-	(void)snprintf(q->index_path, sizeof(q->index_path), "%s/index.sqlite",
-		       q->member.spec.state_dir);
+	(void)snprintf(q->index_path, sizeof(q->index_path), "%.*s/index.sqlite",
+		       PROC_PATH_MAX - 1, q->member.spec.state_dir);
 	sandbox.uid = q->member.spec.uid;
 	sandbox.gid = q->member.spec.gid;
 	sandbox.paths[0] = (struct sandbox_path){ q->member.spec.log_dir, false };

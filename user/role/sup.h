@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_SUP_H
+#define TOLLGATE_SUP_H
+
+/*
+ * The supervisor's parts and what they share; not for other roles.
+ *
+ *	supervisor.c  start, signals, order of things
+ *	sup_members   channels to the other roles, rings, set-up
+ *	sup_policy    policy and catalog: read, offer to all proxies, commit together
+ *	sup_enrol     execs that a selector matches, scopes, listeners
+ *	sup_stdio     takeovers: look, take, hand over, release or kill
+ *	sup_control   the control socket's verbs
+ *	sup_record    the node's own records
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/base/buf.h"
+#include "user/conf/conf.h"
+#include "user/enrol/listener.h"
+#include "user/enrol/place.h"
+#include "user/notary/chain.h"
+#include "user/notary/record.h"
+#include "user/role/ipc.h"
+#include "user/role/msg.h"
+
+struct control;
+struct control_peer;
+struct fan;
+struct kern;
+struct kern_events;
+struct loop;
+struct loop_io;
+struct loop_timer;
+struct recorder;
+struct snapshot;
+
+#define SUP_PROXIES_MAX 64
+#define SUP_PRODUCERS_MAX (SUP_PROXIES_MAX + 1) /* 0: the supervisor itself */
+#define SUP_SNAPSHOT_FDS 4 /* policies, agents, catalog, pins */
+#define SUP_TICK_NS 1000000000ull /* heartbeat of the exec guard, sweeps */
+
+struct sup_proxy {
+	struct supervisor *sup;
+	unsigned index;
+	struct ipc *channel; /* NULL while it is down */
+	bool offered; /* has the epoch on offer and has not answered */
+	bool committed; /* judges by the node's epoch */
+	bool recording;
+};
+
+struct sup_ring {
+	int ring, wake, progress; /* -1: not made yet */
+	bool told; /* the notary has it */
+	bool instanced; /* instance holds the key of the producer's present life */
+	struct msg_instance instance;
+};
+
+/* An agent's listeners in one network namespace. */
+struct sup_listener {
+	struct sup_listener *next;
+	uint32_t agent;
+	struct listener l;
+};
+
+/* One set of files, read and understood, that is or may become the node's epoch. */
+struct sup_set {
+	uint64_t epoch;
+	int fds[SUP_SNAPSHOT_FDS];
+	bool has_pins;
+	struct snapshot *snap;
+};
+
+struct supervisor {
+	struct loop *loop;
+	struct loop_timer *tick, *look_timer;
+	struct ipc *keeper;
+	const char *config;
+	struct conf conf;
+	bool ready, stopping, kept_all;
+
+	struct kern *kern;
+	struct kern_events *events;
+	struct loop_io *events_io;
+	struct places *places;
+	struct fan *fan;
+	uint64_t ticks, instances;
+	struct sup_listener *listeners;
+
+	unsigned nproxies;
+	struct sup_proxy proxies[SUP_PROXIES_MAX];
+	struct ipc *notary, *query, *query_scope, *injector;
+	int audit_fd;
+	struct msg_notary_up notary_up;
+	bool notary_there;
+	struct sup_ring rings[SUP_PRODUCERS_MAX];
+	struct msg_setup setup;
+
+	struct sup_set current, offered;
+	struct control_peer *reloading; /* who waits for the outcome of the offer */
+
+	struct control *control;
+	struct sup_question *questions; /* control requests that wait for other roles */
+
+	struct sup_job *jobs; /* takeovers, oldest first */
+	uint64_t last_cookie;
+
+	struct recorder *recorder;
+	struct loop_io *progress_io;
+	struct chain chain;
+	bool chain_open;
+};
+
+/* --- supervisor.c */
+/* Everything is there that the node needs to enforce: tells keeper and users, once. */
+void sup_check_ready(struct supervisor *s);
+/* Ends the node with this status. */
+void sup_exit(struct supervisor *s, int status);
+
+/* --- sup_members.c */
+int sup_members_start(struct supervisor *s);
+int sup_from_keeper(struct supervisor *s, struct ipc_msg *m);
+/* Channel of the proxy that serves an agent, or NULL while it is down. */
+struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
+/* Puts a listener into the keeper's hands and the proxy's. */
+void sup_tell_listener(struct supervisor *s, const struct sup_listener *l);
+void sup_drop_listener(struct supervisor *s, const struct sup_listener *l);
+
+/* --- sup_policy.c */
+/* Reads the configured files into a set; text is the reason when it fails. */
+int sup_set_read(struct supervisor *s, uint64_t epoch, struct sup_set *ret, struct buf *text);
+void sup_set_done(struct sup_set *set);
+/* Offers a set to one proxy (with the node's epoch) or all (a new one). */
+int sup_offer_current(struct supervisor *s, struct sup_proxy *p);
+void sup_reload(struct supervisor *s, struct control_peer *asker);
+int sup_snapshot_done(struct supervisor *s, struct sup_proxy *p, const struct ipc_msg *m);
+/* A proxy went: it counts as a "no" to an offer. */
+void sup_offer_lost(struct supervisor *s, struct sup_proxy *p);
+
+/* --- sup_enrol.c */
+int sup_enrol_start(struct supervisor *s);
+void sup_enrol_event(struct supervisor *s, const struct tg_event *e);
+/* Stopped execs whose events were lost or came while no supervisor was there. */
+void sup_enrol_rescan(struct supervisor *s);
+/* Brings a process into an agent's scope by hand. 0 or -errno. */
+int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, const char *why);
+void sup_enrol_tick(struct supervisor *s);
+void sup_enrol_stop(struct supervisor *s);
+
+/* --- sup_stdio.c */
+void sup_stdio_event(struct supervisor *s, const struct tg_event *e);
+/* Streams that wait for a look whose events were lost, or that an earlier supervisor left. */
+void sup_stdio_rescan(struct supervisor *s);
+/* Conversations that ran before Tollgate did: children of a matching host that the catalog knows. */
+void sup_stdio_scan_running(struct supervisor *s);
+int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
+int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m);
+int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m);
+void sup_stdio_injector(struct supervisor *s); /* a fresh injector is there, or the last one died */
+void sup_stdio_look_again(struct supervisor *s);
+/* The proxy that some jobs wait for is gone: their servers must not stay stopped. */
+void sup_stdio_proxy_lost(struct supervisor *s);
+
+/* --- sup_control.c */
+int sup_control_start(struct supervisor *s);
+bool sup_in_scope(struct supervisor *s, pid_t pid);
+int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json);
+
+/* --- sup_record.c */
+int sup_record_start(struct supervisor *s);
+void sup_record_init(struct record *rec, enum record_type type, enum record_decision d);
+/* Records; failure is logged and returned: what depends on the record must not happen then. */
+int sup_record(struct supervisor *s, struct record *rec);
+void sup_record_node(struct supervisor *s, const char *code, const char *reason);
+void sup_record_stop(struct supervisor *s);
+
+#endif

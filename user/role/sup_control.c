@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The verbs of the control socket. Who asks must be root and outside every agent's scope; a refusal is
+ * recorded.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attest/attest.h"
+#include "user/base/cleanup.h"
+#include "user/base/json_out.h"
+#include "user/base/log.h"
+#include "user/gate/gate.h"
+#include "user/gate/snapshot.h"
+#include "user/kern/kern.h"
+#include "user/kern/scope.h"
+#include "user/kern/stdio.h"
+#include "user/role/control.h"
+#include "user/role/sup.h"
+
+/* A request whose answer needs other roles: `sessions` asks every proxy, `status` the notary. */
+struct sup_question {
+	struct sup_question *next;
+	uint64_t cookie;
+	struct control_peer *peer;
+	unsigned awaited;
+	struct buf rows; /* of JSON, separated by commas */
+	bool status;
+};
+
+bool sup_in_scope(struct supervisor *s, pid_t pid)
+{
+	struct tg_label label;
+	int r = kern_scope_of(s->kern, pid, &label);
+
+	return r == 0 ? label.agent != 0 : r != -ENOENT;
+}
+
+static const char *enforcement_text(enum conf_enforcement e)
+{
+	return e == CONF_ENFORCE ? "enforce" : e == CONF_ENFORCE_PARTIAL ? "enforce-partial" : "observe";
+}
+
+static void row(struct json_out *j, const char *name, const char *state, const char *text)
+{
+	json_out_object(j);
+	json_out_member_str(j, "row", name);
+	json_out_member_str(j, "state", state);
+	json_out_member_str(j, "text", text);
+	json_out_object_end(j);
+}
+
+/* What holds on this machine and what does not, said out loud. */
+static void rows(struct json_out *j, bool links_ok, const char *broken)
+{
+	json_out_key(j, "rows");
+	json_out_array(j);
+	row(j, "kernel programs", links_ok ? "closed" : "OPEN", links_ok ? "attached and pinned" : broken);
+	row(j, "stdio MCP", "closed", "taken over when its content is JSON-RPC");
+	row(j, "TCP", "closed", "steered; what is not HTTP/1.1 needs Action::\"connect\"");
+	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");
+	row(j, "UDP, raw, other families", "open", "the fence is not part of this version");
+	row(j, "kernel self-protection", "open", "the seal is not part of this version");
+	row(j, "attestation", "open", "software-only: no hardware stands behind the claims");
+	json_out_array_end(j);
+}
+
+static void status_head(struct supervisor *s, struct json_out *j)
+{
+	const char *broken = "";
+	bool links_ok = kern_verify(s->kern, &broken) == 0, healthy = links_ok && s->notary_there;
+	unsigned live = 0, n = 0;
+
+	while (places_at(s->places, live))
+		live++;
+	for (unsigned i = 0; i < s->nproxies; i++)
+		healthy = healthy && s->proxies[i].channel && s->proxies[i].committed &&
+			  s->proxies[i].recording;
+	for (struct sup_listener *l = s->listeners; l; l = l->next)
+		n++;
+	json_out_member_bool(j, "healthy", healthy);
+	json_out_member_str(j, "node", s->setup.node);
+	json_out_member_str(j, "enforcement", enforcement_text(s->conf.enforcement));
+	json_out_member_str(j, "mode", gate_mode_text((enum gate_mode)s->setup.mode));
+	json_out_member_str(j, "durability", record_durability_text((enum record_durability)s->setup.durability));
+	json_out_member_str(j, "attestation", attest_platform());
+	json_out_member_int(j, "epoch", (int64_t)s->current.epoch);
+	json_out_member_str(j, "policy_hash", s->current.snap->policy_hash);
+	json_out_member_str(j, "catalog_hash", s->current.snap->catalog_hash);
+	json_out_member_str(j, "program_hash", s->setup.program_hash);
+	json_out_member_str(j, "kernel_hash", s->setup.kernel_hash);
+	json_out_member_int(j, "live_agents", live);
+	json_out_member_int(j, "listeners", n);
+	json_out_member_bool(j, "stdio_hooks", kern_stdio_attached(s->kern));
+	rows(j, links_ok, broken);
+	json_out_key(j, "warnings");
+	json_out_array(j);
+	for (unsigned i = 0; i < s->conf.nwarnings; i++)
+		json_out_string(j, span_of(s->conf.warnings[i]));
+	json_out_array_end(j);
+}
+
+/* --- questions that wait -------------------------------------------------------------------------- */
+
+static void settle(struct supervisor *s, struct sup_question *q)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct json_out j;
+
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	if (q->status) {
+		status_head(s, &j);
+		json_out_key(&j, "log");
+		json_out_raw(&j, buf_len(&q->rows) ? buf_span(&q->rows) : SPAN("null"));
+	} else {
+		json_out_key(&j, "sessions");
+		json_out_array(&j);
+		if (buf_len(&q->rows))
+			json_out_raw(&j, buf_span(&q->rows));
+		json_out_array_end(&j);
+	}
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		control_refuse(q->peer, "control", "answer", "not enough memory");
+	else
+		control_reply(q->peer, buf_span(&text));
+	for (struct sup_question **at = &s->questions; *at; at = &(*at)->next)
+		if (*at == q) {
+			*at = q->next;
+			break;
+		}
+	buf_done(&q->rows);
+	free(q);
+}
+
+int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json)
+{
+	struct sup_question *q = s->questions;
+
+	while (q && q->cookie != cookie)
+		q = q->next;
+	if (!q)
+		return 0;
+	if (!q->status) { /* an array of rows: take the brackets off */
+		if (json.n < 2)
+			return -EBADMSG;
+		json.p++;
+		json.n -= 2;
+	}
+	if (json.n) {
+		if (buf_len(&q->rows) && buf_append(&q->rows, ",", 1) < 0)
+			return -ENOMEM;
+		if (buf_append(&q->rows, json.p, json.n) < 0)
+			return -ENOMEM;
+	}
+	if (--q->awaited == 0)
+		settle(s, q);
+	return 0;
+}
+
+static void ask(struct supervisor *s, struct control_peer *peer, bool status)
+{
+	struct sup_question *q = calloc(1, sizeof(*q));
+
+	if (!q) {
+		control_refuse(peer, "control", "answer", "not enough memory");
+		return;
+	}
+	*q = (struct sup_question){ .peer = peer, .status = status, .cookie = ++s->last_cookie,
+				    .next = s->questions };
+	s->questions = q;
+	if (status) {
+		if (s->notary && ipc_send(s->notary, MSG_NOTARY_STATUS, q->cookie, NULL, 0, NULL, 0) >= 0)
+			q->awaited = 1;
+	} else {
+		for (unsigned i = 0; i < s->nproxies; i++)
+			if (s->proxies[i].channel && ipc_send(s->proxies[i].channel, MSG_SESSIONS, q->cookie,
+							      NULL, 0, NULL, 0) >= 0)
+				q->awaited++;
+	}
+	if (q->awaited == 0)
+		settle(s, q);
+}
+
+/* --- agents --------------------------------------------------------------------------------------- */
+
+struct counting {
+	uint32_t agent;
+	unsigned n;
+};
+
+static int count_one(const struct tg_scope_task *t, void *arg)
+{
+	struct counting *c = arg;
+
+	c->n += t->label.agent == c->agent;
+	return 0;
+}
+
+static void selector_text(const struct conf_agent *a, char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "%s%s%s%s", a->exe ? a->exe : "", a->script ? " " : "",
+			 a->script ? a->script : "", a->cgroup ? " cgroup " : "");
+
+	if (n >= 0 && (size_t)n < size && a->cgroup)
+		n += snprintf(ret + n, size - (size_t)n, "%s", a->cgroup);
+	if (n >= 0 && (size_t)n < size && a->unit)
+		n += snprintf(ret + n, size - (size_t)n, " unit %s", a->unit);
+	if (n >= 0 && (size_t)n < size && a->uid != CONF_UID_ANY)
+		(void)snprintf(ret + n, size - (size_t)n, " uid %u", (unsigned)a->uid);
+}
+
+static void answer_agents(struct supervisor *s, struct control_peer *peer)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	char selector[2 * PROC_PATH_MAX];
+	struct json_out j;
+
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	json_out_key(&j, "agents");
+	json_out_array(&j);
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
+		const struct conf_agent *a = &s->conf.agents[i];
+		struct counting c = { .agent = i + 1 };
+
+		(void)kern_scope_each(s->kern, count_one, &c);
+		selector_text(a, selector, sizeof(selector));
+		json_out_object(&j);
+		json_out_member_str(&j, "name", a->name);
+		json_out_member_str(&j, "sponsor", a->sponsor);
+		json_out_member_str(&j, "selector", selector);
+		json_out_member_str(&j, "state", c.n ? "in scope" : "idle");
+		json_out_member_int(&j, "processes", c.n);
+		json_out_object_end(&j);
+	}
+	json_out_array_end(&j);
+	json_out_object_end(&j);
+	(void)json_out_end(&j);
+	control_reply(peer, buf_span(&text));
+}
+
+/* --- orders --------------------------------------------------------------------------------------- */
+
+static void done(struct control_peer *peer, const char *text)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	struct json_out j;
+
+	json_out_init(&j, &b);
+	json_out_object(&j);
+	json_out_member_str(&j, "done", text);
+	json_out_object_end(&j);
+	(void)json_out_end(&j);
+	control_reply(peer, buf_span(&b));
+}
+
+static void run(struct supervisor *s, struct control_peer *peer, const char *name)
+{
+	int index = -1, r;
+
+	for (unsigned i = 0; i < s->conf.nagents; i++)
+		if (strcmp(s->conf.agents[i].name, name) == 0 ||
+		    (strcmp(name, "-") == 0 && s->conf.nagents == 1))
+			index = (int)i;
+	if (index < 0) {
+		control_refuse(peer, name, "run as agent", strcmp(name, "-") == 0 ?
+			       "there is not exactly one agent; name one with --agent" :
+			       "no such agent in the configuration");
+		return;
+	}
+	r = sup_enrol_process(s, control_peer_pid(peer), (unsigned)index, "by hand");
+	if (r < 0)
+		control_refuse(peer, name, "enrol", err_text(r));
+	else
+		done(peer, "enrolled");
+}
+
+static void release(struct supervisor *s, struct control_peer *peer, bool force)
+{
+	struct record rec;
+
+	if (!force && s->conf.enforcement != CONF_OBSERVE) {
+		control_refuse(peer, "node", "release", "it enforces; say --force to end enforcement");
+		return;
+	}
+	/* The record first: enforcement does not end without a trace. */
+	sup_record_init(&rec, RECORD_NODE, RECORD_NA);
+	rec.reason = SPAN("released by order: enforcement ends");
+	rec.reason_code = SPAN("released");
+	if (sup_record(s, &rec) < 0) {
+		control_refuse(peer, "node", "release", "the log takes no record of it");
+		return;
+	}
+	done(peer, "released: kernel programs are gone, agents run free");
+	sup_enrol_stop(s);
+	(void)kern_release(s->kern);
+	s->kern = NULL;
+	sup_exit(s, EXIT_SUCCESS);
+}
+
+static bool is_allowed(pid_t pid, uid_t uid, void *arg)
+{
+	struct supervisor *s = arg;
+	char reason[96];
+
+	if (uid == 0 && !sup_in_scope(s, pid))
+		return true;
+	(void)snprintf(reason, sizeof(reason), "control socket: refused pid %d, uid %u", (int)pid,
+		       (unsigned)uid);
+	sup_record_node(s, "control_refused", reason);
+	return false;
+}
+
+static void on_request(struct control_peer *peer, unsigned n, char **words, void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (strcmp(words[0], "status") == 0 && n == 1)
+		ask(s, peer, true);
+	else if (strcmp(words[0], "sessions") == 0 && n == 1)
+		ask(s, peer, false);
+	else if (strcmp(words[0], "agents") == 0 && n == 1)
+		answer_agents(s, peer);
+	else if (strcmp(words[0], "reload") == 0 && n == 1)
+		sup_reload(s, peer);
+	else if (strcmp(words[0], "run") == 0 && n == 2)
+		run(s, peer, words[1]);
+	else if (strcmp(words[0], "release") == 0 && n <= 2)
+		release(s, peer, n == 2 && strcmp(words[1], "force") == 0);
+	else
+		control_refuse(peer, words[0], "ask", "no such request");
+}
+
+int sup_control_start(struct supervisor *s)
+{
+	static const struct control_ops ops = { .allowed = is_allowed, .request = on_request };
+	char path[PROC_PATH_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/control.sock", s->conf.run_dir);
+	r = control_new(s->loop, path, &ops, s, &s->control);
+	return r < 0 ? log_err(r, "supervisor: listen on %s: %s", path, err_text(r)) : 0;
+}

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Bringing processes into scope. An exec that a selector matches is held, by fanotify before it or by the
+ * kernel's exec guard right after it; the process gets its cgroup, its label and its listener, and only then
+ * goes on. What cannot be brought into scope does not run.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/enrol/fanotify.h"
+#include "user/enrol/inherited.h"
+#include "user/enrol/match.h"
+#include "user/kern/cgroup.h"
+#include "user/kern/flow.h"
+#include "user/kern/guard.h"
+#include "user/kern/kern.h"
+#include "user/kern/scope.h"
+#include "user/kern/stdio.h"
+#include "user/role/sup.h"
+
+#define RESELECT_TICKS 2 /* an executable may be replaced, or appear: look again so often (seconds) */
+
+/* --- records -------------------------------------------------------------------------------------- */
+
+static void record_enrol(struct supervisor *s, const struct proc_identity *id, unsigned index,
+			 unsigned outer, int error, const char *why)
+{
+	char exe[SHA256_PREFIXED_SIZE], script[SHA256_PREFIXED_SIZE];
+	struct record rec;
+
+	sup_record_init(&rec, RECORD_ENROL, error < 0 ? RECORD_DENY : RECORD_ALLOW);
+	rec.agent = span_of(s->conf.agents[index].name);
+	if (outer)
+		rec.outer_agent = span_of(s->conf.agents[outer - 1].name);
+	rec.agent_pid = id->pid;
+	rec.agent_uid = id->uid;
+	rec.agent_exe = span_of(id->exe);
+	rec.agent_cgroup = span_of(id->cgroup);
+	if (id->exe_measured) {
+		sha256_prefixed(id->exe_digest, exe);
+		rec.agent_exe_digest = span_of(exe);
+	}
+	if (*id->script)
+		rec.agent_script = span_of(id->script);
+	if (id->script_measured) {
+		sha256_prefixed(id->script_digest, script);
+		rec.agent_script_digest = span_of(script);
+	}
+	rec.reason = span_of(error < 0 ? err_text(error) : why);
+	rec.reason_code = error < 0 ? SPAN("enrol_failed") : SPAN("enrolled");
+	(void)sup_record(s, &rec);
+}
+
+/* --- scopes and listeners ------------------------------------------------------------------------- */
+
+static struct sup_listener *find_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
+{
+	for (struct sup_listener *l = s->listeners; l; l = l->next)
+		if (l->agent == agent && l->l.netns_cookie == cookie && l->l.fd4 >= 0)
+			return l;
+	return NULL;
+}
+
+/* A listener for the agent in the process's network namespace, made when there is none. */
+static int ensure_listener(struct supervisor *s, pid_t pid, uint32_t agent)
+{
+	struct listener fresh = { .fd4 = -1, .fd6 = -1 };
+	struct sup_listener *l;
+	int r = listener_open_pid(pid, &fresh);
+
+	if (r < 0)
+		return r;
+	l = find_listener(s, agent, fresh.netns_cookie);
+	if (l) {
+		listener_close(&fresh);
+	} else {
+		l = calloc(1, sizeof(*l));
+		if (!l) {
+			listener_close(&fresh);
+			return -ENOMEM;
+		}
+		l->agent = agent;
+		l->l = fresh;
+		l->next = s->listeners;
+		s->listeners = l;
+		sup_tell_listener(s, l);
+	}
+	return flow_listener_set(s->kern, l->l.netns_cookie, agent, l->l.port4, l->l.port6);
+}
+
+static bool agent_has_place(struct supervisor *s, uint32_t agent, const struct place *except)
+{
+	struct place *p;
+
+	for (unsigned i = 0; (p = places_at(s->places, i)); i++)
+		if (p != except && p->agent == agent)
+			return true;
+	return false;
+}
+
+static void drop_listeners(struct supervisor *s, uint32_t agent)
+{
+	struct sup_listener **at = &s->listeners;
+
+	while (*at) {
+		struct sup_listener *l = *at;
+
+		if (l->agent != agent) {
+			at = &l->next;
+			continue;
+		}
+		(void)flow_listener_remove(s->kern, l->l.netns_cookie, agent);
+		sup_drop_listener(s, l);
+		listener_close(&l->l);
+		*at = l->next;
+		free(l);
+	}
+}
+
+/* The last process of a scope is gone. */
+static void on_empty(struct place *p, void *arg)
+{
+	struct supervisor *s = arg;
+	static const struct tg_label none;
+	struct record rec;
+
+	(void)kern_scope_cgroup(s->kern, p->id, &none);
+	if (!p->outer)
+		(void)kern_scope_detach(s->kern, p->id);
+	if (!agent_has_place(s, p->agent, p))
+		drop_listeners(s, p->agent);
+	if (!places_at(s->places, 1))
+		(void)kern_stdio_detach(s->kern);
+	sup_record_init(&rec, RECORD_ENROL, RECORD_NA);
+	rec.agent = span_of(s->conf.agents[p->agent - 1].name);
+	rec.reason = SPAN("the last process of the scope ended");
+	rec.reason_code = SPAN("scope_empty");
+	(void)sup_record(s, &rec);
+}
+
+static int attach(struct supervisor *s, struct place *p, const struct tg_label *label)
+{
+	int r = 0;
+
+	if (!label->outer) {
+		r = kern_scope_attach(s->kern, p->dir);
+		if (r == -EEXIST)
+			r = 0;
+	}
+	if (r >= 0)
+		r = kern_scope_cgroup(s->kern, p->id, label);
+	return r < 0 ? r : kern_stdio_attach(s->kern);
+}
+
+/* Everything that makes a process an agent's, in the order that leaves no gap: programs and listener are
+ * there before the process is inside, and it is inside before it runs. */
+static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struct tg_label *before,
+		    uint32_t *ret_outer)
+{
+	const struct conf_agent *a = &s->conf.agents[index];
+	struct tg_label label = { .agent = index + 1, .instance = ++s->instances };
+	char dir[PATH_MAX];
+	struct place *p;
+	int r;
+
+	if (before->agent && before->agent != label.agent)
+		label.outer = before->outer ? before->outer : before->agent;
+	*ret_outer = label.outer;
+	r = cgroup_of_pid(pid, dir);
+	if (r >= 0)
+		r = place_open(s->places, dir, a->name, label.agent, &p);
+	if (r < 0)
+		return r;
+	r = attach(s, p, &label);
+	if (r >= 0)
+		r = ensure_listener(s, pid, label.agent);
+	if (r >= 0)
+		r = kern_scope_label(s->kern, pid, &label);
+	if (r >= 0)
+		r = place_enter(p, pid);
+	if (r < 0 && !p->entered)
+		place_drop(s->places, p);
+	return r;
+}
+
+static void warn_inherited(struct supervisor *s, pid_t pid, const char *agent)
+{
+	struct inherited_list l = { 0 };
+
+	(void)s;
+	if (inherited_scan(pid, &l) < 0)
+		return;
+	for (unsigned i = 0; i < l.n; i++)
+		if (l.items[i].connected && !l.items[i].cloexec)
+			log_warn("supervisor: agent %s: pid %d brings a connected socket that is not steered: %s",
+				 agent, (int)pid, l.items[i].text);
+	inherited_done(&l);
+}
+
+static int enrol(struct supervisor *s, const struct proc_identity *id, unsigned index, const char *why)
+{
+	const struct conf_agent *a = &s->conf.agents[index];
+	struct tg_label before = { 0 };
+	uint32_t outer = 0;
+	int r;
+
+	(void)kern_scope_of(s->kern, id->pid, &before);
+	if (before.agent == index + 1)
+		return 0;
+	r = bring_in(s, id->pid, index, &before, &outer);
+	record_enrol(s, id, index, outer, r, why);
+	if (r < 0)
+		return log_err(r, "supervisor: enrol pid %d as %s: %s", id->pid, a->name, err_text(r));
+	log_info("supervisor: agent %s: pid %d in scope (%s)", a->name, id->pid, why);
+	warn_inherited(s, id->pid, a->name);
+	return 0;
+}
+
+int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, const char *why)
+{
+	struct proc_identity id;
+	int r = proc_identity_read(pid, &id);
+
+	return r < 0 ? r : enrol(s, &id, agent_index, why);
+}
+
+/* --- the exec guard: the new image stands at its first instruction -------------------------------- */
+
+static void judge_stopped(struct supervisor *s, pid_t pid)
+{
+	struct proc_identity id;
+	struct match m = { 0 };
+	int r = proc_identity_read(pid, &id);
+
+	if (r >= 0) {
+		match_identity(&s->conf, &id, &m);
+		if (m.is == MATCH_AGENT)
+			r = enrol(s, &id, (unsigned)m.agent, m.reason);
+	}
+	if (r == -ESRCH)
+		return;
+	if (r < 0 && s->conf.enforcement != CONF_OBSERVE) {
+		log_warn("supervisor: pid %d: cannot be enrolled, so it is killed", (int)pid);
+		(void)kern_stopped_kill(s->kern, pid);
+		return;
+	}
+	r = kern_stopped_continue(s->kern, pid);
+	if (r < 0 && r != -ESRCH)
+		log_warn("supervisor: continue pid %d: %s", (int)pid, err_text(r));
+}
+
+void sup_enrol_event(struct supervisor *s, const struct tg_event *e)
+{
+	char reason[128];
+
+	if (e->type == TG_EV_CONNECT) {
+		log_debug("supervisor: connect of pid %u refused, reason %u", e->tgid, e->connect.reason);
+		return;
+	}
+	if (e->exec.flags & TG_EXEC_KILLED) {
+		(void)snprintf(reason, sizeof(reason), "exec of pid %u outside a scope: killed (flags 0x%x)",
+			       e->tgid, e->exec.flags);
+		sup_record_node(s, "exec_killed", reason);
+		return;
+	}
+	if (e->exec.flags & TG_EXEC_STOPPED)
+		judge_stopped(s, (pid_t)e->tgid);
+}
+
+static int rescan_one(pid_t pid, const struct tg_stopped *st, void *arg)
+{
+	if (st->kind == TG_STOP_EXEC)
+		judge_stopped(arg, pid);
+	return 0;
+}
+
+void sup_enrol_rescan(struct supervisor *s)
+{
+	(void)kern_stopped_each(s->kern, rescan_one, s);
+}
+
+/* --- fanotify: the image that will run is known, its arguments are not ---------------------------- */
+
+static uid_t uid_of(pid_t pid)
+{
+	char path[32];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
+}
+
+static enum fan_verdict on_exec(const struct fan_event *e, void *arg)
+{
+	struct supervisor *s = arg;
+	struct proc_identity id;
+	char dir[PATH_MAX];
+	struct match m = { 0 };
+	const char *below;
+
+	if (cgroup_of_pid(e->pid, dir) < 0)
+		return FAN_VERDICT_ALLOW; /* it is gone */
+	below = cgroup_relative(dir);
+	match_exec(&s->conf, e->path, NULL, uid_of(e->pid), below ? below : "/", &m);
+	if (m.is != MATCH_AGENT)
+		return FAN_VERDICT_ALLOW; /* a script selector is judged by the guard, after the exec */
+	if (proc_identity_read(e->pid, &id) < 0)
+		return FAN_VERDICT_DENY;
+	(void)snprintf(id.exe, sizeof(id.exe), "%.*s", PROC_PATH_MAX - 1, e->path);
+	id.exe_measured = id.script_measured = 0; /* what was read is the image before the exec */
+	id.script[0] = '\0';
+	if (enrol(s, &id, (unsigned)m.agent, m.reason) < 0 && s->conf.enforcement != CONF_OBSERVE)
+		return FAN_VERDICT_DENY;
+	return FAN_VERDICT_ALLOW;
+}
+
+static int watch_executables(struct supervisor *s)
+{
+	int r = fan_new(s->loop, on_exec, s, &s->fan);
+
+	if (r < 0)
+		return log_err(r, "supervisor: hold execs by fanotify: %s", err_text(r));
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
+		const struct conf_agent *a = &s->conf.agents[i];
+
+		/* With a script only the guard can tell; to hold every exec of an interpreter is for nothing. */
+		if (a->exe && !a->script) {
+			r = fan_watch(s->fan, a->exe_real ? a->exe_real : a->exe);
+			if (r < 0)
+				log_warn("supervisor: watch %s: %s", a->exe, err_text(r));
+		}
+	}
+	return 0;
+}
+
+/* --- selectors for the kernel --------------------------------------------------------------------- */
+
+static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_selector *ret)
+{
+	char root[PATH_MAX], dir[2 * PATH_MAX];
+	int r;
+
+	*ret = (struct kern_selector){ .agent = number };
+	if (a->exe) {
+		ret->kind = a->script ? TG_SEL_SCRIPT : TG_SEL_EXE;
+		ret->script = a->script ? a->script : NULL;
+		return kern_file_key(a->exe_real ? a->exe_real : a->exe, &ret->exe);
+	}
+	if (a->cgroup) {
+		ret->kind = TG_SEL_CGROUP;
+		r = cgroup_root(root);
+		if (r < 0)
+			return r;
+		(void)snprintf(dir, sizeof(dir), "%s%s", root, a->cgroup);
+		return cgroup_id(dir, &ret->cgroup);
+	}
+	if (a->uid == CONF_UID_ANY)
+		return -EOPNOTSUPP; /* a unit: its cgroup is looked for at every tick */
+	ret->kind = TG_SEL_UID;
+	ret->uid = a->uid;
+	return 0;
+}
+
+static int set_selectors(struct supervisor *s)
+{
+	_cleanup_free_ struct kern_selector *sel = calloc(s->conf.nagents + 1, sizeof(*sel));
+	size_t n = 0;
+
+	if (!sel)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->conf.nagents; i++)
+		if (selector_of(&s->conf.agents[i], i + 1, &sel[n]) == 0)
+			n++;
+	return kern_selectors_set(s->kern, sel, n);
+}
+
+/* --- start, tick, stop ---------------------------------------------------------------------------- */
+
+static int agent_of_name(const struct supervisor *s, const char *name)
+{
+	for (unsigned i = 0; i < s->conf.nagents; i++)
+		if (strcmp(s->conf.agents[i].name, name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+/* A scope that an earlier supervisor left: only what has our programs attached is trusted as one. */
+static int adopt(const char *dir, const char *name, uint64_t id, void *arg)
+{
+	struct supervisor *s = arg;
+	int index = agent_of_name(s, name);
+	struct place *p;
+
+	(void)id;
+	if (index < 0)
+		return 0;
+	(void)place_adopt(s->places, dir, (unsigned)index + 1, true, &p);
+	return 0;
+}
+
+int sup_enrol_start(struct supervisor *s)
+{
+	int r = places_new(s->loop, on_empty, s, &s->places);
+
+	if (r >= 0 && kern_adopted(s->kern))
+		r = places_scan(adopt, s);
+	for (const struct sup_listener *l = s->listeners; l && r >= 0; l = l->next)
+		r = flow_listener_set(s->kern, l->l.netns_cookie, l->agent, l->l.port4, l->l.port6);
+	if (r >= 0)
+		r = watch_executables(s);
+	if (r >= 0)
+		r = set_selectors(s);
+	if (r >= 0 && places_at(s->places, 0))
+		r = kern_stdio_attach(s->kern);
+	return r < 0 ? log_err(r, "supervisor: start enrolment: %s", err_text(r)) : 0;
+}
+
+void sup_enrol_tick(struct supervisor *s)
+{
+	if (s->ticks % RESELECT_TICKS)
+		return;
+	(void)fan_recheck(s->fan);
+	(void)set_selectors(s);
+}
+
+void sup_enrol_stop(struct supervisor *s)
+{
+	fan_free(s->fan);
+	s->fan = NULL;
+	places_free(s->places);
+	s->places = NULL;
+}

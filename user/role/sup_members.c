@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The supervisor's side of every other role: which are there, what they have been given, and giving it again
+ * when one of them, or the supervisor itself, was started anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/log.h"
+#include "user/kern/flow.h"
+#include "user/notary/ring.h"
+#include "user/proc/sock.h"
+#include "user/role/sandbox.h"
+#include "user/role/spawn.h"
+#include "user/role/sup.h"
+
+static const char *const ring_parts[] = { "ring", "wake", "progress" };
+
+static int *ring_part(struct sup_ring *r, unsigned i)
+{
+	return i == 0 ? &r->ring : i == 1 ? &r->wake : &r->progress;
+}
+
+struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent)
+{
+	return agent && s->nproxies ? s->proxies[(agent - 1) % s->nproxies].channel : NULL;
+}
+
+/* --- what the keeper holds ------------------------------------------------------------------------ */
+
+static void keep(struct supervisor *s, const char *key, int fd)
+{
+	struct msg_key k = { 0 };
+
+	(void)snprintf(k.key, sizeof(k.key), "%s", key);
+	if (ipc_send(s->keeper, MSG_KEEP, 0, &k, sizeof(k), &fd, 1) < 0)
+		log_warn("supervisor: keep %s: the keeper does not answer", key);
+}
+
+static void unkeep(struct supervisor *s, const char *key)
+{
+	struct msg_key k = { 0 };
+
+	(void)snprintf(k.key, sizeof(k.key), "%s", key);
+	(void)ipc_send(s->keeper, MSG_UNKEEP, 0, &k, sizeof(k), NULL, 0);
+}
+
+static void listener_key(const struct sup_listener *l, int family, char ret[MSG_KEY_MAX])
+{
+	const struct listener *p = &l->l;
+
+	(void)snprintf(ret, MSG_KEY_MAX, "listen/%" PRIu32 "/%" PRIu64 "/%d/%u", l->agent,
+		       p->netns_cookie, family, family == 4 ? p->port4 : p->port6);
+}
+
+static struct sup_listener *kept_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
+{
+	struct sup_listener *l;
+
+	for (l = s->listeners; l; l = l->next)
+		if (l->agent == agent && l->l.netns_cookie == cookie)
+			return l;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->agent = agent;
+	l->l = (struct listener){ .fd4 = -1, .fd6 = -1, .netns_cookie = cookie };
+	l->next = s->listeners;
+	s->listeners = l;
+	return l;
+}
+
+static int take_back_listener(struct supervisor *s, const char *key, int fd)
+{
+	struct sup_listener *l;
+	uint32_t agent;
+	uint64_t cookie;
+	unsigned port;
+	int family;
+
+	if (sscanf(key, "listen/%" SCNu32 "/%" SCNu64 "/%d/%u", &agent, &cookie, &family, &port) != 4 ||
+	    (family != 4 && family != 6) || port > UINT16_MAX)
+		return -EBADMSG;
+	l = kept_listener(s, agent, cookie);
+	if (!l)
+		return -ENOMEM;
+	*(family == 4 ? &l->l.fd4 : &l->l.fd6) = fd;
+	*(family == 4 ? &l->l.port4 : &l->l.port6) = (uint16_t)port;
+	return 0;
+}
+
+static int take_back(struct supervisor *s, struct ipc_msg *m)
+{
+	const struct msg_key *k = m->body;
+	unsigned producer, part;
+	int fd, r;
+
+	if (m->len != sizeof(*k) || m->nfds != 1 || !msg_string_ok(k->key, sizeof(k->key)))
+		return -EBADMSG;
+	fd = ipc_take_fd(m, 0);
+	if (strncmp(k->key, "listen/", 7) == 0) {
+		r = take_back_listener(s, k->key, fd);
+	} else if (sscanf(k->key, "ring/%u/%u", &producer, &part) == 2 && producer < SUP_PRODUCERS_MAX &&
+		   part < ARRAY_SIZE(ring_parts)) {
+		*ring_part(&s->rings[producer], part) = fd;
+		r = 0;
+	} else {
+		r = -EBADMSG;
+	}
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+/* --- listeners ------------------------------------------------------------------------------------ */
+
+static void tell_one(struct supervisor *s, const struct sup_listener *l, struct ipc *to, int family, int fd)
+{
+	struct msg_listen m = { .agent = l->agent, .family = (uint32_t)family,
+				.netns_cookie = l->l.netns_cookie,
+				.port = family == 4 ? l->l.port4 : l->l.port6 };
+
+	(void)s;
+	if (fd >= 0 && to)
+		(void)ipc_send(to, MSG_LISTEN, 0, &m, sizeof(m), &fd, 1);
+}
+
+void sup_tell_listener(struct supervisor *s, const struct sup_listener *l)
+{
+	struct ipc *to = sup_proxy_of(s, l->agent);
+	char key[MSG_KEY_MAX];
+
+	listener_key(l, 4, key);
+	keep(s, key, l->l.fd4);
+	tell_one(s, l, to, 4, l->l.fd4);
+	if (l->l.fd6 >= 0) {
+		listener_key(l, 6, key);
+		keep(s, key, l->l.fd6);
+		tell_one(s, l, to, 6, l->l.fd6);
+	}
+}
+
+void sup_drop_listener(struct supervisor *s, const struct sup_listener *l)
+{
+	struct ipc *to = sup_proxy_of(s, l->agent);
+	char key[MSG_KEY_MAX];
+
+	for (int family = 4; family <= 6; family += 2) {
+		struct msg_listen m = { .agent = l->agent, .family = (uint32_t)family,
+					.netns_cookie = l->l.netns_cookie };
+
+		listener_key(l, family, key);
+		unkeep(s, key);
+		if (to)
+			(void)ipc_send(to, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
+	}
+}
+
+/* --- rings ---------------------------------------------------------------------------------------- */
+
+static int make_ring(struct supervisor *s, unsigned producer)
+{
+	struct sup_ring *r = &s->rings[producer];
+	char key[MSG_KEY_MAX];
+
+	if (r->ring < 0 && ring_create(RING_SIZE_DEFAULT, &r->ring) < 0)
+		return -ENOMEM;
+	if (r->wake < 0)
+		r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->progress < 0)
+		r->progress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (unsigned i = 0; i < ARRAY_SIZE(ring_parts); i++) {
+		int fd = *ring_part(r, i);
+
+		if (fd < 0)
+			return -EMFILE;
+		(void)snprintf(key, sizeof(key), "ring/%u/%u", producer, i);
+		keep(s, key, fd);
+	}
+	return 0;
+}
+
+static int tell_notary_ring(struct supervisor *s, unsigned producer)
+{
+	struct sup_ring *r = &s->rings[producer];
+	struct msg_ring m = { .producer = producer, .synced = s->setup.durability == RECORD_SYNCED };
+	int fds[] = { r->ring, r->wake, r->progress };
+
+	return ipc_send(s->notary, MSG_NOTARY_RING, 0, &m, sizeof(m), fds, 3);
+}
+
+static void tell_proxy_ring(struct supervisor *s, struct sup_proxy *p)
+{
+	struct sup_ring *r = &s->rings[p->index + 1];
+	struct msg_recording m = { .instance = r->instance };
+	struct msg_flag there = { .value = 1 };
+	int fds[] = { r->ring, r->wake, r->progress };
+
+	if (!p->channel || !r->instanced || !s->notary_there)
+		return;
+	memcpy(m.public_key, s->notary_up.public_key, sizeof(m.public_key));
+	if (ipc_send(p->channel, MSG_RING, 0, &m, sizeof(m), fds, 3) < 0 ||
+	    ipc_send(p->channel, MSG_NOTARY, 0, &there, sizeof(there), NULL, 0) < 0)
+		return;
+	p->recording = true;
+	sup_check_ready(s);
+}
+
+/* --- the notary ----------------------------------------------------------------------------------- */
+
+static int notary_is_up(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_notary_up *up = m->body;
+	int r = 0;
+
+	if (m->len != sizeof(*up) || !msg_string_ok(up->text, sizeof(up->text)) ||
+	    !msg_string_ok(up->verifier_key, sizeof(up->verifier_key)))
+		return -EBADMSG;
+	if (up->error < 0) {
+		log_err(up->error, "supervisor: notary: %s", up->text);
+		sup_exit(s, EXIT_FAILURE);
+		return 0;
+	}
+	s->notary_up = *up;
+	s->notary_there = true;
+	for (unsigned i = 0; i <= s->nproxies && r >= 0; i++)
+		r = tell_notary_ring(s, i);
+	return r;
+}
+
+static int notary_instance(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_instance *in = m->body;
+	struct sup_ring *r;
+
+	if (m->len != sizeof(*in) || in->producer > s->nproxies ||
+	    !msg_string_ok(in->epoch, sizeof(in->epoch)))
+		return -EBADMSG;
+	r = &s->rings[in->producer];
+	r->instance = *in;
+	r->instanced = true;
+	if (in->producer > 0)
+		tell_proxy_ring(s, &s->proxies[in->producer - 1]);
+	else if (sup_record_start(s) < 0)
+		sup_exit(s, EXIT_FAILURE);
+	sup_check_ready(s);
+	return 0;
+}
+
+static int notary_accuses(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_ring *r = m->body;
+
+	if (m->len != sizeof(*r) || r->producer > s->nproxies)
+		return -EBADMSG;
+	log_err(0, "supervisor: producer %u: its ring holds what is no record", r->producer);
+	/* Its channel closes, so it ends; the keeper starts another, whose ring is then reset. */
+	if (r->producer > 0) {
+		ipc_free(s->proxies[r->producer - 1].channel);
+		s->proxies[r->producer - 1].channel = NULL;
+	}
+	return 0;
+}
+
+static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)c;
+	switch (m->type) {
+	case MSG_NOTARY_UP:
+		return notary_is_up(s, m);
+	case MSG_NOTARY_INSTANCE:
+		return notary_instance(s, m);
+	case MSG_NOTARY_PRODUCER:
+		return notary_accuses(s, m);
+	case MSG_NOTARY_STATUS_IS:
+		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* --- proxies, query, injector --------------------------------------------------------------------- */
+
+static struct msg_owner_is whose(struct supervisor *s, const struct msg_owner *q)
+{
+	struct msg_owner_is is = { 0 };
+	struct proc_listener l = { 0 };
+
+	(void)s;
+	is.error = proc_listener_owner(q->pid, q->addr, q->port, &l, &is.owner);
+	is.socket = l.cookie;
+	return is;
+}
+
+static int from_proxy(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	struct sup_proxy *p = arg;
+	struct supervisor *s = p->sup;
+
+	switch (m->type) {
+	case MSG_SNAPSHOT_DONE:
+		return sup_snapshot_done(s, p, m);
+	case MSG_STDIO_VERDICT:
+		return sup_stdio_verdict(s, m);
+	case MSG_LOOKED:
+		return sup_stdio_looked(s, m);
+	case MSG_SESSIONS_ARE:
+		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
+	case MSG_OWNER: {
+		struct msg_owner_is is;
+
+		if (m->len != sizeof(struct msg_owner))
+			return -EBADMSG;
+		is = whose(s, m->body);
+		return ipc_send(c, MSG_OWNER_IS, m->cookie, &is, sizeof(is), NULL, 0);
+	}
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int from_injector(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	(void)c;
+	return m->type == MSG_TAKEN ? sup_stdio_taken(arg, m) : -EBADMSG;
+}
+
+static int from_query(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	struct supervisor *s = arg;
+	const struct msg_pid *p = m->body;
+	struct msg_flag is;
+	char reason[128];
+
+	if (m->len != sizeof(*p))
+		return -EBADMSG;
+	switch (m->type) {
+	case MSG_QUERY_SCOPE:
+		is = (struct msg_flag){ .value = sup_in_scope(s, p->pid) };
+		return ipc_send(c, MSG_QUERY_SCOPE_IS, m->cookie, &is, sizeof(is), NULL, 0);
+	case MSG_QUERY_REFUSED:
+		(void)snprintf(reason, sizeof(reason), "audit socket: refused pid %d, uid %u", p->pid,
+			       p->uid);
+		sup_record_node(s, "audit_refused", reason);
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void channel_closed(struct ipc *c, void *arg)
+{
+	struct supervisor *s = arg;
+	struct ipc **all[] = { &s->notary, &s->query, &s->query_scope, &s->injector };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (*all[i] == c)
+			*all[i] = NULL;
+	ipc_free(c);
+}
+
+static void proxy_closed(struct ipc *c, void *arg)
+{
+	struct sup_proxy *p = arg;
+
+	if (p->channel == c)
+		p->channel = NULL;
+	ipc_free(c);
+}
+
+static const struct ipc_ops notary_ops = { .message = from_notary, .closed = channel_closed };
+static const struct ipc_ops query_ops = { .message = from_query, .closed = channel_closed };
+static const struct ipc_ops injector_ops = { .message = from_injector, .closed = channel_closed };
+static const struct ipc_ops proxy_ops = { .message = from_proxy, .closed = proxy_closed };
+
+static int connect_to(struct supervisor *s, struct ipc_msg *m, const struct ipc_ops *ops, void *arg,
+		      struct ipc **at)
+{
+	int fd = ipc_take_fd(m, 0);
+	struct ipc *c;
+	int r = ipc_new(s->loop, fd, ops, arg, &c);
+
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	ipc_free(*at);
+	*at = c;
+	return 0;
+}
+
+static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
+{
+	struct sup_proxy *p = &s->proxies[index];
+	int r = connect_to(s, m, &proxy_ops, p, &p->channel);
+
+	p->committed = p->offered = p->recording = false;
+	if (r >= 0)
+		r = ipc_send(p->channel, MSG_SETUP, 0, &s->setup, sizeof(s->setup), NULL, 0);
+	if (r >= 0)
+		r = sup_offer_current(s, p);
+	if (r < 0)
+		return r;
+	tell_proxy_ring(s, p);
+	for (const struct sup_listener *l = s->listeners; l; l = l->next)
+		if (sup_proxy_of(s, l->agent) == p->channel) {
+			tell_one(s, l, p->channel, 4, l->l.fd4);
+			tell_one(s, l, p->channel, 6, l->l.fd6);
+		}
+	return 0;
+}
+
+/* The question "is this process in a scope?" waits for its answer, so it has a channel of its own. */
+static int query_up(struct supervisor *s, struct ipc_msg *m)
+{
+	int pair[2], fds[2], r = connect_to(s, m, &query_ops, s, &s->query);
+
+	if (r < 0)
+		return r;
+	r = ipc_pair(pair);
+	if (r < 0)
+		return r;
+	ipc_free(s->query_scope);
+	s->query_scope = NULL;
+	fds[0] = s->audit_fd;
+	fds[1] = pair[1];
+	r = ipc_send(s->query, MSG_QUERY_LISTEN, 0, NULL, 0, fds, 2);
+	close(pair[1]);
+	if (r >= 0)
+		r = ipc_new(s->loop, pair[0], &query_ops, s, &s->query_scope);
+	if (r < 0)
+		close(pair[0]);
+	return r;
+}
+
+static int role_up(struct supervisor *s, struct ipc_msg *m)
+{
+	const struct msg_role *role = m->body;
+	int r;
+
+	if (m->len != sizeof(*role) || m->nfds != 1)
+		return -EBADMSG;
+	switch (role->role) {
+	case ROLE_PROXY:
+		return role->index < s->nproxies ? proxy_up(s, m, role->index) : -EBADMSG;
+	case ROLE_NOTARY:
+		return connect_to(s, m, &notary_ops, s, &s->notary);
+	case ROLE_QUERY:
+		return query_up(s, m);
+	case ROLE_INJECTOR:
+		r = connect_to(s, m, &injector_ops, s, &s->injector);
+		if (r >= 0)
+			sup_stdio_injector(s);
+		return r;
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void notary_down(struct supervisor *s)
+{
+	struct msg_flag gone = { 0 };
+
+	s->notary_there = false;
+	for (unsigned i = 0; i < s->nproxies; i++)
+		if (s->proxies[i].channel)
+			(void)ipc_send(s->proxies[i].channel, MSG_NOTARY, 0, &gone, sizeof(gone), NULL, 0);
+}
+
+static void proxy_down(struct supervisor *s, unsigned index)
+{
+	struct sup_proxy *p = &s->proxies[index];
+	struct msg_ring ring = { .producer = index + 1 };
+
+	sup_offer_lost(s, p);
+	p->recording = false;
+	s->rings[index + 1].instanced = false;
+	if (s->notary)
+		(void)ipc_send(s->notary, MSG_NOTARY_RESTARTED, 0, &ring, sizeof(ring), NULL, 0);
+	sup_stdio_proxy_lost(s);
+}
+
+static int role_down(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_role *role = m->body;
+	char reason[96];
+
+	if (m->len != sizeof(*role))
+		return -EBADMSG;
+	if (role->role == ROLE_INJECTOR) {
+		sup_stdio_injector(s);
+		return 0;
+	}
+	(void)snprintf(reason, sizeof(reason), "role %s %u ended, wait status 0x%x",
+		       role_name((enum role)role->role), role->index, (unsigned)role->status);
+	sup_record_node(s, "role_ended", reason);
+	if (role->role == ROLE_NOTARY)
+		notary_down(s);
+	else if (role->role == ROLE_PROXY && role->index < s->nproxies)
+		proxy_down(s, role->index);
+	return 0;
+}
+
+/* --- start ---------------------------------------------------------------------------------------- */
+
+static int spawn(struct supervisor *s, enum role role, unsigned index, const struct conf_user *u)
+{
+	struct msg_spawn m = { .role = role, .index = index, .uid = u ? u->uid : 0, .gid = u ? u->gid : 0,
+			       .audit_gid = s->conf.audit_gid };
+	const char *state = s->conf.state_dir;
+	int n = snprintf(m.log_dir, sizeof(m.log_dir), "%s/log", state);
+	int k = snprintf(m.state_dir, sizeof(m.state_dir), "%s/%s", state, role_name(role));
+
+	if (n >= (int)sizeof(m.log_dir) || k >= (int)sizeof(m.state_dir))
+		return -ENAMETOOLONG;
+	(void)snprintf(m.node, sizeof(m.node), "%s", s->conf.node);
+	return ipc_send(s->keeper, MSG_SPAWN, 0, &m, sizeof(m), NULL, 0);
+}
+
+int sup_members_start(struct supervisor *s)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i <= s->nproxies && r >= 0; i++)
+		r = make_ring(s, i);
+	if (r >= 0)
+		r = spawn(s, ROLE_NOTARY, 0, &s->conf.notary);
+	for (unsigned i = 0; i < s->nproxies && r >= 0; i++)
+		r = spawn(s, ROLE_PROXY, i, &s->conf.proxy);
+	if (r >= 0)
+		r = spawn(s, ROLE_QUERY, 0, &s->conf.query);
+	if (r >= 0)
+		r = spawn(s, ROLE_INJECTOR, 0, NULL);
+	return r;
+}
+
+int sup_from_keeper(struct supervisor *s, struct ipc_msg *m)
+{
+	switch (m->type) {
+	case MSG_KEPT:
+		return take_back(s, m);
+	case MSG_ROLE_UP:
+		return role_up(s, m);
+	case MSG_ROLE_DOWN:
+		return role_down(s, m);
+	default:
+		return -EBADMSG;
+	}
+}

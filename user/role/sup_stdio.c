@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Takeover of stdio conversations. A stream whose bytes may be MCP is held by the kernel programs; here it is
+ * looked at (by a proxy), taken over (by an injector), handed to the agent's proxy, and its server let go or
+ * killed by that proxy's word. Every step has one outcome that lets the server run: the last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/clock.h"
+#include "user/base/log.h"
+#include "user/base/loop.h"
+#include "user/enrol/match.h"
+#include "user/gate/snapshot.h"
+#include "user/kern/guard.h"
+#include "user/kern/kern.h"
+#include "user/kern/stdio.h"
+#include "user/mcp/catalog.h"
+#include "user/proc/tree.h"
+#include "user/role/sup.h"
+#include "user/stdio/takeover.h"
+
+#define JOBS_MAX 256 /* servers that may stand still at once; more are killed when enforcing */
+#define LOOK_AGAIN_NS 20000000ull
+#define LOOK_LONGEST_NS 2000000000ull /* a line that does not end for so long is decided by what is known */
+#define TAKE_TIMEOUT_MS 3000
+#define SETTLE_TRIES 200 /* looks at the byte counts until no write is under way */
+#define HOST_CLIMB_MAX 16 /* wrappers between a server and its host that share its descriptors */
+
+enum stage {
+	JOB_LOOK = 0, /* a proxy is asked what it is */
+	JOB_AGAIN, /* undecided: look again in a moment */
+	JOB_QUEUED, /* waits for an injector */
+	JOB_TAKING,
+	JOB_JUDGING, /* the proxy judges what the server had read already */
+};
+
+struct sup_job {
+	struct sup_job *next;
+	uint64_t cookie;
+	enum stage stage;
+	uint64_t key; /* of the input stream; 0: a running conversation that is not followed */
+	uint32_t why; /* enum tg_trigger_why */
+	uint64_t since;
+	uint32_t agent, outer;
+	pid_t host, server;
+	uint64_t server_start;
+	mode_t mode0, mode1;
+	uint64_t ino0, ino1;
+	bool running;
+	pid_t holders[MSG_HOLDERS_MAX];
+	unsigned nholders;
+};
+
+/* --- the list ------------------------------------------------------------------------------------- */
+
+static struct sup_job *find(struct supervisor *s, uint64_t cookie)
+{
+	struct sup_job *j = s->jobs;
+
+	while (j && j->cookie != cookie)
+		j = j->next;
+	return j;
+}
+
+static bool known(struct supervisor *s, uint64_t key)
+{
+	for (struct sup_job *j = s->jobs; j; j = j->next)
+		if (j->key == key)
+			return true;
+	return false;
+}
+
+static void finish(struct supervisor *s, struct sup_job *job)
+{
+	for (struct sup_job **at = &s->jobs; *at; at = &(*at)->next)
+		if (*at == job) {
+			*at = job->next;
+			break;
+		}
+	free(job);
+}
+
+static struct sup_job *add(struct supervisor *s)
+{
+	struct sup_job **at = &s->jobs, *job;
+	unsigned n = 0;
+
+	for (; *at; at = &(*at)->next)
+		n++;
+	if (n >= JOBS_MAX)
+		return NULL;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->cookie = ++s->last_cookie;
+	job->since = clock_mono_ns();
+	*at = job;
+	return job;
+}
+
+/* --- outcomes ------------------------------------------------------------------------------------- */
+
+static void record_spawn(struct supervisor *s, const struct sup_job *job, enum record_decision d,
+			 const char *code, const char *reason)
+{
+	struct record rec;
+
+	sup_record_init(&rec, RECORD_SPAWN, d);
+	rec.agent = span_of(s->conf.agents[job->agent - 1].name);
+	rec.agent_pid = job->host;
+	rec.server_pid = job->server;
+	rec.transport = SPAN("stdio");
+	rec.reason_code = span_of(code);
+	rec.reason = span_of(reason);
+	(void)sup_record(s, &rec);
+}
+
+/* The tree goes on. Whoever the kernel stopped is on its list and must be struck off it first. */
+static void let_go(struct supervisor *s, const struct sup_job *job)
+{
+	if (kern_stopped_continue(s->kern, job->server) == -ENOENT && job->nholders == 0)
+		return; /* it was never stopped: the look came first */
+	for (unsigned i = 0; i < job->nholders; i++)
+		if (kern_stopped_continue(s->kern, job->holders[i]) < 0)
+			stdio_resume(&job->holders[i], 1);
+}
+
+static void kill_pid(struct supervisor *s, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (kern_stopped_kill(s->kern, pid) < 0 && fd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* A server that cannot be guarded does not run, unless the node only observes. */
+static void fail(struct supervisor *s, struct sup_job *job, const char *code, const char *reason)
+{
+	bool kill_it = s->conf.enforcement != CONF_OBSERVE;
+
+	log_warn("supervisor: stdio server pid %d of agent %s: %s%s: %s", (int)job->server,
+		 s->conf.agents[job->agent - 1].name, kill_it ? "killed: " : "not guarded: ", code, reason);
+	record_spawn(s, job, kill_it ? RECORD_DENY : RECORD_ADVISORY_DENY, code, reason);
+	if (kill_it) {
+		kill_pid(s, job->server);
+		for (unsigned i = 0; i < job->nholders; i++)
+			kill_pid(s, job->holders[i]);
+	} else {
+		let_go(s, job);
+	}
+	if (job->key)
+		(void)kern_stdio_forget(s->kern, job->key);
+	finish(s, job);
+}
+
+static void not_mcp(struct supervisor *s, struct sup_job *job)
+{
+	(void)kern_stdio_release(s->kern, job->key);
+	finish(s, job);
+}
+
+/* --- taking --------------------------------------------------------------------------------------- */
+
+static int stat_fd(pid_t pid, int fd, struct stat *ret)
+{
+	char path[48];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+	return stat(path, ret) < 0 ? -errno : 0;
+}
+
+/* The host is the nearest ancestor that does not share the server's descriptors: `npx` and `sh -c` stand
+ * in between and hold the same ones. */
+static pid_t climb_to_host(const struct sup_job *job)
+{
+	struct proc_object in = { .type = job->mode0, .ino = job->ino0, .access = O_RDONLY };
+	struct proc_stat st;
+	pid_t pid = job->server;
+	bool split;
+
+	for (int i = 0; i < HOST_CLIMB_MAX; i++) {
+		if (proc_stat_read(pid, &st) < 0)
+			break;
+		pid = st.ppid;
+		if (pid <= 1 || proc_holds(pid, &in, 1, &split) <= 0)
+			break;
+	}
+	return pid;
+}
+
+static int describe(struct sup_job *job)
+{
+	struct stat st0, st1;
+	int r = stat_fd(job->server, 0, &st0);
+
+	if (r >= 0)
+		r = stat_fd(job->server, 1, &st1);
+	if (r < 0)
+		return r;
+	job->mode0 = st0.st_mode & S_IFMT;
+	job->mode1 = st1.st_mode & S_IFMT;
+	job->ino0 = st0.st_ino;
+	job->ino1 = st1.st_ino;
+	job->host = climb_to_host(job);
+	return 0;
+}
+
+static void start_next(struct supervisor *s)
+{
+	struct sup_job *job = s->jobs;
+	struct msg_takeover m;
+
+	for (struct sup_job *j = s->jobs; j; j = j->next)
+		if (j->stage == JOB_TAKING)
+			return;
+	while (job && job->stage != JOB_QUEUED)
+		job = job->next;
+	if (!job || !s->injector)
+		return;
+	m = (struct msg_takeover){
+		.host_pid = job->host, .server_pid = job->server,
+		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
+		.timeout_ms = TAKE_TIMEOUT_MS,
+	};
+	if (ipc_send(s->injector, MSG_TAKEOVER, job->cookie, &m, sizeof(m), NULL, 0) >= 0)
+		job->stage = JOB_TAKING;
+}
+
+static void queue(struct supervisor *s, struct sup_job *job)
+{
+	int r = describe(job);
+
+	if (r < 0) {
+		if (r == -ENOENT || r == -ESRCH)
+			not_mcp(s, job); /* the server ended meanwhile */
+		else
+			fail(s, job, "unreadable", err_text(r));
+		return;
+	}
+	job->stage = JOB_QUEUED;
+	start_next(s);
+}
+
+void sup_stdio_injector(struct supervisor *s)
+{
+	for (struct sup_job *j = s->jobs, *next; j; j = next) {
+		next = j->next;
+		if (j->stage == JOB_TAKING) /* the injector died over it; what it traced died with it */
+			fail(s, j, "injector_died", "the takeover was interrupted");
+	}
+	start_next(s);
+}
+
+/* --- looking -------------------------------------------------------------------------------------- */
+
+static void look_later(struct supervisor *s, struct sup_job *job)
+{
+	job->stage = JOB_AGAIN;
+	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
+}
+
+static void look(struct supervisor *s, struct sup_job *job)
+{
+	struct ipc *proxy = sup_proxy_of(s, job->agent);
+	struct msg_look m = { 0 };
+	_cleanup_close_ int pidfd = -1, fd = -1;
+	struct stat st;
+	size_t n = 0;
+
+	look_later(s, job);
+	if (!proxy)
+		return; /* it comes back; the server stays held */
+	pidfd = (int)syscall(SYS_pidfd_open, job->server, 0);
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		not_mcp(s, job); /* it ended */
+		return;
+	}
+	m.socket = S_ISSOCK(st.st_mode);
+	if (kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n) >= 0)
+		m.head_len = (uint32_t)n;
+	if (ipc_send(proxy, MSG_LOOK, job->cookie, &m, sizeof(m), &fd, 1) >= 0)
+		job->stage = JOB_LOOK;
+}
+
+int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_looked *l = m->body;
+	struct sup_job *job;
+	bool patience;
+
+	if (m->len != sizeof(*l))
+		return -EBADMSG;
+	job = find(s, m->cookie);
+	if (!job || job->stage != JOB_LOOK)
+		return 0;
+	patience = !l->full && clock_mono_ns() - job->since < LOOK_LONGEST_NS;
+	if (l->is == MSG_LOOKED_MCP)
+		queue(s, job);
+	else if (l->is == MSG_LOOKED_NOT)
+		not_mcp(s, job);
+	else if (patience)
+		look_later(s, job);
+	else if (job->why == TG_WHY_KEYWORD)
+		queue(s, job); /* a line that names "jsonrpc" and does not end is not let through */
+	else
+		not_mcp(s, job); /* LIMIT: nothing but an escape or an unread byte spoke for it */
+	return 0;
+}
+
+static void begin(struct supervisor *s, uint64_t key, const struct tg_stream *st, uint32_t why)
+{
+	struct sup_job *job;
+
+	if (known(s, key) || st->agent == 0 || st->agent > s->conf.nagents)
+		return;
+	job = add(s);
+	if (!job) {
+		kill_pid(s, (pid_t)st->server_tgid);
+		sup_record_node(s, "takeover_limit", "too many servers wait for takeover: one was killed");
+		return;
+	}
+	job->key = key;
+	job->why = why;
+	job->agent = st->agent;
+	job->outer = st->outer;
+	job->server = (pid_t)st->server_tgid;
+	job->server_start = st->server_start;
+	look(s, job);
+}
+
+void sup_stdio_event(struct supervisor *s, const struct tg_event *e)
+{
+	struct tg_stream st;
+
+	if (e->type == TG_EV_UNFOLLOWED) {
+		sup_record_node(s, "stream_unfollowed", "the table of followed streams is full");
+		return;
+	}
+	if (kern_stdio_read(s->kern, e->stdio.key, &st) == 0 && st.id == e->stdio.id)
+		begin(s, e->stdio.key, &st, e->stdio.why);
+}
+
+static int rescan_one(uint64_t key, const struct tg_stream *st, void *arg)
+{
+	if (st->flags & TG_STREAM_TRIGGERED)
+		begin(arg, key, st, TG_WHY_KEYWORD);
+	return 0;
+}
+
+void sup_stdio_rescan(struct supervisor *s)
+{
+	(void)kern_stdio_each(s->kern, rescan_one, s);
+}
+
+void sup_stdio_look_again(struct supervisor *s)
+{
+	for (struct sup_job *j = s->jobs, *next; j; j = next) {
+		next = j->next;
+		if (j->stage == JOB_AGAIN)
+			look(s, j);
+	}
+}
+
+/* --- handing over --------------------------------------------------------------------------------- */
+
+/* Bytes the host wrote, and those of them that still lie in its object, read at one moment: the two counts
+ * agree when no write was under way between them. */
+static void settle_counts(struct supervisor *s, const struct sup_job *job, int orig_in, struct msg_stdio *m)
+{
+	struct tg_stream a, b;
+	int unread = 0;
+
+	for (int i = 0; job->key && i < SETTLE_TRIES; i++) {
+		if (kern_stdio_read(s->kern, job->key, &a) < 0 || ioctl(orig_in, FIONREAD, &unread) < 0 ||
+		    kern_stdio_read(s->kern, job->key, &b) < 0)
+			return;
+		m->written = a.written;
+		m->unread = (uint64_t)unread;
+		if (a.written == b.written && a.writers == 0 && b.writers == 0)
+			return;
+		(void)sched_yield();
+	}
+}
+
+/* Our far ends and with them the server's new ends: what flows there is judged already. */
+static void mark_ours(struct supervisor *s, const struct ipc_msg *m)
+{
+	(void)kern_stdio_ours(s->kern, m->fds[2]);
+	(void)kern_stdio_ours(s->kern, m->fds[3]);
+}
+
+static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg *m,
+		      const struct msg_taken *t)
+{
+	struct ipc *proxy = sup_proxy_of(s, job->agent);
+	struct msg_stdio out = {
+		.agent = job->agent, .outer_agent = job->outer, .host_pid = job->host,
+		.server_pid = job->server, .running = job->running, .answered = t->unread_out,
+	};
+	size_t n = 0;
+	int r = proc_identity_read(job->server, &out.server);
+
+	settle_counts(s, job, m->fds[0], &out);
+	if (job->key && kern_stdio_head(s->kern, job->key, (uint8_t *)out.head, &n) >= 0)
+		out.head_len = (uint32_t)n;
+	mark_ours(s, m);
+	if (job->key)
+		(void)kern_stdio_forget(s->kern, job->key);
+	job->key = 0;
+	if (r >= 0)
+		r = proxy ? ipc_send(proxy, MSG_STDIO, job->cookie, &out, sizeof(out), m->fds, 4) : -EPIPE;
+	if (r < 0) {
+		fail(s, job, "handover", err_text(r));
+		return;
+	}
+	job->stage = JOB_JUDGING;
+}
+
+int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m)
+{
+	const struct msg_taken *t = m->body;
+	struct sup_job *job = s->jobs;
+
+	if (m->len != sizeof(*t) || t->nholders > MSG_HOLDERS_MAX ||
+	    !msg_string_ok(t->text, sizeof(t->text)) || (t->reason == STDIO_DONE && m->nfds != 4))
+		return -EBADMSG;
+	while (job && job->stage != JOB_TAKING)
+		job = job->next;
+	if (!job)
+		return 0;
+	job->nholders = t->nholders;
+	memcpy(job->holders, t->holders, sizeof(job->holders));
+	if (t->reason == STDIO_DONE)
+		hand_over(s, job, m, t);
+	else if (t->reason == STDIO_GONE && !t->dirty)
+		not_mcp(s, job);
+	else
+		fail(s, job, stdio_reason_name((enum stdio_reason)t->reason), t->text);
+	return 0;
+}
+
+int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_stdio_verdict *v = m->body;
+	struct sup_job *job;
+
+	if (m->len != sizeof(*v) || !msg_string_ok(v->reason, sizeof(v->reason)))
+		return -EBADMSG;
+	job = find(s, m->cookie);
+	if (!job || job->stage != JOB_JUDGING)
+		return 0;
+	if (v->act != MSG_STDIO_RELEASE) {
+		fail(s, job, "denied_early", v->reason);
+		return 0;
+	}
+	record_spawn(s, job, RECORD_ALLOW, "taken_over", "the server's stdio goes through the gate");
+	let_go(s, job);
+	finish(s, job);
+	return 0;
+}
+
+void sup_stdio_proxy_lost(struct supervisor *s)
+{
+	for (struct sup_job *j = s->jobs, *next; j; j = next) {
+		next = j->next;
+		if (sup_proxy_of(s, j->agent))
+			continue;
+		if (j->stage == JOB_JUDGING) /* its descriptors went with the proxy */
+			fail(s, j, "proxy_lost", "the proxy ended while it judged");
+		else if (j->stage == JOB_LOOK)
+			look_later(s, j);
+	}
+}
+
+/* --- conversations that ran before ---------------------------------------------------------------- */
+
+static bool talks_by_pipe(pid_t pid)
+{
+	struct stat st0, st1;
+
+	return stat_fd(pid, 0, &st0) == 0 && stat_fd(pid, 1, &st1) == 0 &&
+	       (S_ISFIFO(st0.st_mode) || S_ISSOCK(st0.st_mode)) &&
+	       (S_ISFIFO(st1.st_mode) || S_ISSOCK(st1.st_mode));
+}
+
+/* Nothing was seen of what such a server was sent, so content cannot tell: the catalog does. */
+static void scan_host(struct supervisor *s, pid_t host, uint32_t agent)
+{
+	struct proc_pids below = { 0 };
+	struct proc_identity id;
+
+	if (proc_descendants(host, &below) < 0)
+		return;
+	for (size_t i = 0; i < below.n; i++) {
+		struct catalog_match m = { 0 };
+		struct sup_job *job;
+
+		if (below.v[i] == host || !talks_by_pipe(below.v[i]) ||
+		    proc_identity_read(below.v[i], &id) < 0)
+			continue;
+		catalog_server_find_stdio(s->current.snap->catalog, &id, &m);
+		job = m.server ? add(s) : NULL;
+		if (!job)
+			continue;
+		job->agent = agent;
+		job->server = below.v[i];
+		job->running = true;
+		log_info("supervisor: agent %s: server pid %d ran before the node: taking it over",
+			 s->conf.agents[agent - 1].name, (int)job->server);
+		queue(s, job);
+	}
+	proc_pids_done(&below);
+}
+
+void sup_stdio_scan_running(struct supervisor *s)
+{
+	struct proc_pids all = { 0 };
+	struct proc_identity id;
+	struct match m;
+
+	if (proc_all(&all) < 0)
+		return;
+	for (size_t i = 0; i < all.n; i++) {
+		if (all.v[i] <= 1 || all.v[i] == getpid() || sup_in_scope(s, all.v[i]) ||
+		    proc_identity_read(all.v[i], &id) < 0)
+			continue;
+		match_identity(&s->conf, &id, &m);
+		if (m.is != MATCH_AGENT)
+			continue;
+		log_warn("supervisor: agent %s: pid %d ran before the node: its network is not steered until it is restarted",
+			 s->conf.agents[m.agent].name, (int)all.v[i]);
+		scan_host(s, all.v[i], (uint32_t)m.agent + 1);
+	}
+	proc_pids_done(&all);
+}

@@ -34,7 +34,7 @@ struct catalog_server {
 	struct span name; /* display_name: unique in the catalog, the server's name in policies */
 	enum catalog_transport transport;
 	uint32_t index;
-	struct span url, host; /* host without brackets, lower-case where it is a name */
+	struct span url, host; /* host without brackets, in the catalog's letter case */
 	struct span path;
 	uint16_t port;
 	bool tls, has_spawn;
@@ -62,6 +62,9 @@ int catalog_load(const char *path, const char *pins_path, struct catalog **ret,
 int catalog_parse(struct span text, const char *name, struct span pins, const char *pins_name,
 		  struct catalog **ret, char err[CATALOG_ERROR_MAX]);
 void catalog_free(struct catalog *c);
+
+/* The sidecar's name for a catalog's: "x/catalog.json" gives "x/catalog.pins.json". malloc()ed, or NULL. */
+char *catalog_pins_path(const char *path);
 
 /* "sha256:" digest of the entries sorted by tool_name, in form C; and the same over the sidecar's
  * array (all zero without a sidecar). */

@@ -109,4 +109,7 @@ enum jsonrpc_peek {
  * LIMIT: a peer that goes on after a first line of rubbish is for the caller: look again after the newline. */
 enum jsonrpc_peek jsonrpc_peek(struct span prefix);
 
+/* The same question about a whole body (HTTP), where a newline means nothing. */
+bool jsonrpc_looks(struct span body);
+
 #endif

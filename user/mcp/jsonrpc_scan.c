@@ -328,3 +328,12 @@ enum jsonrpc_peek jsonrpc_peek(struct span prefix)
 		return JSONRPC_PEEK_YES;
 	return s.ended || s.broken || line_over ? JSONRPC_PEEK_NO : JSONRPC_PEEK_UNDECIDED;
 }
+
+bool jsonrpc_looks(struct span body)
+{
+	struct jsonrpc_scan s;
+
+	jsonrpc_scan_init(&s);
+	jsonrpc_scan_feed(&s, body);
+	return s.v2;
+}

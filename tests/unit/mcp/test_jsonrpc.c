@@ -228,6 +228,15 @@ static void peeks_at_every_split(void **state)
 	}
 }
 
+static void a_body_may_have_lines(void **state)
+{
+	assert_true(jsonrpc_looks(SPAN("{\n  \"id\": 1,\n  \"jsonrpc\": \"2.0\"\n}\n")));
+	assert_true(jsonrpc_looks(SPAN("[\n{\"jsonrpc\":\"2.0\"}]")));
+	assert_false(jsonrpc_looks(SPAN("{\n\"a\":{\"jsonrpc\":\"2.0\"}}")));
+	assert_false(jsonrpc_looks(SPAN("a=b\n{\"jsonrpc\":\"2.0\"}")));
+	assert_false(jsonrpc_looks(SPAN("")));
+}
+
 static const struct {
 	const char *text, *id;
 	bool method, answer;
@@ -287,6 +296,7 @@ int main(void)
 		cmocka_unit_test(compares_ids),
 		cmocka_unit_test(writes_answers),
 		cmocka_unit_test(peeks_at_every_split),
+		cmocka_unit_test(a_body_may_have_lines),
 		cmocka_unit_test(finds_the_id_of_a_discarded_line),
 		cmocka_unit_test(an_endless_id_is_no_id),
 	};

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * tollgate verify: judges a log directory or a receipt, offline, trusting nothing in it. Exit status 0
+ * verified, 1 not, 2 usage.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+#include "user/base/digest.h"
+#include "user/base/file.h"
+#include "user/base/json_out.h"
+#include "user/base/log.h"
+#include "user/cli/cli.h"
+#include "user/cli/control_client.h"
+#include "user/notary/proof.h"
+#include "user/notary/segment.h"
+#include "user/notary/store.h"
+#include "user/notary/verify.h"
+
+#define KEY_FILE_MAX 4096
+
+static const char usage_text[] =
+	"usage: tollgate verify log DIR [--key FILE|STRING] [--checkpoint FILE]\n"
+	"       tollgate verify proof FILE --key FILE|STRING\n"
+	"\n"
+	"log    every record, every session's chain, the tree and the signed checkpoint. Without --key the\n"
+	"       key that lies in DIR is used: that shows only that DIR agrees with itself.\n"
+	"proof  a receipt written by `tollgate audit prove`.\n"
+	"Exit status: 0 verified, 1 not verified, 2 usage.\n";
+
+static int usage(void)
+{
+	fputs(usage_text, stderr);
+	return CLI_USAGE;
+}
+
+static int fail(const char *action, const char *object, int r)
+{
+	fprintf(stderr, "tollgate: %s %s: %s\n", action, object, err_text(r));
+	return CLI_FAILED;
+}
+
+/* A verifier key given as itself, or as a file that holds it. */
+static int read_key(const char *arg, struct verifier_key *ret)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	int r;
+
+	if (verifier_key_parse(span_of(arg), ret) == 0)
+		return CLI_OK;
+	r = file_read(arg, KEY_FILE_MAX, &b);
+	if (r < 0)
+		return fail("read key", arg, r);
+	if (verifier_key_parse(buf_span(&b), ret) < 0) {
+		fprintf(stderr, "tollgate: read key %s: not a verifier key (name+id+base64)\n", arg);
+		return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
+static int read_in(int dirfd, const char *dir, const char *name, struct buf *ret)
+{
+	_cleanup_close_ int fd = segment_open(dirfd, name);
+	int r = fd < 0 ? fd : file_read_fd(fd, CHECKPOINT_MAX, ret);
+
+	if (r < 0)
+		fprintf(stderr, "tollgate: read %s/%s: %s\n", dir, name, err_text(r));
+	return r < 0 ? CLI_FAILED : CLI_OK;
+}
+
+struct report {
+	struct json_out *j; /* NULL: text */
+	const char *dir;
+};
+
+static void print_finding(void *arg, const struct log_finding *f)
+{
+	struct report *rep = arg;
+	struct json_out *j = rep->j;
+
+	if (!j) {
+		if (f->placed)
+			printf("%s/%s:%" PRIu64 ": leaf %" PRIu64 ": ", rep->dir, f->at.file, f->at.line,
+			       f->at.leaf);
+		if (f->session_id[0])
+			printf("session %s: ", f->session_id);
+		printf("%s: %s\n", log_fault_text(f->fault), f->text);
+		return;
+	}
+	json_out_object(j);
+	json_out_member_str(j, "fault", log_fault_text(f->fault));
+	if (f->placed) {
+		json_out_member_str(j, "file", f->at.file);
+		json_out_member_int(j, "leaf", (int64_t)f->at.leaf);
+		json_out_member_int(j, "line", (int64_t)f->at.line);
+	}
+	if (f->session_id[0])
+		json_out_member_str(j, "session_id", f->session_id);
+	json_out_member_str(j, "text", f->text);
+	json_out_object_end(j);
+}
+
+static void print_verdict(const char *dir, const struct log_verdict *v, const struct verifier_key *vk,
+			  bool key_inside)
+{
+	printf("%s: %s: %" PRIu64 " records, %" PRIu64 " sessions (%" PRIu64 " open), %" PRIu64
+	       " findings\n", dir, v->faults ? "NOT verified" : "verified", v->records, v->sessions,
+	       v->open_sessions, v->faults);
+	if (v->root_ok)
+		printf("checkpoint of %s over %" PRIu64 " records is signed and matches\n",
+		       v->checkpoint.origin, v->checkpoint.size);
+	if (v->root_ok && v->uncovered)
+		printf("%" PRIu64 " records after the checkpoint are chained but not signed yet\n",
+		       v->uncovered);
+	if (v->fault_records)
+		printf("%" PRIu64 " records are faults that the node reported itself\n", v->fault_records);
+	if (v->torn_files)
+		printf("%" PRIu64 " torn ends were set aside after a crash (torn-*)\n", v->torn_files);
+	if (key_inside)
+		printf("the key %s was taken from the log itself: give --key to know whose log this is\n",
+		       vk->name);
+}
+
+static void json_verdict(struct json_out *j, const struct log_verdict *v, const struct verifier_key *vk,
+			 bool key_inside)
+{
+	char root[2 * TREE_HASH + 1];
+
+	hex_encode(v->checkpoint.root, TREE_HASH, root);
+	json_out_key(j, "checkpoint");
+	if (v->signature_ok) {
+		json_out_object(j);
+		json_out_member_str(j, "origin", v->checkpoint.origin);
+		json_out_member_str(j, "root", root);
+		json_out_member_int(j, "size", (int64_t)v->checkpoint.size);
+		json_out_object_end(j);
+	} else {
+		json_out_null(j);
+	}
+	json_out_member_int(j, "fault_records", (int64_t)v->fault_records);
+	json_out_member_int(j, "faults", (int64_t)v->faults);
+	json_out_member_str(j, "key", vk->name);
+	json_out_member_str(j, "key_source", key_inside ? "log" : "given");
+	json_out_member_int(j, "open_sessions", (int64_t)v->open_sessions);
+	json_out_member_int(j, "records", (int64_t)v->records);
+	json_out_member_int(j, "sessions", (int64_t)v->sessions);
+	json_out_member_int(j, "torn_files", (int64_t)v->torn_files);
+	json_out_member_int(j, "uncovered", (int64_t)v->uncovered);
+	json_out_member_bool(j, "verified", v->faults == 0);
+}
+
+static int judge_log(struct cli *c, int dirfd, const char *dir, struct span note,
+		     const struct verifier_key *vk, bool key_inside)
+{
+	_cleanup_buf_ struct buf out = { .limit = 1u << 30 };
+	struct report rep = { .dir = dir };
+	struct log_verdict v = { 0 };
+	struct json_out j;
+	int r;
+
+	if (c->json) {
+		json_out_init(&j, &out);
+		json_out_object(&j);
+		json_out_key(&j, "findings");
+		json_out_array(&j);
+		rep.j = &j;
+	}
+	r = log_verify(dirfd, note, vk, print_finding, &rep, &v);
+	if (r < 0)
+		return fail("verify", dir, r);
+	if (!c->json) {
+		print_verdict(dir, &v, vk, key_inside);
+		return v.faults ? CLI_FAILED : CLI_OK;
+	}
+	json_out_array_end(&j);
+	json_verdict(&j, &v, vk, key_inside);
+	json_out_object_end(&j);
+	r = json_out_end(&j);
+	if (r < 0)
+		return fail("write", "verdict", r);
+	(void)fwrite(buf_span(&out).p, 1, buf_len(&out), stdout);
+	putchar('\n');
+	return v.faults ? CLI_FAILED : CLI_OK;
+}
+
+static int verify_log(struct cli *c, const char *dir, const char *key, const char *checkpoint)
+{
+	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_buf_ struct buf note = { 0 }, vkey = { 0 };
+	struct verifier_key vk;
+	int r;
+
+	if (dirfd < 0)
+		return fail("open", dir, -errno);
+	if (key) {
+		r = read_key(key, &vk);
+	} else {
+		r = read_in(dirfd, dir, STORE_FILE_VKEY, &vkey);
+		if (r == CLI_OK && verifier_key_parse(buf_span(&vkey), &vk) < 0) {
+			fprintf(stderr, "tollgate: read %s/%s: not a verifier key\n", dir, STORE_FILE_VKEY);
+			r = CLI_FAILED;
+		}
+	}
+	if (r != CLI_OK)
+		return r;
+	if (checkpoint) {
+		r = file_read(checkpoint, CHECKPOINT_MAX, &note);
+		if (r < 0)
+			return fail("read", checkpoint, r);
+	} else {
+		r = read_in(dirfd, dir, STORE_FILE_CHECKPOINT, &note);
+		if (r != CLI_OK)
+			return r;
+	}
+	return judge_log(c, dirfd, dir, buf_span(&note), &vk, !key);
+}
+
+static int verify_proof(struct cli *c, const char *file, const char *key)
+{
+	_cleanup_(proof_done) struct proof p = { .leaf = 0 };
+	_cleanup_buf_ struct buf text = { 0 }, out = { 0 };
+	const char *why = "it is malformed";
+	struct checkpoint cp = { 0 };
+	struct verifier_key vk;
+	struct json_out j;
+	int r = read_key(key, &vk);
+
+	if (r != CLI_OK)
+		return r;
+	r = file_read(file, PROOF_MAX, &text);
+	if (r < 0)
+		return fail("read", file, r);
+	r = proof_parse(buf_span(&text), &p);
+	if (r == 0)
+		r = proof_check(&p, &vk, &cp, &why);
+	if (r < 0 && r != -EBADMSG)
+		return fail("verify", file, r);
+	if (!c->json) {
+		if (r < 0)
+			printf("%s: NOT verified: %s\n", file, why);
+		else
+			printf("%s: verified: record %" PRIu64 " of the log of %s, signed at %" PRIu64
+			       " records\n%.*s\n", file, p.leaf, cp.origin, cp.size, (int)p.record.n, p.record.p);
+		return r < 0 ? CLI_FAILED : CLI_OK;
+	}
+	json_out_init(&j, &out);
+	json_out_object(&j);
+	json_out_member_str(&j, "reason", r < 0 ? why : NULL);
+	if (r == 0) {
+		json_out_member_int(&j, "leaf", (int64_t)p.leaf);
+		json_out_member_str(&j, "origin", cp.origin);
+		json_out_key(&j, "record");
+		json_out_raw(&j, p.record);
+		json_out_member_int(&j, "size", (int64_t)cp.size);
+	}
+	json_out_member_bool(&j, "verified", r == 0);
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		return fail("write", "verdict", -ENOMEM);
+	(void)fwrite(buf_span(&out).p, 1, buf_len(&out), stdout);
+	putchar('\n');
+	return r < 0 ? CLI_FAILED : CLI_OK;
+}
+
+int cli_verify(struct cli *c, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "key", required_argument, NULL, 'k' }, { "checkpoint", required_argument, NULL, 'c' }, { 0 },
+	};
+	const char *key = NULL, *checkpoint = NULL;
+	int ch;
+
+	if (cli_wants_help(argc, argv)) {
+		fputs(usage_text, stdout);
+		return CLI_OK;
+	}
+	optind = 1;
+	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (ch == 'k')
+			key = optarg;
+		else if (ch == 'c')
+			checkpoint = optarg;
+		else
+			return usage();
+	}
+	if (argc - optind == 2 && strcmp(argv[optind], "log") == 0)
+		return verify_log(c, argv[optind + 1], key, checkpoint);
+	if (argc - optind == 2 && strcmp(argv[optind], "proof") == 0 && key && !checkpoint)
+		return verify_proof(c, argv[optind + 1], key);
+	return usage();
+}

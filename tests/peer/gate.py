@@ -175,7 +175,7 @@ class Gate:
 
     def __init__(self, work, agents, policy, catalog=(), off=False, mode="enforcing", **settings):
         self.work, self.off, self.agents = work, off, agents
-        self.daemon = None
+        self.daemon, self.released = None, False
         self.state, self.run_dir = work.path("state"), work.path("run")
         for directory in (self.state, self.run_dir):
             os.makedirs(directory, exist_ok=True)
@@ -236,6 +236,7 @@ class Gate:
     def start(self, ready=True):
         if self.off:
             return
+        self.released = False
         with open(self.work.path("tollgated.log"), "ab") as log:
             self.daemon = subprocess.Popen([self.program("tollgated"), "--config", self.config, "--foreground"],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
@@ -301,11 +302,14 @@ class Gate:
         return self.work.stop(self.daemon) if self.daemon else None
 
     def close(self):
-        """Hands everything back and ends the daemon."""
-        if self.off or not os.path.exists(os.path.join(build_dir(), "tollgate")):
+        """Hands everything back and ends the daemon. What was stopped is started once more for that: only a
+        running daemon can release what its pinned programs still hold."""
+        if not self.daemon:
             return
-        with contextlib.suppress(Skip, subprocess.SubprocessError):
-            self.tollgate("release", "--force")
+        with contextlib.suppress(Skip, OSError, RuntimeError, subprocess.SubprocessError):
+            if self.daemon.poll() is not None and not self.released:
+                self.start()
+            self.released = self.tollgate("release", "--force").returncode == 0
         self.stop()
         for role in self.left_processes():
             with contextlib.suppress(ProcessLookupError):

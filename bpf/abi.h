@@ -115,7 +115,7 @@ struct tg_selector_key {
 };
 
 enum {
-	TG_SELF_ARGS = 1 << 0, /* TG_SEL_EXE: not a match by itself, TG_SEL_SCRIPT entries follow */
+	TG_SELF_ARGS = 1 << 0, /* TG_SEL_EXE: there are TG_SEL_SCRIPT entries of it; agent may be 0 */
 };
 
 struct tg_selector {

@@ -105,7 +105,7 @@ static __always_inline void match_cgroup(struct match *m)
 	}
 }
 
-/* Most exact first: program, its script, cgroup, user. */
+/* Most exact first: script, program, cgroup, user. */
 static __always_inline void selector_match(struct task_struct *p, u32 epoch, struct match *m)
 {
 	struct tg_selector *s;
@@ -116,14 +116,16 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 	m->key.kind = TG_SEL_EXE;
 	m->key.a = exe.dev;
 	m->key.b = exe.ino;
-	if (selector_try(m))
-		return;
 	s = bpf_map_lookup_elem(&selectors, &m->key);
 	if (s && (s->flags & TG_SELF_ARGS)) {
 		match_script(p, m);
 		if (m->found || m->unsure)
 			return;
+		m->key.kind = TG_SEL_EXE;
+		m->key.c = 0;
 	}
+	if (s && selector_try(m))
+		return;
 	match_cgroup(m);
 	if (m->found)
 		return;

@@ -23,6 +23,7 @@
 
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space stores single members */
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct tg_state);

@@ -21,6 +21,9 @@ const char *cgroup_relative(const char *dir);
 /* The 64-bit id that bpf_get_current_cgroup_id() gives. */
 int cgroup_id(const char *dir, uint64_t *ret);
 
+/* The other way. -ENOENT when it is gone. Needs CAP_DAC_READ_SEARCH. */
+int cgroup_of_id(uint64_t id, char ret[static PATH_MAX]);
+
 /* Makes <parent>/<name>, 0755, owned by root. An existing one is fine. name must be one component. */
 int cgroup_create(const char *parent, const char *name, char ret[static PATH_MAX]);
 

@@ -37,8 +37,9 @@ int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], si
 typedef int (*kern_stdio_fn)(uint64_t key, const struct tg_stream *s, void *arg);
 int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg);
 
-/* Objects of our own relays are never followed. Marks go away with kern_stdio_ours(.., false) or kern_stdio_sweep(). */
-int kern_stdio_ours(struct kern *k, uint64_t key, bool ours);
+/* The pipe or socket behind a descriptor of the caller, and its other end, are our relay's: never followed.
+ * To be called before a server or its child can execute with them. The marks go when the objects go. */
+int kern_stdio_ours(struct kern *k, int fd);
 
 /* After a look: not MCP so far. Follows on from the next line, holds no longer and continues the stopped
  * readers. -ENOENT. */

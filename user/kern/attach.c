@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Attaching programs and checking that they are attached. Links are pinned; a set of links appears under its
+ * name only when it is complete.
+ */
+#include "user/kern/internal.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/base/cleanup.h"
+
+const struct kern_prog_spec kern_prog_table[KP_MAX_] = {
+	[KP_NEWTASK] = { "newtask_label", KW_ALWAYS, 0 },
+	[KP_EXIT] = { "exit_label", KW_ALWAYS, 0 },
+	[KP_EXEC_GUARD] = { "exec_guard", KW_ALWAYS, 0 },
+	[KP_SIGNAL_GUARD] = { "signal_guard", KW_ALWAYS, 0 },
+	[KP_SYS_EXIT] = { "sys_exit_follow", KW_STDIO, 0 },
+	[KP_EXEC_CANDIDATE] = { "exec_candidate", KW_STDIO, 0 },
+	[KP_SYS_ENTER] = { "sys_enter_follow", KW_STDIO, 0 },
+	[KP_CONNECT4] = { "connect4_steer", KW_SCOPE, BPF_CGROUP_INET4_CONNECT },
+	[KP_CONNECT6] = { "connect6_steer", KW_SCOPE, BPF_CGROUP_INET6_CONNECT },
+	[KP_GETPEERNAME4] = { "getpeername4_mask", KW_SCOPE, BPF_CGROUP_INET4_GETPEERNAME },
+	[KP_GETPEERNAME6] = { "getpeername6_mask", KW_SCOPE, BPF_CGROUP_INET6_GETPEERNAME },
+	[KP_SOCKOPS_CLIENT] = { "sockops_client", KW_SCOPE, BPF_CGROUP_SOCK_OPS },
+	[KP_SOCKOPS_SERVER] = { "sockops_server", KW_DAEMON, BPF_CGROUP_SOCK_OPS },
+	[KP_GETSOCKOPT] = { "getsockopt_origin", KW_DAEMON, BPF_CGROUP_GETSOCKOPT },
+	[KP_ITER_LABELS] = { "iter_labels", KW_RUN, 0 },
+	[KP_STDIO_CONTROL] = { "stdio_control", KW_RUN, 0 },
+};
+
+int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir)
+{
+	const struct kern_prog_spec *s = &kern_prog_table[p];
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	r = pin_path(path, "%s/%s", dir, s->name);
+	if (r < 0)
+		return r;
+	if (cgroup_fd < 0)
+		fd = bpf_raw_tracepoint_open(NULL, k->prog[p]);
+	else
+		fd = bpf_link_create(k->prog[p], cgroup_fd, s->attach_type, NULL);
+	if (fd < 0)
+		return -errno;
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *dir)
+{
+	char tmp[PATH_MAX];
+	int r;
+
+	r = pin_path(tmp, "%s_new", dir);
+	if (r < 0)
+		return r;
+	/* What a crash left half done. */
+	r = pin_remove_tree(tmp);
+	if (r < 0)
+		return r;
+	if (mkdir(tmp, 0700) < 0)
+		return -errno;
+	for (int p = 0; p < KP_MAX_ && r == 0; p++)
+		if (kern_prog_table[p].when == when)
+			r = attach_pin(k, p, cgroup_fd, tmp);
+	if (r == 0 && rename(tmp, dir) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)pin_remove_tree(tmp);
+	return r;
+}
+
+static int check_one(struct kern *k, enum kern_prog p, uint64_t cgroup, const char *dir)
+{
+	const struct kern_prog_spec *s = &kern_prog_table[p];
+	struct bpf_prog_info prog = { 0 };
+	struct bpf_link_info link = { 0 };
+	_cleanup_close_ int fd = pin_get("%s/%s", dir, s->name);
+	uint32_t n = sizeof(link);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &link, &n) < 0)
+		return -ENOLINK;
+	n = sizeof(prog);
+	if (bpf_obj_get_info_by_fd(k->prog[p], &prog, &n) < 0 || link.prog_id != prog.id)
+		return -ENOLINK;
+	if (s->when != KW_SCOPE && s->when != KW_DAEMON)
+		return 0;
+	/* A link whose cgroup was removed says cgroup 0. */
+	if (link.type != BPF_LINK_TYPE_CGROUP || !link.cgroup.cgroup_id ||
+	    (cgroup && link.cgroup.cgroup_id != cgroup) ||
+	    (int)link.cgroup.attach_type != s->attach_type)
+		return -ENOLINK;
+	return 0;
+}
+
+int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const char *dir)
+{
+	for (int p = 0; p < KP_MAX_; p++)
+		if (kern_prog_table[p].when == when && check_one(k, p, cgroup, dir) < 0) {
+			snprintf(k->broken, sizeof(k->broken), "%s", kern_prog_table[p].name);
+			return -ENOLINK;
+		}
+	return 0;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Consumer of the two event rings. A record is checked for its size before it is handed on; losses are told
+ * with the first record after them.
+ */
+#include "user/kern/events.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "user/base/cleanup.h"
+#include "user/kern/internal.h"
+
+struct source {
+	struct kern_events *owner;
+	enum tg_stat lost_stat;
+	uint64_t lost_told;
+};
+
+struct kern_events {
+	struct kern *k;
+	struct ring_buffer *rb;
+	kern_event_fn fn;
+	void *arg;
+	struct source source[2];
+	uint64_t stats[TG_STAT_MAX_];
+};
+
+DEFINE_CLEANUP(struct kern_events *, kern_events_close)
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct source *s = ctx;
+	struct kern_events *e = s->owner;
+	uint64_t lost = e->stats[s->lost_stat] - s->lost_told;
+
+	if (size < sizeof(struct tg_event))
+		return 0;
+	s->lost_told = e->stats[s->lost_stat];
+	e->fn(data, lost, e->arg);
+	return 0;
+}
+
+int kern_events_open(struct kern *k, kern_event_fn fn, void *arg, struct kern_events **ret)
+{
+	_cleanup_(kern_events_close_p) struct kern_events *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->k = k;
+	e->fn = fn;
+	e->arg = arg;
+	e->source[0] = (struct source){ e, TG_STAT_EVENT_LOST, 0 };
+	e->source[1] = (struct source){ e, TG_STAT_STDIO_EVENT_LOST, 0 };
+	r = kern_stats(k, e->stats);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 2; i++)
+		e->source[i].lost_told = e->stats[e->source[i].lost_stat];
+	e->rb = ring_buffer__new(k->map[KM_EVENTS], on_record, &e->source[0], NULL);
+	if (!e->rb)
+		return -errno;
+	r = ring_buffer__add(e->rb, k->map[KM_STDIO_EVENTS], on_record, &e->source[1]);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(e);
+	return 0;
+}
+
+void kern_events_close(struct kern_events *e)
+{
+	if (!e)
+		return;
+	ring_buffer__free(e->rb);
+	free(e);
+}
+
+int kern_events_fd(const struct kern_events *e)
+{
+	return ring_buffer__epoll_fd(e->rb);
+}
+
+int kern_events_consume(struct kern_events *e)
+{
+	int r = kern_stats(e->k, e->stats);
+
+	return r < 0 ? r : ring_buffer__consume(e->rb);
+}

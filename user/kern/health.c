@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What tells that the kernel side is what it should be: digest of the programs, links, counters.
+ */
+#include "user/kern/internal.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/base/cleanup.h"
+#include "user/kern/stdio.h"
+
+static int tag_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, BPF_TAG_SIZE);
+}
+
+int kern_digest(struct kern *k, uint8_t ret[SHA256_SIZE])
+{
+	uint8_t tags[KP_MAX_][BPF_TAG_SIZE];
+
+	for (int i = 0; i < KP_MAX_; i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t n = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(k->prog[i], &info, &n) < 0)
+			return -errno;
+		memcpy(tags[i], info.tag, BPF_TAG_SIZE);
+	}
+	qsort(tags, KP_MAX_, BPF_TAG_SIZE, tag_compare);
+	sha256(tags, sizeof(tags), ret);
+	return 0;
+}
+
+static int verify_scopes(struct kern *k)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+	int r;
+
+	r = pin_path(dir, "%s/scopes", k->dir);
+	if (r < 0)
+		return r;
+	d = opendir(dir);
+	if (!d)
+		return -errno;
+	while (r == 0 && (e = readdir(d))) {
+		char *end;
+		uint64_t id = strtoull(e->d_name, &end, 16);
+
+		if (e->d_name[0] == '.' || *end)
+			continue;
+		r = pin_path(path, "%s/%s", dir, e->d_name);
+		if (r == 0)
+			r = attach_check(k, KW_SCOPE, id, path);
+	}
+	closedir(d);
+	return r;
+}
+
+int kern_verify(struct kern *k, const char **ret_what)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = pin_path(path, "%s/links", k->dir);
+	if (r == 0)
+		r = attach_check(k, KW_ALWAYS, 0, path);
+	if (r == 0)
+		r = verify_scopes(k);
+	if (r == 0 && k->state->daemon_cgroup) {
+		r = pin_path(path, "%s/daemon", k->dir);
+		if (r == 0)
+			r = attach_check(k, KW_DAEMON, k->state->daemon_cgroup, path);
+	}
+	if (r == 0 && kern_stdio_attached(k)) {
+		r = pin_path(path, "%s/stdio", k->dir);
+		if (r == 0)
+			r = attach_check(k, KW_STDIO, 0, path);
+	}
+	if (r == -ENOLINK)
+		*ret_what = k->broken;
+	return r;
+}
+
+int kern_stats(struct kern *k, uint64_t ret[TG_STAT_MAX_])
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ uint64_t *per = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	per = calloc((size_t)cpus, sizeof(*per));
+	if (!per)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < TG_STAT_MAX_; i++) {
+		if (bpf_map_lookup_elem(k->map[KM_STATS], &i, per) < 0)
+			return -errno;
+		ret[i] = 0;
+		for (int c = 0; c < cpus; c++)
+			ret[i] += per[c];
+	}
+	return 0;
+}
+
+const char *kern_stat_name(unsigned stat)
+{
+	static const char *const names[TG_STAT_MAX_] = {
+		[TG_STAT_CONNECT_STEERED] = "connect_steered",
+		[TG_STAT_CONNECT_NO_SCOPE] = "connect_no_scope",
+		[TG_STAT_CONNECT_NO_LISTENER] = "connect_no_listener",
+		[TG_STAT_CONNECT_NO_STORAGE] = "connect_no_storage",
+		[TG_STAT_CONNECT_SELF] = "connect_self",
+		[TG_STAT_CONNECT_PROTOCOL] = "connect_protocol",
+		[TG_STAT_CONNECT_UDP_ALLOWED] = "connect_udp_allowed",
+		[TG_STAT_FLOW_INSERTED] = "flow_inserted",
+		[TG_STAT_FLOW_FULL] = "flow_full",
+		[TG_STAT_FLOW_TAKEN] = "flow_taken",
+		[TG_STAT_FLOW_MISSING] = "flow_missing",
+		[TG_STAT_FLOW_NO_STORAGE] = "flow_no_storage",
+		[TG_STAT_FLOW_ABORTED] = "flow_aborted",
+		[TG_STAT_LABEL_INHERITED] = "label_inherited",
+		[TG_STAT_LABEL_LATE] = "label_late",
+		[TG_STAT_LABEL_LOST] = "label_lost",
+		[TG_STAT_EXEC_STOPPED] = "exec_stopped",
+		[TG_STAT_EXEC_KILLED] = "exec_killed",
+		[TG_STAT_EXEC_FAILED] = "exec_failed",
+		[TG_STAT_EXEC_ARGV_UNREAD] = "exec_argv_unread",
+		[TG_STAT_CONTINUED_KILLED] = "continued_killed",
+		[TG_STAT_EVENT_LOST] = "event_lost",
+		[TG_STAT_STDIO_EVENT_LOST] = "stdio_event_lost",
+		[TG_STAT_STREAM_NEW] = "stream_new",
+		[TG_STAT_STREAM_FULL] = "stream_full",
+		[TG_STAT_STREAM_GONE] = "stream_gone",
+		[TG_STAT_STDIO_TRIGGER] = "stdio_trigger",
+		[TG_STAT_STDIO_HELD_READ] = "stdio_held_read",
+		[TG_STAT_STDIO_SCANNED_BYTES] = "stdio_scanned_bytes",
+		[TG_STAT_STDIO_COMPAT] = "stdio_compat",
+	};
+
+	return stat < TG_STAT_MAX_ ? names[stat] : NULL;
+}

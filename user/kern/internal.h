@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_KERN_INTERNAL_H
+#define TOLLGATE_KERN_INTERNAL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/kern/kern.h"
+
+/* Shared maps, in the order of kern_map_table. */
+enum kern_map {
+	KM_STATE, KM_STATS, KM_EVENTS, KM_STDIO_EVENTS, KM_SEQUENCES, KM_LABELS, KM_LATE_LABELS,
+	KM_SCOPE_CGROUPS, KM_ORIGINS, KM_FLOWS, KM_LISTENERS, KM_LISTENER_PORTS, KM_SELECTORS,
+	KM_STOPPED, KM_STREAMS, KM_HEADS, KM_HELD, KM_OURS,
+	KM_MAX_,
+};
+
+struct kern_map_spec {
+	const char *name;
+	uint32_t type, key_size, value_size;
+};
+extern const struct kern_map_spec kern_map_table[KM_MAX_];
+
+/* When a program is attached. */
+enum kern_when {
+	KW_ALWAYS, /* tracing, from the start */
+	KW_STDIO, /* tracing, while kern_stdio_attach() is in force */
+	KW_SCOPE, /* to each scope's cgroup */
+	KW_DAEMON, /* to the daemon's cgroup */
+	KW_RUN, /* called by user space */
+};
+
+enum kern_prog {
+	KP_NEWTASK, KP_EXIT, KP_EXEC_GUARD, KP_SIGNAL_GUARD,
+	KP_SYS_EXIT, KP_EXEC_CANDIDATE, KP_SYS_ENTER, /* in the order in which they are attached */
+	KP_CONNECT4, KP_CONNECT6, KP_GETPEERNAME4, KP_GETPEERNAME6, KP_SOCKOPS_CLIENT,
+	KP_SOCKOPS_SERVER, KP_GETSOCKOPT,
+	KP_ITER_LABELS, KP_STDIO_CONTROL,
+	KP_MAX_,
+};
+
+struct kern_prog_spec {
+	const char *name;
+	enum kern_when when;
+	int attach_type; /* enum bpf_attach_type, for cgroup programs */
+};
+extern const struct kern_prog_spec kern_prog_table[KP_MAX_];
+
+struct kern {
+	char dir[PATH_MAX]; /* <pin_dir>/v<N> */
+	char pin_dir[PATH_MAX];
+	int map[KM_MAX_];
+	int prog[KP_MAX_];
+	struct tg_state *state; /* the state map's only entry, shared with the programs */
+	bool adopted;
+	char broken[NAME_MAX + 1]; /* kern_verify()'s answer */
+};
+
+/* --- pin.c --- */
+
+/* Makes sure that pin_dir lies on a bpffs of mode 0700, mounting one when needed. */
+int pin_mount(const char *pin_dir, bool *ret_mounted);
+
+/* snprintf into a path; -ENAMETOOLONG. */
+int pin_path(char ret[static PATH_MAX], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Unlinks a tree below a bpffs, deepest first. A missing one is fine. */
+int pin_remove_tree(const char *dir);
+
+/* Opens a pin; checks nothing. The descriptor or -errno. */
+int pin_get(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- attach.c --- */
+
+/* Attaches one program (cgroup_fd -1 for tracing) and pins the link as <dir>/<program name>. */
+int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir);
+
+/* All programs of one kind into a directory, atomically: <dir>_new, then renamed. */
+int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *dir);
+
+/* Whether all programs of a kind have a live link in dir, each to the program it should be and, when
+ * cgroup is not 0, to that cgroup. 0, or -ENOLINK with the name in k->broken. */
+int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const char *dir);
+
+/* --- load.c --- */
+
+/* Loads the programs into a fresh kern, attaches what is KW_ALWAYS, pins everything under k->dir. */
+int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted);
+
+/* Opens the pins under k->dir. -ESTALE when they are not exactly ours. */
+int load_adopt(struct kern *k);
+
+/* Whether the pins under a v<N> directory say that kern_open() mounted the file system. */
+bool load_was_mounted(const char *dir);
+
+/* --- stopped.c --- */
+
+/* Ticks (field 22 of /proc/PID/stat) of a start time in ns of the boot clock, and the ticks of a process. */
+uint64_t start_ticks(uint64_t start_ns);
+int start_ticks_of(int pid, uint64_t *ret);
+
+#endif

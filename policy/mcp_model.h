@@ -17,6 +17,10 @@
  * The context: input (record, when the message has arguments), session {labels, calls, age, workflow},
  * flow {sources, labels}, transport, attestation, time (datetime). An attribute or member that has no
  * value (no sponsor, no workflow) is absent: policies test it with `has`.
+ *
+ * So that "SERVER/TOOL" has one reading, a server's name holds no '/' and is not "method"; a model with such a
+ * server is refused and a message for one is denied. An agent, server or tool that the model does not
+ * know is judged with its name and, as far as known, its server, but without other attributes.
  */
 
 #include <stdbool.h>
@@ -101,18 +105,19 @@ enum mcp_action {
 	MCP_SAMPLING, /* principal is the server, resource is the agent; item is not used */
 	MCP_ELICITATION, /* likewise */
 	MCP_ROOTS, /* likewise */
+	MCP_PROMPT_LIST_ENTRY, /* item: prompt; like MCP_TOOL_LIST_ENTRY */
 };
 
 struct mcp_request {
 	enum mcp_principal principal; /* MCP_METHOD looks at it; the others know theirs */
 	enum mcp_action action;
-	const char *agent; /* the (inner) agent */
+	const char *agent; /* the (inner) agent; NULL is denied */
 	const char *outer; /* the agent in whose scope this one was started, or NULL: both must be allowed */
-	const char *server; /* name in the catalog */
+	const char *server; /* name in the catalog; NULL is denied, but for MCP_CONNECT */
 	struct span item; /* valid UTF-8 */
 
 	/* Gives context.input: must put exactly one record into b, or cedar_build_fail(). Called once per principal
-	 * that is judged. NULL: the message has no arguments. Ignored for MCP_TOOL_LIST_ENTRY. */
+	 * that is judged. NULL: the message has no arguments. Ignored for list entries. */
 	void (*input)(void *ctx, struct cedar_build *b);
 	void *input_ctx;
 
@@ -168,7 +173,7 @@ DEFINE_CLEANUP(struct mcp_judge *, mcp_judge_free)
  * Judges one message. Always gives an answer, never an error: what goes wrong is a denial with
  * MCP_WHY_FAILED. Allocates nothing once the judge's memory has grown.
  *
- * A list entry is judged with the tool's own action while context.input is unknown: it is hidden when it is
+ * A list entry is judged with the action of its use while context.input is unknown: it is hidden when it is
  * denied whatever the arguments (a forbid that holds without them, or no permit that could hold with
  * some), and shown otherwise, for the call itself is judged again. A forbid that errors
  * without needing the arguments hides.

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Models of MCP in Cedar: the entities of agents, servers and tools, and the policies over them, as one
+ * immutable snapshot with its hash. Knows names only; reads no configuration, catalog or message.
+ */
+#include "policy/mcp_model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/mcp_impl.h"
+
+#define HASH_DOMAIN "tollgate-policy-texts-v1"
+
+bool mcp_server_name_ok(const char *name)
+{
+	return name && *name && !strchr(name, '/') && strcmp(name, "method") != 0;
+}
+
+/* --- hash -------------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct mcp_policy_text *const *x = a, *const *y = b;
+	int c = strcmp((*x)->name, (*y)->name);
+	size_t n = (*x)->text.n < (*y)->text.n ? (*x)->text.n : (*y)->text.n;
+
+	if (c == 0 && n)
+		c = memcmp((*x)->text.p, (*y)->text.p, n);
+	return c ? c : ((*x)->text.n > (*y)->text.n) - ((*x)->text.n < (*y)->text.n);
+}
+
+static int put_item(struct buf *b, const void *p, size_t n)
+{
+	uint8_t length[8];
+	int r;
+
+	for (unsigned i = 0; i < 8; i++)
+		length[i] = (uint8_t)((uint64_t)n >> (56 - 8 * i));
+	r = buf_append(b, length, sizeof(length));
+	return r < 0 ? r : buf_append(b, p, n);
+}
+
+static int hash_texts(const struct mcp_model_input *in, char ret[SHA256_PREFIXED_SIZE])
+{
+	_cleanup_free_ const struct mcp_policy_text **order = calloc(in->n_texts + 1, sizeof(*order));
+	_cleanup_buf_ struct buf b = { 0 };
+	uint8_t digest[SHA256_SIZE];
+	int r = order ? put_item(&b, HASH_DOMAIN, sizeof(HASH_DOMAIN) - 1) : -ENOMEM;
+
+	for (size_t i = 0; order && i < in->n_texts; i++)
+		order[i] = &in->texts[i];
+	if (r == 0)
+		qsort(order, in->n_texts, sizeof(*order), by_name);
+	for (size_t i = 0; r == 0 && i < in->n_texts; i++) {
+		sha256(order[i]->text.p, order[i]->text.n, digest);
+		r = put_item(&b, order[i]->name, strlen(order[i]->name));
+		if (r == 0)
+			r = put_item(&b, digest, sizeof(digest));
+	}
+	if (r < 0)
+		return r;
+	sha256(b.data + b.start, buf_len(&b), digest);
+	sha256_prefixed(digest, ret);
+	return 0;
+}
+
+/* --- entities ---------------------------------------------------------------------------------------- */
+
+/* Errors stick in *r, so that the steps below can be written one after the other. */
+static void begin(struct cedar_entities *es, const char *type, const char *id, int *r)
+{
+	if (*r == 0)
+		*r = cedar_entities_begin(es, span_of(type), span_of(id));
+}
+
+static void parent(struct cedar_entities *es, const char *type, const char *id, int *r)
+{
+	if (*r == 0)
+		*r = cedar_entities_parent(es, span_of(type), span_of(id));
+}
+
+static void string_member(struct cedar_build *b, const char *key, const char *value)
+{
+	if (!value || !*value)
+		return;
+	cedar_key(b, span_of(key));
+	cedar_put_string(b, span_of(value));
+}
+
+static int add_actions(struct cedar_entities *es)
+{
+	static const char *const names[] = { "tools/call",    "method",
+					     "resources/read", "prompts/get",
+					     "connect",	      "spawn",
+					     "server/use",    "sampling/createMessage",
+					     "elicitation/create", "roots/list" };
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		begin(es, "Action", names[i], &r);
+	return r;
+}
+
+static int add_agent(struct cedar_entities *es, const struct mcp_agent *a)
+{
+	struct cedar_build *b;
+	int r = 0;
+
+	begin(es, "Agent", a->name, &r);
+	for (size_t i = 0; i < a->n_groups; i++)
+		parent(es, "AgentGroup", a->groups[i], &r);
+	if (r < 0)
+		return r;
+	b = cedar_entities_build(es);
+	cedar_open_record(b);
+	string_member(b, "name", a->name);
+	string_member(b, "sponsor", a->sponsor);
+	string_member(b, "exe", a->exe);
+	if (a->uid >= 0) {
+		cedar_key(b, SPAN("uid"));
+		cedar_put_long(b, a->uid);
+	}
+	cedar_close(b);
+	r = cedar_entities_attrs(es);
+	for (size_t i = 0; i < a->n_groups; i++)
+		begin(es, "AgentGroup", a->groups[i], &r);
+	return r;
+}
+
+static int add_tool(struct cedar_entities *es, const struct mcp_server *s, const struct mcp_tool *t)
+{
+	_cleanup_buf_ struct buf name = { 0 };
+	struct cedar_build *b;
+	const char *id;
+	int r = buf_printf(&name, "%s/%s", s->name, t->name);
+
+	if (r < 0)
+		return r;
+	id = buf_cstr(&name);
+	if (!id)
+		return -ENOMEM;
+	begin(es, "Tool", id, &r);
+	parent(es, "Server", s->name, &r);
+	if (r < 0)
+		return r;
+	b = cedar_entities_build(es);
+	cedar_open_record(b);
+	string_member(b, "name", t->name);
+	string_member(b, "sensitivity", t->sensitivity);
+	cedar_key(b, SPAN("server"));
+	cedar_put_entity(b, SPAN("Server"), span_of(s->name));
+	cedar_close(b);
+	r = cedar_entities_attrs(es);
+	begin(es, "Action", id, &r);
+	parent(es, "Action", "tools/call", &r);
+	return r;
+}
+
+static int add_server(struct cedar_entities *es, const struct mcp_server *s)
+{
+	struct cedar_build *b;
+	int r = 0;
+
+	begin(es, "Server", s->name, &r);
+	if (s->boundary && *s->boundary)
+		parent(es, "Boundary", s->boundary, &r);
+	if (r < 0)
+		return r;
+	b = cedar_entities_build(es);
+	cedar_open_record(b);
+	string_member(b, "name", s->name);
+	string_member(b, "boundary", s->boundary);
+	cedar_close(b);
+	r = cedar_entities_attrs(es);
+	if (s->boundary && *s->boundary)
+		begin(es, "Boundary", s->boundary, &r);
+	for (size_t i = 0; r == 0 && i < s->n_tools; i++)
+		r = add_tool(es, s, &s->tools[i]);
+	return r;
+}
+
+static int add_entities(const struct mcp_model_input *in, struct cedar_entities *es, struct buf *errors)
+{
+	int r = add_actions(es);
+
+	for (size_t i = 0; r == 0 && i < in->n_servers; i++) {
+		if (!mcp_server_name_ok(in->servers[i].name)) {
+			(void)buf_printf(errors, "server %s: the name must not be empty, hold '/' or be \"method\"\n",
+					 in->servers[i].name ? in->servers[i].name : "");
+			return -EINVAL;
+		}
+		r = add_server(es, &in->servers[i]);
+	}
+	for (size_t i = 0; r == 0 && i < in->n_agents; i++)
+		r = add_agent(es, &in->agents[i]);
+	return r;
+}
+
+/* --- the model --------------------------------------------------------------------------------------- */
+
+static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps, struct buf *errors)
+{
+	struct cedar_errors found;
+	bool bad = false;
+
+	for (size_t i = 0; i < in->n_texts; i++) {
+		const char *name = in->texts[i].name;
+		int r = cedar_policies_add(ps, name, in->texts[i].text, &found);
+
+		if (r == -ENOMEM)
+			return r;
+		bad |= r < 0;
+		for (uint32_t k = 0; k < found.n; k++) {
+			const struct cedar_error *e = &found.e[k];
+
+			r = buf_printf(errors, "%s:%u:%u: %s\n", name, e->line, e->column, e->message);
+			if (r < 0)
+				return r;
+		}
+	}
+	return bad ? -EINVAL : 0;
+}
+
+static int name_policies(struct mcp_model *m)
+{
+	size_t n = cedar_snapshot_policies(m->snapshot);
+
+	m->policies = calloc(n + 1, sizeof(*m->policies));
+	if (!m->policies)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		const char *id = cedar_snapshot_annotation(m->snapshot, i, "id");
+		struct cedar_policy_info info;
+
+		cedar_snapshot_policy(m->snapshot, i, &info);
+		m->policies[i].name = id && *id ? id : info.id;
+		m->policies[i].advice = cedar_snapshot_annotation(m->snapshot, i, "advice");
+	}
+	return 0;
+}
+
+int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct mcp_model **ret)
+{
+	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+	_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
+	_cleanup_(mcp_model_unref_p) struct mcp_model *m = calloc(1, sizeof(*m));
+	struct cedar_error error = { 0 };
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	atomic_init(&m->refs, 1);
+	r = cedar_policies_new(&ps);
+	if (r == 0)
+		r = cedar_entities_new(&es);
+	if (r == 0)
+		r = add_texts(in, ps, errors);
+	if (r == 0)
+		r = add_entities(in, es, errors);
+	if (r == 0) {
+		r = cedar_snapshot_new(ps, es, &error, &m->snapshot);
+		if (r < 0 && *error.message)
+			(void)buf_printf(errors, "%s\n", error.message);
+	}
+	if (r == 0)
+		r = name_policies(m);
+	if (r == 0)
+		r = hash_texts(in, m->hash);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(m);
+	return 0;
+}
+
+struct mcp_model *mcp_model_ref(struct mcp_model *m)
+{
+	atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+	return m;
+}
+
+void mcp_model_unref(struct mcp_model *m)
+{
+	if (!m || atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	cedar_snapshot_unref(m->snapshot);
+	free(m->policies);
+	free(m);
+}
+
+const char *mcp_model_hash(const struct mcp_model *m)
+{
+	return m->hash;
+}
+
+size_t mcp_model_policies(const struct mcp_model *m)
+{
+	return cedar_snapshot_policies(m->snapshot);
+}

@@ -156,6 +156,11 @@ bool fan_watching(const struct fan *f, int watch)
 	return watch >= 0 && (unsigned)watch < f->nwatches && f->watches[watch].marked;
 }
 
+const char *fan_path(const struct fan *f, int watch)
+{
+	return watch >= 0 && (unsigned)watch < f->nwatches ? f->watches[watch].path : NULL;
+}
+
 static void folder_changed(struct loop_io *io, uint32_t events, void *arg)
 {
 	_Alignas(struct inotify_event) char buf[4096];

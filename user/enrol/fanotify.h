@@ -44,6 +44,10 @@ void fan_free(struct fan *f);
  * not exist yet is watched for. Returns the watch's number (0, 1, ... in order of calls) or -errno. */
 int fan_watch(struct fan *f, const char *path);
 
+/* The path given for a watch, or NULL. An event's watch names it even where the process came to the file by
+ * another name (a hard link, a bind mount): selectors should be asked with this path. */
+const char *fan_path(const struct fan *f, int watch);
+
 /* Looks at every watched path now: for a caller that knows of a change. Also runs by itself on a change
  * in the file's folder and every two seconds. Count of marks renewed, or -errno of the last failure. */
 int fan_recheck(struct fan *f);

@@ -248,6 +248,10 @@ static void test_replaced(void **state)
 	settle();
 	assert_int_equal(link(at("agent"), at("alias")), 0);
 	exec_is_asked(at("alias"), 6, 0);
+	assert_string_equal(seen.path, at("alias"));
+	assert_string_equal(fan_path(fan, seen.watch), at("agent"));
+	assert_null(fan_path(fan, -1));
+	assert_null(fan_path(fan, 1));
 }
 
 static void test_not_yet_there(void **state)

@@ -88,8 +88,8 @@ int audit_get(struct cli *c, const char *target, struct buf *ret)
 {
 	_cleanup_close_ int fd = connect_audit(c->audit);
 	_cleanup_buf_ struct buf ask = { 0 }, answer = { 0 };
-	struct span body;
-	unsigned status;
+	struct span body = { 0 };
+	unsigned status = 0;
 	int r;
 
 	if (fd < 0)

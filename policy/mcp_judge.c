@@ -285,7 +285,7 @@ static int put_context(struct question *q)
 static int put_question(struct question *q)
 {
 	struct cedar_uid agent = { SPAN("Agent"), span_of(q->agent) }, principal = agent;
-	bool from_server;
+	bool from_server = false;
 	int r = cedar_request_begin(q->j->rq, q->m->snapshot);
 
 	arena_reset(&q->j->names);

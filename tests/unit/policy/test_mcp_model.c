@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/mcp_model.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+static const char *const groups[] = { "coding", "trusted" };
+static const struct mcp_agent agents[] = {
+	{ .name = "claude", .sponsor = "alice", .groups = groups, .n_groups = 2, .exe = "/usr/bin/node", .uid = 1000 },
+	{ .name = "intern", .uid = -1 },
+};
+static const struct mcp_tool fs_tools[] = { { "read_file", NULL }, { "delete_file", "high" } };
+static const struct mcp_tool crm_tools[] = { { "query", "pii" } };
+static const struct mcp_server servers[] = {
+	{ .name = "fs", .boundary = "internal", .tools = fs_tools, .n_tools = 2 },
+	{ .name = "crm", .tools = crm_tools, .n_tools = 1 },
+};
+
+static struct mcp_model *model_of(const char *text)
+{
+	struct mcp_policy_text t = { "test.cedar", span_of(text) };
+	struct mcp_model_input in = { &t, 1, agents, 2, servers, 2 };
+	_cleanup_buf_ struct buf errors = { 0 };
+	struct mcp_model *m = NULL;
+	int r = mcp_model_new(&in, &errors, &m);
+
+	if (r < 0)
+		print_message("%s", buf_cstr(&errors));
+	assert_int_equal(r, 0);
+	return m;
+}
+
+/* The bytes of args become context.input: "x=text" pairs, ','-separated. */
+static void put_input(void *ctx, struct cedar_build *b)
+{
+	const char *p = ctx;
+
+	cedar_open_record(b);
+	while (*p) {
+		size_t k = strcspn(p, "="), n = strcspn(p, ",");
+
+		cedar_key(b, (struct span){ p, k });
+		cedar_put_string(b, (struct span){ p + k + 1, n - k - 1 });
+		p += n + (p[n] == ',');
+	}
+	cedar_close(b);
+}
+
+static struct mcp_request call(const char *agent, const char *server, const char *tool, const char *args)
+{
+	return (struct mcp_request){
+		.action = MCP_TOOL_CALL,
+		.agent = agent,
+		.server = server,
+		.item = span_of(tool),
+		.input = args ? put_input : NULL,
+		.input_ctx = (void *)args,
+		.transport = "stdio",
+		.attestation = "software-only",
+		.time_ms = 1700000000000,
+	};
+}
+
+static void decide(const char *policy, const struct mcp_request *rq, struct mcp_answer *ret)
+{
+	_cleanup_(mcp_model_unref_p) struct mcp_model *m = model_of(policy);
+	_cleanup_(mcp_judge_free_p) struct mcp_judge *j = NULL;
+	static char error[MCP_ERROR_TEXT_MAX], reason[64], advice[64];
+
+	assert_int_equal(mcp_judge_new(&j), 0);
+	mcp_judge_decide(j, m, rq, ret);
+	/* strings of the model end with it */
+	snprintf(error, sizeof(error), "%s", ret->error);
+	snprintf(reason, sizeof(reason), "%s", ret->n_reasons ? ret->reasons[0] : "");
+	snprintf(advice, sizeof(advice), "%s", ret->advice ? ret->advice : "");
+	ret->reasons[0] = reason;
+	ret->advice = ret->advice ? advice : NULL;
+}
+
+static enum mcp_decision decision(const char *policy, struct mcp_request rq)
+{
+	struct mcp_answer a;
+
+	decide(policy, &rq, &a);
+	return a.decision;
+}
+
+static void denies_by_default(void **state)
+{
+	struct mcp_request rq = call("claude", "fs", "read_file", "");
+	struct mcp_answer a;
+
+	decide("", &rq, &a);
+	assert_int_equal(a.decision, MCP_DENY);
+	assert_int_equal(a.why, MCP_WHY_DEFAULT);
+	assert_int_equal(a.n_reasons, 0);
+	assert_string_equal(a.principal, "claude");
+}
+
+static void permits_and_forbids_with_names(void **state)
+{
+	static const char policy[] =
+		"@id(\"files\") permit(principal in AgentGroup::\"coding\", action in Action::\"tools/call\", resource in Server::\"fs\");\n"
+		"@id(\"no-delete\") @advice(\"ask the owner\")\n"
+		"forbid(principal, action == Action::\"fs/delete_file\", resource);\n"
+		"permit(principal, action == Action::\"crm/query\", resource) when { resource.sensitivity == \"pii\" };";
+	struct mcp_request rq = call("claude", "fs", "read_file", "path=/etc/x");
+	struct mcp_answer a;
+
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_ALLOW);
+	assert_int_equal(a.why, MCP_WHY_PERMIT);
+	assert_string_equal(a.reasons[0], "files");
+	assert_null(a.advice);
+	rq = call("claude", "fs", "delete_file", "path=/etc/x");
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_DENY);
+	assert_int_equal(a.why, MCP_WHY_FORBID);
+	assert_string_equal(a.reasons[0], "no-delete");
+	assert_string_equal(a.advice, "ask the owner");
+	rq = call("intern", "fs", "read_file", "");
+	decide(policy, &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_DEFAULT);
+	rq = call("intern", "crm", "query", "");
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_ALLOW);
+	assert_string_equal(a.reasons[0], "policy2");
+}
+
+static void knows_the_entities(void **state)
+{
+	static const char *const hold[] = {
+		"principal.name == \"claude\" && principal.sponsor == \"alice\" && principal.exe like \"*/node\"",
+		"principal.uid == 1000 && principal is Agent && principal in AgentGroup::\"trusted\"",
+		"action in Action::\"tools/call\" && action == Action::\"fs/delete_file\"",
+		"resource is Tool && resource.name == \"delete_file\" && resource.sensitivity == \"high\"",
+		"resource in Server::\"fs\" && resource in Boundary::\"internal\" && resource.server == Server::\"fs\"",
+		"resource.server.name == \"fs\" && resource.server.boundary == \"internal\"",
+		"context.input.path == \"/x\" && context.transport == \"stdio\"",
+		"context.attestation == \"software-only\" && context.time < datetime(\"2030-01-01\")",
+		"context.session.labels.isEmpty() && context.session.calls == 0 && !(context.session has workflow)",
+		"context.flow.sources.isEmpty() && context.flow.labels.isEmpty()",
+	};
+	char policy[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(hold); i++) {
+		snprintf(policy, sizeof(policy), "permit(principal, action, resource) when { %s };", hold[i]);
+		print_message("%s\n", hold[i]);
+		assert_int_equal(decision(policy, call("claude", "fs", "delete_file", "path=/x")), MCP_ALLOW);
+	}
+}
+
+static void session_reaches_policy(void **state)
+{
+	static const char *const labels[] = { "pii", "secret" };
+	static const char policy[] =
+		"permit(principal, action, resource) when { context.session.labels.contains(\"pii\") &&"
+		" context.session.calls == 7 && context.session.age >= 60 && context.session.workflow == \"w\" &&"
+		" context.flow.sources.containsAny([\"crm/query\"]) };";
+	struct mcp_request rq = call("claude", "fs", "read_file", "");
+
+	assert_int_equal(decision(policy, rq), MCP_DENY);
+	rq.labels = labels;
+	rq.n_labels = 2;
+	rq.calls = 7;
+	rq.age = 61;
+	rq.workflow = "w";
+	rq.flow_sources = (const char *const[]){ "crm/query" };
+	rq.n_flow_sources = 1;
+	assert_int_equal(decision(policy, rq), MCP_ALLOW);
+}
+
+static void errored_forbid_denies(void **state)
+{
+	static const char policy[] = "permit(principal, action, resource);\n"
+				     "@id(\"size\") forbid(principal, action, resource) when {\n"
+				     "  context.input.size > 10\n};";
+	struct mcp_request rq = call("claude", "fs", "read_file", "path=/x");
+	struct mcp_answer a;
+
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_DENY);
+	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+	assert_string_equal(a.reasons[0], "size");
+	assert_int_equal(a.n_failed, 1);
+	assert_string_equal(a.error, "test.cedar:3:17: size: the record does not have the attribute `size`");
+	rq.input_ctx = (void *)"size=1";
+	decide(policy, &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+	assert_non_null(strstr(a.error, "expected one of [long, datetime, duration], got string"));
+	/* no arguments at all: context has no input */
+	rq.input = NULL;
+	decide(policy, &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+}
+
+static void errored_permit_is_only_counted(void **state)
+{
+	struct mcp_request rq = call("claude", "fs", "read_file", "path=/x");
+	struct mcp_answer a;
+
+	decide("permit(principal, action, resource) when { context.nope };\n"
+	       "@id(\"ok\") permit(principal, action, resource);",
+	       &rq, &a);
+	assert_int_equal(a.decision, MCP_ALLOW);
+	assert_int_equal(a.n_failed, 1);
+	assert_string_equal(a.reasons[0], "ok");
+	assert_string_equal(a.error, "test.cedar:1:44: policy0: the record does not have the attribute `nope`");
+}
+
+static void lists_show_what_arguments_may_allow(void **state)
+{
+	static const struct {
+		const char *policy;
+		enum mcp_decision decision;
+		enum mcp_why why;
+	} cases[] = {
+		{ "permit(principal, action, resource);", MCP_ALLOW, MCP_WHY_PERMIT },
+		{ "", MCP_DENY, MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" };", MCP_ALLOW,
+		  MCP_WHY_INPUT },
+		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" && principal.name == \"x\" };",
+		  MCP_DENY, MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource) when { context.input has path } when { principal.nope };", MCP_DENY,
+		  MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource); forbid(principal, action, resource) when { context.input.a == \"b\" };",
+		  MCP_ALLOW, MCP_WHY_INPUT },
+		{ "permit(principal, action, resource); forbid(principal, action, resource) when { resource is Tool };",
+		  MCP_DENY, MCP_WHY_FORBID },
+		{ "permit(principal, action, resource); forbid(principal, action, resource) when { principal.nope };",
+		  MCP_DENY, MCP_WHY_FORBID_ERRORED },
+		{ "permit(principal, action, resource) when { context has input };", MCP_ALLOW, MCP_WHY_PERMIT },
+		{ "permit(principal, action, resource) when { false && context.input.x };", MCP_DENY, MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource) when { true || context.input.x };", MCP_ALLOW, MCP_WHY_PERMIT },
+		{ "permit(principal, action, resource) when { context == {} };", MCP_ALLOW, MCP_WHY_INPUT },
+	};
+	struct mcp_request rq = call("claude", "fs", "read_file", NULL);
+	struct mcp_answer a;
+
+	rq.action = MCP_TOOL_LIST_ENTRY;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		print_message("%s\n", cases[i].policy);
+		decide(cases[i].policy, &rq, &a);
+		assert_int_equal(a.decision, cases[i].decision);
+		assert_int_equal(a.why, cases[i].why);
+	}
+}
+
+static void both_agents_must_be_allowed(void **state)
+{
+	static const char policy[] = "permit(principal == Agent::\"claude\", action, resource);";
+	struct mcp_request rq = call("claude", "fs", "read_file", "");
+	struct mcp_answer a;
+
+	rq.outer = "intern";
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_DENY);
+	assert_string_equal(a.principal, "intern");
+	rq.outer = "claude";
+	decide(policy, &rq, &a);
+	assert_int_equal(a.decision, MCP_ALLOW);
+	rq.agent = "intern";
+	decide(policy, &rq, &a);
+	assert_string_equal(a.principal, "intern");
+	assert_int_equal(a.decision, MCP_DENY);
+}
+
+static void other_actions(void **state)
+{
+	struct mcp_request rq = call("claude", "fs", "file:///etc/passwd", NULL);
+
+	rq.action = MCP_RESOURCE_READ;
+	assert_int_equal(decision("permit(principal, action == Action::\"resources/read\", resource is Resource in Server::\"fs\")"
+				  " when { resource.uri like \"file:///etc/*\" && resource.server == Server::\"fs\" };",
+				  rq),
+			 MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action, resource == Resource::\"file:///etc/passwd\");", rq), MCP_ALLOW);
+	rq.action = MCP_PROMPT_GET;
+	rq.item = SPAN("greet");
+	assert_int_equal(decision("permit(principal, action == Action::\"prompts/get\", resource == Prompt::\"fs/greet\");", rq),
+			 MCP_ALLOW);
+	rq.action = MCP_PROMPT_LIST_ENTRY;
+	assert_int_equal(decision("permit(principal, action, resource) when { context.input.x == \"y\" };", rq), MCP_ALLOW);
+	rq.action = MCP_METHOD;
+	rq.item = SPAN("completion/complete");
+	assert_int_equal(decision("permit(principal is Agent, action in Action::\"method\", resource == Server::\"fs\");", rq),
+			 MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action == Action::\"method/completion/complete\", resource);", rq),
+			 MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action in [Action::\"connect\", Action::\"method\"], resource);", rq),
+			 MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action in Action::\"tools/call\", resource);", rq), MCP_DENY);
+	rq.principal = MCP_PRINCIPAL_SERVER;
+	assert_int_equal(decision("permit(principal == Server::\"fs\", action, resource == Agent::\"claude\");", rq), MCP_ALLOW);
+	rq.action = MCP_SAMPLING;
+	assert_int_equal(decision("permit(principal is Server in Boundary::\"internal\", action == Action::\"sampling/createMessage\","
+				  " resource in AgentGroup::\"coding\");",
+				  rq),
+			 MCP_ALLOW);
+	rq.principal = MCP_PRINCIPAL_AGENT;
+	rq.action = MCP_SPAWN;
+	assert_int_equal(decision("permit(principal, action == Action::\"spawn\", resource == Server::\"fs\");", rq), MCP_ALLOW);
+}
+
+static void hosts(void **state)
+{
+	struct mcp_request rq = { .action = MCP_CONNECT, .agent = "claude", .item = SPAN("api.example.com:443") };
+	struct mcp_answer a;
+
+	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource) when {"
+				  " resource.name like \"*.example.com\" && resource.port == 443 };",
+				  rq),
+			 MCP_ALLOW);
+	rq.item = SPAN("[::1]:8080");
+	assert_int_equal(decision("permit(principal, action, resource) when { ip(resource.name).isLoopback() && resource.port == 8080 };",
+				  rq),
+			 MCP_ALLOW);
+	rq.item = SPAN("nowhere");
+	assert_int_equal(decision("permit(principal, action, resource) unless { resource has port };", rq), MCP_ALLOW);
+	rq.item = SPAN("x:99999999999999999999");
+	assert_int_equal(decision("permit(principal, action, resource) unless { resource has port };", rq), MCP_ALLOW);
+	rq.item = SPAN("");
+	decide("permit(principal, action, resource) when { resource.port > 0 };", &rq, &a);
+	assert_int_equal(a.decision, MCP_DENY);
+}
+
+/* A name must never be read as another server's tool, or as a method. */
+static void names_have_one_reading(void **state)
+{
+	static const char all[] = "permit(principal, action, resource);";
+	static const char *const bad[] = { "", "a/b", "method" };
+	struct mcp_server s = { .tools = crm_tools, .n_tools = 1 };
+	struct mcp_model_input in = { NULL, 0, agents, 2, &s, 1 };
+	struct mcp_model *m = NULL;
+	struct mcp_answer a;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_buf_ struct buf errors = { 0 };
+		struct mcp_request rq = call("claude", bad[i], "query", "");
+
+		s.name = bad[i];
+		assert_int_equal(mcp_model_new(&in, &errors, &m), -EINVAL);
+		assert_true(buf_len(&errors) > 0);
+		decide(all, &rq, &a);
+		assert_int_equal(a.decision, MCP_DENY);
+		assert_int_equal(a.why, MCP_WHY_FAILED);
+		assert_true(*a.error);
+	}
+	/* a tool whose action would be one of the model's own */
+	struct mcp_request rq = call("claude", "resources", "read", "");
+	decide(all, &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_FAILED);
+	rq.agent = NULL;
+	decide(all, &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_FAILED);
+}
+
+static void unlisted_tools_have_no_attributes(void **state)
+{
+	struct mcp_request rq = call("stranger", "unlisted", "tool", "");
+	struct mcp_answer a;
+
+	decide("permit(principal, action in Action::\"tools/call\", resource in Server::\"unlisted\")"
+	       " when { resource.name == \"tool\" && principal.name == \"stranger\" };",
+	       &rq, &a);
+	assert_int_equal(a.decision, MCP_ALLOW);
+	decide("permit(principal, action, resource); forbid(principal, action, resource) when { resource.sensitivity == \"high\" };",
+	       &rq, &a);
+	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+}
+
+static void put_nothing(void *ctx, struct cedar_build *b)
+{
+}
+
+static void put_two(void *ctx, struct cedar_build *b)
+{
+	put_input((void *)"", b);
+	put_input((void *)"", b);
+}
+
+static void put_deep(void *ctx, struct cedar_build *b)
+{
+	for (int i = 0; i < 1000; i++)
+		cedar_open_set(b);
+}
+
+static void put_failure(void *ctx, struct cedar_build *b)
+{
+	cedar_build_fail(b, -EINVAL);
+}
+
+static void bad_input_denies(void **state)
+{
+	static void (*const bad[])(void *, struct cedar_build *) = { put_nothing, put_two, put_deep, put_failure };
+	struct mcp_request rq = call("claude", "fs", "read_file", "");
+	struct mcp_answer a;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		rq.input = bad[i];
+		decide("permit(principal, action, resource);", &rq, &a);
+		assert_int_equal(a.decision, MCP_DENY);
+		assert_int_equal(a.why, MCP_WHY_FAILED);
+		assert_true(*a.error);
+	}
+}
+
+static void errors_have_places(void **state)
+{
+	struct mcp_policy_text t[] = { { "a.cedar", SPAN("permit(principal, action, resource);\nnonsense;") },
+				       { "b.cedar", SPAN("permit(principal, action, resource) when { foo };") } };
+	struct mcp_model_input in = { t, 2, NULL, 0, NULL, 0 };
+	_cleanup_buf_ struct buf errors = { 0 };
+	struct mcp_model *m = NULL;
+
+	assert_int_equal(mcp_model_new(&in, &errors, &m), -EINVAL);
+	assert_null(m);
+	assert_string_equal(
+		buf_cstr(&errors),
+		"a.cedar:2:1: unexpected `nonsense`, expected `permit` or `forbid`\n"
+		"b.cedar:1:44: `foo` is not a variable: there are principal, action, resource and context\n");
+}
+
+static void hash_is_of_names_and_texts(void **state)
+{
+	struct mcp_policy_text t[] = { { "a", SPAN("permit(principal,action,resource);") }, { "b", SPAN("") } };
+	struct mcp_policy_text swapped[] = { t[1], t[0] };
+	struct mcp_policy_text moved[] = { { "ab", t[0].text }, { "", SPAN("") } };
+	struct mcp_model_input in = { .texts = t, .n_texts = 2 };
+	_cleanup_buf_ struct buf errors = { 0 };
+	struct mcp_model *m[4] = { NULL };
+
+	assert_int_equal(mcp_model_new(&in, &errors, &m[0]), 0);
+	in.texts = swapped;
+	assert_int_equal(mcp_model_new(&in, &errors, &m[1]), 0);
+	in.texts = moved;
+	assert_int_equal(mcp_model_new(&in, &errors, &m[2]), 0);
+	in.texts = t;
+	in.n_texts = 1;
+	assert_int_equal(mcp_model_new(&in, &errors, &m[3]), 0);
+	assert_int_equal(strlen(mcp_model_hash(m[0])), 71);
+	assert_string_equal(mcp_model_hash(m[0]), mcp_model_hash(m[1]));
+	assert_string_not_equal(mcp_model_hash(m[0]), mcp_model_hash(m[2]));
+	assert_string_not_equal(mcp_model_hash(m[0]), mcp_model_hash(m[3]));
+	assert_int_equal(mcp_model_policies(m[0]), 1);
+	/* The form is fixed: domain tag, then name and digest of each, all with 8-byte lengths. */
+	assert_string_equal(mcp_model_hash(m[3]), "sha256:5c7cb523331d27ee204783d543dbd2e14c95179a69abc8dee3dd34c417e8f9dd");
+	for (int i = 0; i < 4; i++)
+		mcp_model_unref(m[i]);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+static size_t heap_used(void)
+{
+	return 0; /* the sanitizer's allocator does not count */
+}
+#else
+static size_t heap_used(void)
+{
+	return mallinfo2().uordblks;
+}
+#endif
+
+static void decisions_do_not_allocate(void **state)
+{
+	_cleanup_(mcp_model_unref_p) struct mcp_model *m =
+		model_of("permit(principal, action, resource) when { [context.input.path, \"x\"].contains(\"/x\") };"
+			 "forbid(principal, action, resource) when { context.input.size > 3 };");
+	_cleanup_(mcp_judge_free_p) struct mcp_judge *j = NULL;
+	struct mcp_request rq = call("claude", "fs", "unlisted", "path=/x,y=z");
+	struct mcp_answer a;
+	size_t before;
+
+	assert_int_equal(mcp_judge_new(&j), 0);
+	for (int i = 0; i < 4; i++)
+		mcp_judge_decide(j, m, &rq, &a);
+	before = heap_used();
+	for (int i = 0; i < 1000; i++)
+		mcp_judge_decide(j, m, &rq, &a);
+	assert_int_equal(heap_used(), before);
+	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(denies_by_default),
+		cmocka_unit_test(permits_and_forbids_with_names),
+		cmocka_unit_test(knows_the_entities),
+		cmocka_unit_test(session_reaches_policy),
+		cmocka_unit_test(errored_forbid_denies),
+		cmocka_unit_test(errored_permit_is_only_counted),
+		cmocka_unit_test(lists_show_what_arguments_may_allow),
+		cmocka_unit_test(both_agents_must_be_allowed),
+		cmocka_unit_test(other_actions),
+		cmocka_unit_test(hosts),
+		cmocka_unit_test(names_have_one_reading),
+		cmocka_unit_test(unlisted_tools_have_no_attributes),
+		cmocka_unit_test(bad_input_denies),
+		cmocka_unit_test(errors_have_places),
+		cmocka_unit_test(hash_is_of_names_and_texts),
+		cmocka_unit_test(decisions_do_not_allocate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -3,7 +3,7 @@
  * TCP steering, client side. Attached to the topmost cgroup of each scope, and nowhere else: the rest of the
  * machine pays nothing. Every path that lacks something it needs ends in EPERM. LIMIT: sockets made before
  * the task joined the cgroup, and what is neither TCP nor connected UDP, do not come by here; that is the
- * fence's and the guard's.
+ * fence's and the guard's. LIMIT: the peer name of an MPTCP socket is not masked, the record is its subflow's.
  */
 #include "bpf/scope.bpf.h"
 

@@ -15,7 +15,8 @@
 
 #define READ_STEP 65536
 
-int file_read_fd(int fd, size_t max, struct buf *ret)
+/* at NULL: from the descriptor's own offset. */
+static int read_all(int fd, off_t *at, size_t max, struct buf *ret)
 {
 	for (;;) {
 		char *p;
@@ -24,7 +25,7 @@ int file_read_fd(int fd, size_t max, struct buf *ret)
 
 		if (r < 0)
 			return r == -EMSGSIZE ? -EFBIG : r;
-		n = read(fd, p, READ_STEP);
+		n = at ? pread(fd, p, READ_STEP, *at) : read(fd, p, READ_STEP);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -32,9 +33,23 @@ int file_read_fd(int fd, size_t max, struct buf *ret)
 		if (n == 0)
 			return 0;
 		buf_commit(ret, (size_t)n);
+		if (at)
+			*at += n;
 		if (buf_len(ret) > max)
 			return -EFBIG;
 	}
+}
+
+int file_read_fd(int fd, size_t max, struct buf *ret)
+{
+	return read_all(fd, NULL, max, ret);
+}
+
+int file_read_at_start(int fd, size_t max, struct buf *ret)
+{
+	off_t at = 0;
+
+	return read_all(fd, &at, max, ret);
 }
 
 int file_read(const char *path, size_t max, struct buf *ret)

@@ -12,6 +12,10 @@
 int file_read(const char *path, size_t max, struct buf *ret);
 int file_read_fd(int fd, size_t max, struct buf *ret);
 
+/* Reads what a descriptor of a file or memfd holds from its start, without moving the offset that other
+ * processes may share. 0, -EFBIG or -errno. */
+int file_read_at_start(int fd, size_t max, struct buf *ret);
+
 /* Writes all n bytes, going on after short writes and EINTR. 0 or -errno. */
 int fd_write_all(int fd, const void *p, size_t n);
 

@@ -61,7 +61,7 @@ static int stage(struct proxy *p, struct ipc_msg *m, struct buf *errors)
 	int r = 0;
 
 	for (unsigned i = 0; i < m->nfds && r >= 0; i++)
-		r = file_read_fd(m->fds[i], BUF_LIMIT_DEFAULT / 2, &text[i]);
+		r = file_read_at_start(m->fds[i], BUF_LIMIT_DEFAULT / 2, &text[i]);
 	in.epoch = s->epoch;
 	in.policies = buf_span(&text[0]);
 	in.agents = buf_span(&text[1]);

@@ -47,8 +47,9 @@ static int listen_on(int family, uint16_t *ret_port)
 
 static void answer(struct server *s, int fd)
 {
-	struct tg_origin o;
 	char text[INET6_ADDRSTRLEN], line[128];
+	struct timeval wait = { 2, 0 };
+	struct tg_origin o;
 	int n;
 
 	if (flow_origin(fd, &o) < 0) {
@@ -59,10 +60,15 @@ static void answer(struct server *s, int fd)
 		inet_ntop(AF_INET, o.dst + 12, text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, o.dst, text, sizeof(text));
-	n = snprintf(line, sizeof(line), "%s %u %u\n", text, o.port, o.tid);
-	(void)!write(fd, line, (size_t)n);
 	s->last = o;
 	s->answered++;
+	n = snprintf(line, sizeof(line), "%s %u %u\n", text, o.port, o.tid);
+	(void)!write(fd, line, (size_t)n);
+	/* Closing with unread bytes would be a reset, and the client could lose the answer. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	(void)shutdown(fd, SHUT_WR);
+	while (read(fd, line, sizeof(line)) > 0)
+		;
 }
 
 static void *serve(void *arg)

@@ -46,7 +46,7 @@ struct ipc {
 	struct queued *head, **tail;
 	unsigned queued;
 	bool dead, dispatching, freed;
-	unsigned char body[IPC_MESSAGE_MAX];
+	_Alignas(8) unsigned char body[IPC_MESSAGE_MAX]; /* read as the structures of msg.h */
 };
 
 int ipc_pair(int ret_fds[2])

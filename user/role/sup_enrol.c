@@ -349,7 +349,7 @@ static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_
 	*ret = (struct kern_selector){ .agent = number };
 	if (a->exe) {
 		ret->kind = a->script ? TG_SEL_SCRIPT : TG_SEL_EXE;
-		ret->script = a->script ? a->script : NULL;
+		ret->script = a->script ? strrchr(a->script, '/') + 1 : NULL;
 		return kern_file_key(a->exe_real ? a->exe_real : a->exe, &ret->exe);
 	}
 	if (a->cgroup) {

@@ -49,6 +49,8 @@ static void drain(struct notary_role *n)
 	uint64_t wait;
 	int r;
 
+	if (!n->notary)
+		return; /* closed: the loop ends after this round */
 	do {
 		r = notary_drain(n->notary, DRAIN_AT_ONCE);
 		/* Storage refused: it is published to the producers, who deny; try again later. */

@@ -108,7 +108,7 @@ static const struct seccomp_rule rules_proxy[] = {
 /* --- notary and query: files below their folders, which Landlock names --------------------------- */
 
 static const char *const names_files_read[] = {
-	"open", "openat", "access", "faccessat", "faccessat2", "newfstatat", "statx", "stat", "lstat",
+	"open", "openat", "openat2", "access", "faccessat", "faccessat2", "newfstatat", "statx", "stat", "lstat",
 	"getdents64", "readlink", "readlinkat", "getcwd", "fadvise64", "fstatfs", "statfs",
 	NULL,
 };
@@ -142,8 +142,8 @@ static const char *const names_no_affinity[] = { "sched_getaffinity", NULL };
 
 static const char *const names_injector[] = {
 	"ptrace", "process_vm_readv", "process_vm_writev", "wait4", "waitid", "kill", "tkill", "tgkill",
-	"pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kcmp", "open", "openat", "newfstatat", "statx",
-	"stat", "lstat", "getdents64", "readlink", "readlinkat", "access", "faccessat", "faccessat2",
+	"pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kcmp", "open", "openat", "openat2", "newfstatat",
+	"statx", "stat", "lstat", "getdents64", "readlink", "readlinkat", "access", "faccessat", "faccessat2",
 	"tee", "pipe2", "setitimer", "getitimer", "alarm", "fcntl",
 	NULL,
 };

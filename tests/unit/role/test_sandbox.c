@@ -47,6 +47,9 @@
 #include "user/enrol/fanotify.h"
 #include "user/enrol/inherited.h"
 #include "user/enrol/listener.h"
+#include "user/kern/kern.h"
+#include "user/proc/identity.h"
+#include "user/proc/tree.h"
 #include "user/role/sandbox.h"
 #include "user/role/seccomp_tables.h"
 
@@ -64,7 +67,7 @@ enum {
 static char dir[64], log_dir[80], state_dir[80], other_dir[80];
 static int tcp_listener;
 static uint16_t tcp_port;
-static pid_t victim; /* a process outside, of root */
+static pid_t test_pid, victim; /* a process outside, of another user */
 static char victim_byte = 'v';
 
 /* --- running a role -------------------------------------------------------------------------------- */
@@ -457,6 +460,22 @@ static int query_work(void)
 	return 0;
 }
 
+/* What the injector and the supervisor ask of /proc. */
+static void look_around(void)
+{
+	struct proc_object null = { .type = S_IFIFO, .ino = 1, .access = -1 };
+	struct proc_pids pids = { 0 };
+
+	MUST(proc_all(&pids) == 0 && proc_pids_has(&pids, victim));
+	proc_pids_done(&pids);
+	MUST(proc_threads(victim, &pids) == 0 && pids.n == 1);
+	proc_pids_done(&pids);
+	MUST(proc_descendants(test_pid, &pids) == 0 && proc_pids_has(&pids, victim));
+	proc_pids_done(&pids);
+	MUST(proc_holders(&null, 1, &pids) == 0);
+	proc_pids_done(&pids);
+}
+
 /* On a process of another user, as most agents are. */
 static int injector_work(void)
 {
@@ -465,6 +484,7 @@ static int injector_work(void)
 	DIR *d;
 
 	common_work();
+	look_around();
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)victim);
 	d = opendir(path);
 	MUST(d && readdir(d));
@@ -481,12 +501,17 @@ static enum fan_verdict allow(const struct fan_event *e, void *arg) { return FAN
 static int supervisor_work(void)
 {
 	struct inherited_list sockets;
+	struct proc_identity id;
+	const char *why = NULL;
 	struct listener l;
 	struct loop *loop;
 	struct fan *f;
 
 	common_work();
+	look_around();
 	MUST(do_bpf() == 0 && do_kill() == 0);
+	(void)kern_supported(&why); /* whatever the answer, it must not kill */
+	MUST(proc_identity_read(victim, &id) == 0 && id.exe_measured && id.uid == TEST_UID + 9);
 	MUST(loop_new(&loop) == 0 && fan_new(loop, allow, NULL, &f) == 0);
 	MUST(fan_watch(f, "/bin/true") == 0 && fan_watching(f, 0));
 	fan_free(f);
@@ -766,6 +791,7 @@ static int set_up(void **state)
 	assert_int_equal(listen(tcp_listener, 8), 0);
 	assert_int_equal(getsockname(tcp_listener, (void *)&a, &n), 0);
 	tcp_port = ntohs(a.sin_port);
+	test_pid = getpid();
 	start_victim();
 	return 0;
 }

@@ -123,8 +123,9 @@ static void ask_request(struct net_conn *c)
 	conn_asked(c, c->ops->request ? c->ops->request(&c->x, &req) : NET_DENY);
 }
 
-/* The sooner of: the next bytes are due, the whole is due. */
-static void body_deadline(struct net_conn *c)
+/* The sooner of: the next bytes are due, the whole is due. False when the whole is overdue: a client that
+ * never pauses must not put the timer off. */
+static bool body_deadline(struct net_conn *c)
 {
 	const struct net_limits *l = &c->net->limits;
 	uint64_t now = net_now_ms(), end;
@@ -135,8 +136,9 @@ static void body_deadline(struct net_conn *c)
 	}
 	end = c->x.begun_at + l->request_ms;
 	if (end <= now)
-		end = now + 1;
+		return false;
 	net_deadline(c, end - now < l->body_ms ? (unsigned)(end - now) : l->body_ms);
+	return true;
 }
 
 bool step_body(struct net_conn *c)
@@ -163,7 +165,8 @@ bool step_body(struct net_conn *c)
 	}
 	if (c->client.eof)
 		return reply_fail(c, 400, "request ends early", -ECONNRESET);
-	body_deadline(c);
+	if (!body_deadline(c))
+		return reply_fail(c, 408, "request took too long", -ETIMEDOUT);
 	return false;
 }
 

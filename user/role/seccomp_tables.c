@@ -57,8 +57,8 @@ static const uint64_t fcntl_data[] = {
 	F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_ADD_SEALS, F_GET_SEALS, F_GETPIPE_SZ,
 	F_SETPIPE_SZ,
 };
-/* What isatty() and the loops ask; not TIOCSTI, nor any driver's own. */
-static const uint64_t ioctl_data[] = { FIONREAD, FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ };
+/* What isatty() and the loops ask, and bytes in a queue; not TIOCSTI, nor any driver's own. */
+static const uint64_t ioctl_data[] = { FIONREAD, TIOCOUTQ, FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ };
 /* fstat() of newer C libraries. LIMIT: with a path it also tells that a file exists, and its size. */
 static const uint64_t at_empty_path[] = { AT_EMPTY_PATH };
 

@@ -184,7 +184,7 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 		r = kern_scope_label(s->kern, pid, &label);
 	if (r >= 0)
 		r = place_enter(p, pid);
-	if (r < 0 && !p->entered)
+	if (r < 0)
 		place_drop(s->places, p);
 	return r;
 }
@@ -302,17 +302,19 @@ static enum fan_verdict on_exec(const struct fan_event *e, void *arg)
 	struct proc_identity id;
 	char dir[PATH_MAX];
 	struct match m = { 0 };
-	const char *below;
+	const char *below, *exe;
 
 	if (cgroup_of_pid(e->pid, dir) < 0)
 		return FAN_VERDICT_ALLOW; /* it is gone */
 	below = cgroup_relative(dir);
-	match_exec(&s->conf, e->path, NULL, uid_of(e->pid), below ? below : "/", &m);
+	/* By the watch, not by the path that was used: a hard link is the same program. */
+	exe = e->watch >= 0 ? fan_path(s->fan, e->watch) : e->path;
+	match_exec(&s->conf, exe, NULL, uid_of(e->pid), below ? below : "/", &m);
 	if (m.is != MATCH_AGENT)
 		return FAN_VERDICT_ALLOW; /* a script selector is judged by the guard, after the exec */
 	if (proc_identity_read(e->pid, &id) < 0)
 		return FAN_VERDICT_DENY;
-	(void)snprintf(id.exe, sizeof(id.exe), "%.*s", PROC_PATH_MAX - 1, e->path);
+	(void)snprintf(id.exe, sizeof(id.exe), "%.*s", PROC_PATH_MAX - 1, exe);
 	id.exe_measured = id.script_measured = 0; /* what was read is the image before the exec */
 	id.script[0] = '\0';
 	if (enrol(s, &id, (unsigned)m.agent, m.reason) < 0 && s->conf.enforcement != CONF_OBSERVE)
@@ -331,7 +333,7 @@ static int watch_executables(struct supervisor *s)
 
 		/* With a script only the guard can tell; to hold every exec of an interpreter is for nothing. */
 		if (a->exe && !a->script) {
-			r = fan_watch(s->fan, a->exe_real ? a->exe_real : a->exe);
+			r = fan_watch(s->fan, a->exe); /* as written: a link may come to point elsewhere */
 			if (r < 0)
 				log_warn("supervisor: watch %s: %s", a->exe, err_text(r));
 		}

@@ -82,6 +82,10 @@ const struct catalog_server *catalog_server_named(const struct catalog *c, struc
 const struct catalog_tool *catalog_tool_find(const struct catalog *c,
 					     const struct catalog_server *s, struct span tool);
 
+/* Fills url, host, port, path and tls of a network server; spans point into url. NULL, or what is wrong
+ * with the url (user, query and fragment are refused: a request's target could say them differently). */
+const char *catalog_url_parse(struct span url, struct catalog_server *s);
+
 /* Which server is it? */
 struct catalog_match {
 	const struct catalog_server *server; /* NULL: none, see reason */
@@ -128,5 +132,9 @@ void catalog_pin(struct catalog *c, const struct catalog_server *s, const struct
 		 uint32_t definition, struct pin_result *ret);
 
 const char *pin_verdict_text(enum pin_verdict v);
+
+/* The members in which two approved definitions differ, as pin_result.changed; "" when they do not. What only
+ * one of them covers is not compared. */
+void catalog_tool_diff(const struct catalog_tool *a, const struct catalog_tool *b, char ret[256]);
 
 #endif

@@ -69,9 +69,6 @@ bool catalog_is_digest(struct span s); /* sha256:<64 lower-case hex> */
 void catalog_digest_of(struct span s, uint8_t ret[SHA256_SIZE]); /* of a checked one */
 bool catalog_is_name(struct span s); /* not empty, no control characters */
 
-/* Fills the url fields. NULL, or what is wrong with it. */
-const char *catalog_url_parse(struct span url, struct catalog_server *s);
-
 /* Reads catalog.pins.json, parsed in c->pins, into the tools. */
 int catalog_pins_read(const struct catalog_reader *r);
 

@@ -153,6 +153,34 @@ void catalog_pin(struct catalog *c, const struct catalog_server *s, const struct
 	}
 }
 
+void catalog_tool_diff(const struct catalog_tool *a, const struct catalog_tool *b, char ret[256])
+{
+	const struct catalog_tool_full *x = (const struct catalog_tool_full *)a;
+	const struct catalog_tool_full *y = (const struct catalog_tool_full *)b;
+
+	ret[0] = '\0';
+	if (!a->full || !b->full) {
+		if (memcmp(x->description, y->description, SHA256_SIZE) != 0)
+			list_add(ret, 256, SPAN("description"), NULL);
+		if (memcmp(x->input, y->input, SHA256_SIZE) != 0)
+			list_add(ret, 256, SPAN("inputSchema"), NULL);
+		if (memcmp(x->output, y->output, SHA256_SIZE) != 0)
+			list_add(ret, 256, SPAN("outputSchema"), NULL);
+		return;
+	}
+	for (unsigned i = 0; i < y->member_n; i++) {
+		const struct pin_member *m = member_of(x, y->member[i].name);
+
+		if (!m)
+			list_add(ret, 256, y->member[i].name, "new");
+		else if (memcmp(m->digest, y->member[i].digest, SHA256_SIZE) != 0)
+			list_add(ret, 256, m->name, NULL);
+	}
+	for (unsigned i = 0; i < x->member_n; i++)
+		if (!member_of(y, x->member[i].name))
+			list_add(ret, 256, x->member[i].name, "gone");
+}
+
 const char *pin_verdict_text(enum pin_verdict v)
 {
 	static const char *const text[] = {

@@ -390,6 +390,64 @@ static void head_limit(void **state)
 	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 431 "));
 }
 
+static void chunked_body_limit(void **state)
+{
+	static const struct net_limits limits = { .body_max = 1000 };
+
+	for (int exact = 0; exact < 2; exact++) {
+		char body[2000] = "3d8\r\n"; /* 984 bytes */
+
+		rig_done(&g);
+		rig_init(&g, &limits);
+		memset(body + 5, 'x', 984);
+		strcpy(body + 989, exact ? "\r\n0\r\n\r\n" : "\r\n5\r\nhello\r\n0\r\n\r\n");
+		rig_client(&g, rig_post(&g, "Transfer-Encoding: chunked\r\n", body));
+		if (exact)
+			RIG_UNTIL(&g, g.at_origin.end > 984);
+		else
+			RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 413 ") && g.client_eof);
+	}
+}
+
+static void over_ipv6(void **state)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char req[128];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, n) < 0) {
+		close(fd);
+		skip();
+	}
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	rig_close(&g.listener);
+	g.listener = fd;
+	assert_int_equal(net_dest_set(&g.dest, AF_INET6, &a.sin6_addr, ntohs(a.sin6_port)), 0);
+	rig_again(&g);
+	snprintf(req, sizeof(req), "GET / HTTP/1.1\r\nHost: [::1]:%u\r\n\r\n", ntohs(a.sin6_port));
+	rig_client(&g, req);
+	RIG_UNTIL(&g, rig_is(&g.at_origin, req));
+	assert_memory_equal(net_conn_dest(g.conn), &g.dest, sizeof(g.dest));
+	rig_origin(&g, OK2);
+	RIG_UNTIL(&g, rig_is(&g.from_conn, OK2));
+}
+
+static void gate_data_belongs_to_one_exchange(void **state)
+{
+	g.request = NET_LATER;
+	for (int i = 0; i < 2; i++) {
+		rig_client(&g, rig_post(&g, "", ""));
+		RIG_UNTIL(&g, g.x != NULL);
+		assert_null(net_exchange_data(g.x));
+		net_exchange_set_data(g.x, &g);
+		assert_ptr_equal(net_exchange_data(g.x), &g);
+		net_exchange_resume(g.x, NET_DENY);
+		RIG_UNTIL(&g, g.x == NULL);
+	}
+}
+
 static void truncated_requests(void **state)
 {
 	static const char *const parts[] = { "GET / HT", "POST /mcp HTTP/1.1\r\nHost: x", NULL };
@@ -462,6 +520,9 @@ int main(void)
 		T(expect_is_answered_here),
 		T(large_body),
 		T(head_limit),
+		T(chunked_body_limit),
+		T(over_ipv6),
+		T(gate_data_belongs_to_one_exchange),
 		T(truncated_requests),
 		T(half_close_is_mirrored),
 		T(client_reset_closes_the_server),

@@ -286,6 +286,56 @@ static void early_answer_ends_the_connection(void **state)
 	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 413 ") && g.client_eof);
 }
 
+static void limits_of_an_answer(void **state)
+{
+	static const struct net_limits limits = { .body_max = 1000, .head_max = 300 };
+	static const char *const texts[] = {
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3d8\r\n%1000d",
+		"HTTP/1.1 200 OK\r\n\r\n%1001d",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n%d",
+		"HTTP/1.1 200 OK\r\nA: %400d\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: %400d",
+		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\n"
+		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\n"
+		"HTTP/1.1 100 A\r\n\r\n%d",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		char text[2000];
+		const char *p = strchr(texts[i], '%');
+		int width = atoi(p + 1);
+
+		rig_done(&g);
+		rig_init(&g, &limits);
+		ask("GET");
+		snprintf(text, sizeof(text), "%.*s%*d%s", (int)(p - texts[i]), texts[i], width, 1, strchr(p, 'd') + 1);
+		rig_origin(&g, text);
+		RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 502 ") && g.origin_eof);
+	}
+}
+
+/* The server resets while the request is still being sent: an error, and the client stays in step. */
+static void server_stops_reading(void **state)
+{
+	const size_t n = 8 << 20;
+	char *text = calloc(1, n);
+	struct linger hard = { 1, 0 };
+	size_t head = (size_t)snprintf(text, 200, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
+				       rig_hostport(&g), n - 200);
+
+	memset(text + head, 'x', n - head);
+	g.origin_eof = true; /* the origin does not read */
+	rig_put(&g, g.client, text, head + n - 200);
+	free(text);
+	RIG_UNTIL(&g, g.origin >= 0);
+	setsockopt(g.origin, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	rig_close(&g.origin);
+	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 502 "));
+	assert_false(g.client_eof);
+	g.origin_eof = false;
+	ask("GET");
+}
+
 static void passed_bodies_stream(void **state)
 {
 	static const char *const texts[] = {
@@ -390,6 +440,8 @@ int main(void)
 		T(idle_server_closes),
 		T(server_closes_while_a_request_is_held),
 		T(early_answer_ends_the_connection),
+		T(limits_of_an_answer),
+		T(server_stops_reading),
 		T(passed_bodies_stream),
 		T(passed_without_end_is_reset),
 		T(large_answers),

@@ -25,7 +25,7 @@ const char *gate_conv_address(const struct gate_conv *c)
 	static char text[CONV_ADDRESS_MAX + CONV_PATH_MAX + 16];
 
 	if (c->identity && strcmp(c->transport, "stdio") == 0)
-		return c->identity->exe;
+		return *c->identity->script ? c->identity->script : c->identity->exe;
 	(void)snprintf(text, sizeof(text), strchr(c->host, ':') ? "http://[%s]:%u%s" : "http://%s:%u%s",
 		       c->host, c->port, c->path);
 	return text;

@@ -20,6 +20,7 @@
 #include "user/base/loop.h"
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
+#include "user/role/sandbox.h"
 #include "user/role/spawn.h"
 
 #define NS_PER_MS 1000000ull
@@ -391,7 +392,9 @@ int keeper_run(const char *config)
 	log_setup("keeper", LOG_LEVEL_INFO);
 	k->config = config;
 	k->children[0] = (struct child){ .used = true, .spec.role = ROLE_SUPERVISOR };
-	r = loop_new(&k->loop);
+	r = sandbox_enter(ROLE_KEEPER, &(struct sandbox_spec){ 0 }, NULL);
+	if (r >= 0)
+		r = loop_new(&k->loop);
 	if (r >= 0)
 		r = loop_signals(k->loop, signals, on_signal, k);
 	if (r >= 0)

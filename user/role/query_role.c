@@ -95,10 +95,8 @@ static int on_listen(struct query_role *q, struct ipc_msg *m)
 		return 0; /* a restarted supervisor: the socket is served already */
 	c.listen_fd = ipc_take_fd(m, 0);
 	r = query_open(&c, &q->query);
-	if (r < 0) {
-		close(c.listen_fd);
+	if (r < 0)
 		return log_err(r, "query: open log: %s", err_text(r));
-	}
 	r = loop_io_add(q->member.loop, query_fd(q->query), EPOLLIN, on_ready, q, &q->io);
 	if (r >= 0)
 		serve(q);

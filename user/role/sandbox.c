@@ -40,7 +40,8 @@
 #define CAPS_INJECTOR (CAP(CAP_SYS_PTRACE) | CAP(CAP_KILL) | CAP(CAP_DAC_READ_SEARCH))
 /* What its children need, and what it takes to make them. */
 #define CAPS_KEEPER \
-	(CAPS_SUPERVISOR | CAPS_INJECTOR | CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_SETPCAP))
+	(CAPS_SUPERVISOR | CAPS_INJECTOR | CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_SETPCAP) | \
+	 CAP(CAP_FSETID)) /* the log folder's set-group-ID bit, made before the supervisor's sandbox */
 
 static const uint64_t role_caps[ROLE_MAX_] = {
 	[ROLE_KEEPER] = CAPS_KEEPER,

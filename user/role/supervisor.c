@@ -37,6 +37,7 @@
 #define DAEMON_CGROUP "tollgated"
 #define AUDIT_BACKLOG 64
 #define SWEEP_TICKS 5
+#define NOFILE_WANTED 65536 /* listeners, pidfds, channels; less is a warning */
 
 /* --- the end -------------------------------------------------------------------------------------- */
 
@@ -300,10 +301,14 @@ static int read_files(struct supervisor *s)
 /* Restarts over the keeper's descriptors happen after they have all come back. */
 static int begin(struct supervisor *s)
 {
+	struct sandbox_spec sandbox = { .nofile = NOFILE_WANTED };
 	int r = make_dirs(s);
 
 	if (r >= 0)
-		r = open_kernel(s);
+		r = sandbox_enter(ROLE_SUPERVISOR, &sandbox, NULL);
+	if (r < 0)
+		return log_err(r, "supervisor: enter sandbox: %s", err_text(r));
+	r = open_kernel(s);
 	if (r >= 0)
 		r = loop_io_add(s->loop, kern_events_fd(s->events), EPOLLIN, events_ready, s, &s->events_io);
 	if (r >= 0)

@@ -59,8 +59,10 @@ static bool take_percent(struct cursor *c)
 		return false;
 	hi = hex_upper(c->p[0]);
 	lo = hex_upper(c->p[1]);
+	if (hi < 0 || lo < 0)
+		return false;
 	v = hi << 4 | lo;
-	if (hi < 0 || lo < 0 || (v >= 0x20 && v < 0x7f && v != '%'))
+	if (v >= 0x20 && v < 0x7f && v != '%')
 		return false;
 	c->p += 2;
 	return true;

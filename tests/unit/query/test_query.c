@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "user/query/query.h"
+
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "tests/unit/notary/log_fixture.h"
+#include "user/notary/proof.h"
+#include "user/query/index.h"
+
+#define RECORDS 30
+
+struct server {
+	struct log_fixture *f;
+	struct query *q;
+	char sock[100], index[100];
+	bool scoped;
+	unsigned denied[4];
+	gid_t gid;
+};
+
+static bool in_scope(void *arg, pid_t pid)
+{
+	return ((struct server *)arg)->scoped;
+}
+
+static void on_denied(void *arg, enum query_denied why, pid_t pid, uid_t uid)
+{
+	((struct server *)arg)->denied[why]++;
+}
+
+static void serve(struct server *s)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct query_config c = {
+		.log_dirfd = s->f->dirfd, .index_path = s->index, .audit_gid = s->gid,
+		.in_scope = in_scope, .denied = on_denied, .arg = s,
+	};
+
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->sock);
+	c.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_true(c.listen_fd >= 0);
+	(void)unlink(s->sock);
+	assert_int_equal(bind(c.listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(c.listen_fd, 16), 0);
+	assert_int_equal(chmod(s->sock, 0666), 0);
+	assert_int_equal(query_open(&c, &s->q), 0);
+}
+
+static int setup(void **state)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	void *f;
+
+	assert_non_null(s);
+	assert_int_equal(fixture_setup(&f), 0);
+	s->f = f;
+	s->gid = (gid_t)-1;
+	assert_int_equal(chmod(s->f->dir, 0755), 0);
+	(void)snprintf(s->sock, sizeof(s->sock), "%s/audit.sock", s->f->dir);
+	(void)snprintf(s->index, sizeof(s->index), "%s/index.db", s->f->dir);
+	fixture_fill(s->f, RECORDS, 6000);
+	serve(s);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct server *s = *state;
+	void *f = s->f;
+
+	query_close(s->q);
+	free(s);
+	return fixture_teardown(&f);
+}
+
+/* Runs the server while a child asks; gives what the child wrote to its standard output. */
+static void run_client(struct server *s, pid_t child, int out, struct buf *ret)
+{
+	struct pollfd p[2] = { { .fd = query_fd(s->q), .events = POLLIN }, { .fd = out, .events = POLLIN } };
+	int status;
+
+	for (;;) {
+		char chunk[4096];
+		ssize_t n;
+
+		assert_true(poll(p, 2, 5000) > 0);
+		if (p[0].revents)
+			assert_int_equal(query_run(s->q), 0);
+		if (!p[1].revents)
+			continue;
+		n = read(out, chunk, sizeof(chunk));
+		if (n <= 0)
+			break;
+		assert_int_equal(buf_append(ret, chunk, (size_t)n), 0);
+	}
+	close(out);
+	assert_int_equal(waitpid(child, &status, 0), child);
+}
+
+/* Sends bytes as they are from a child of the given identity and gives the whole answer. */
+static void ask_as(struct server *s, struct span request, uid_t uid, gid_t gid, struct buf *ret)
+{
+	int fds[2];
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		struct sockaddr_un sa = { .sun_family = AF_UNIX };
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		char chunk[4096];
+		ssize_t n;
+
+		(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->sock);
+		if (gid && (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0))
+			_exit(1);
+		if (uid && setresuid(uid, uid, uid) < 0)
+			_exit(1);
+		if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+		    send(fd, request.p, request.n, MSG_NOSIGNAL) < 0)
+			_exit(1);
+		(void)shutdown(fd, SHUT_WR);
+		while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+			if (write(fds[1], chunk, (size_t)n) != n)
+				break;
+		_exit(0);
+	}
+	close(fds[1]);
+	run_client(s, child, fds[0], ret);
+}
+
+/* GET as ourselves; gives the body, checks the status. */
+static void get(struct server *s, const char *target, const char *status, struct buf *ret)
+{
+	_cleanup_buf_ struct buf ask = { 0 };
+	char want[32];
+	char *body;
+
+	assert_int_equal(buf_printf(&ask, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", target), 0);
+	buf_clear(ret);
+	ask_as(s, buf_span(&ask), 0, 0, ret);
+	(void)snprintf(want, sizeof(want), "HTTP/1.1 %s ", status);
+	assert_int_equal(strncmp(buf_cstr(ret), want, strlen(want)), 0);
+	body = strstr(buf_cstr(ret), "\r\n\r\n");
+	assert_non_null(body);
+	buf_consume(ret, (size_t)(body + 4 - buf_cstr(ret)));
+}
+
+static unsigned count(struct buf *b, const char *what)
+{
+	unsigned n = 0;
+
+	for (const char *p = buf_cstr(b); (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+static void answers_and_filters(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	char target[256];
+
+	get(s, "/v1/health", "200", &b);
+	assert_int_equal(count(&b, "\"records\":30,\"status\":\"ok\""), 1);
+	get(s, "/v1/records", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), RECORDS);
+	assert_int_equal(count(&b, "\"size\":30"), 1);
+	get(s, "/v1/records?tool=read_file&decision=allow", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 20);
+	get(s, "/v1/records?decision=deny", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 9);
+	get(s, "/v1/records?agent=coder&type=session_start", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":0,"), 1);
+	get(s, "/v1/records?agent=nobody", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 0);
+	get(s, "/v1/records?limit=2", "200", &b); /* the newest, in order */
+	assert_int_equal(count(&b, "\"leaf\":28,"), 1);
+	assert_int_equal(count(&b, "\"leaf\":29,"), 1);
+	assert_int_equal(count(&b, "\"last\":29"), 1);
+	get(s, "/v1/records?after=3&limit=2", "200", &b); /* from there on */
+	assert_int_equal(count(&b, "\"leaf\":4,"), 1);
+	assert_int_equal(count(&b, "\"leaf\":5,"), 1);
+	get(s, "/v1/records?since=2026-09-21T14:13:20.025Z", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 5);
+	get(s, "/v1/records?since=1790000001", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 0);
+	(void)snprintf(target, sizeof(target), "/v1/records?session=%s&limit=7", s->f->chain.session_id);
+	get(s, target, "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 7);
+	get(s, "/v1/sessions", "200", &b);
+	assert_int_equal(count(&b, "\"records\":30,"), 1);
+	assert_int_equal(count(&b, "\"denied\":9,"), 1);
+	assert_int_equal(count(&b, "\"agent\":\"coder\""), 1);
+	get(s, "/v1/sessions?agent=nobody", "200", &b);
+	assert_int_equal(count(&b, "session_id"), 0);
+}
+
+static void proofs_verify_outside(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	struct checkpoint cp;
+	const char *why;
+	struct proof p;
+
+	get(s, "/v1/checkpoint?form=note", "200", &b);
+	assert_int_equal(checkpoint_verify(buf_span(&b), &s->f->vk, &cp), 0);
+	assert_int_equal(cp.size, RECORDS);
+	get(s, "/v1/checkpoint", "200", &b);
+	assert_int_equal(count(&b, "\"verifier_key\":\"node.test+"), 1);
+	get(s, "/v1/proof?record=17&form=receipt", "200", &b);
+	assert_int_equal(proof_parse(buf_span(&b), &p), 0);
+	assert_int_equal(proof_check(&p, &s->f->vk, &cp, &why), 0);
+	assert_int_equal(p.leaf, 17);
+	proof_done(&p);
+	get(s, "/v1/proof?record=17&from=9", "200", &b);
+	assert_int_equal(count(&b, "\"growth\":["), 1);
+	assert_int_equal(count(&b, "\"path\":["), 1);
+	get(s, "/v1/proof?record=30", "404", &b);
+	get(s, "/v1/proof?from=31", "404", &b);
+	get(s, "/v1/proof", "400", &b);
+	/* A tree file that does not lead to the signed root gives no proof. */
+	fixture_write(s->f, STORE_FILE_TREE, SPAN("rubbish"));
+	get(s, "/v1/proof?record=17", "500", &b);
+}
+
+static void bad_questions_get_json_errors(void **state)
+{
+	static const struct {
+		const char *target, *status;
+	} bad[] = {
+		{ "/", "404" }, { "/v1/record", "404" }, { "/v1/records?tol=x", "400" },
+		{ "/v1/records?limit=0x10", "400" }, { "/v1/records?limit=10001", "400" },
+		{ "/v1/records?limit=", "400" }, { "/v1/records?limit=-1", "400" },
+		{ "/v1/records?limit=99999999999999999999", "400" }, { "/v1/records?tool=a&tool=b", "400" },
+		{ "/v1/records?since=yesterday", "400" }, { "/v1/records?since=", "400" },
+		{ "/v1/records?tool=a%00b", "400" }, { "/v1/proof?record=-1", "400" },
+		{ "/v1/proof?record=1&form=pdf", "400" }, { "/v1/checkpoint?form=pdf", "400" },
+		{ "/v1/health?x=1", "400" }, { "/v1/records?tool", "400" },
+	};
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		get(s, bad[i].target, bad[i].status, &b);
+		assert_int_equal(strncmp(buf_cstr(&b), "{\"error\":{\"action\":\"GET\",\"object\":\"/", 36), 0);
+		assert_int_equal(count(&b, "\"reason\":\""), 1);
+	}
+	get(s, "/v1/records?tool='%20OR%201=1--", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 0);
+	buf_clear(&b);
+	ask_as(s, SPAN("POST /v1/records HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"),
+	       0, 0, &b);
+	assert_int_equal(strncmp(buf_cstr(&b), "HTTP/1.1 405 ", 13), 0);
+	buf_clear(&b);
+	ask_as(s, SPAN("\x16\x03\x01 not http at all\r\n\r\n"), 0, 0, &b);
+	assert_true(buf_len(&b) == 0 || strncmp(buf_cstr(&b), "HTTP/1.", 7) == 0);
+	get(s, "/v1/health", "200", &b); /* still there */
+}
+
+static void only_who_may_is_answered(void **state)
+{
+	static const char ask[] = "GET /v1/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+
+	s->scoped = true;
+	get(s, "/v1/health", "403", &b); /* root inside an agent's scope */
+	assert_int_equal(s->denied[QUERY_DENIED_SCOPE], 1);
+	s->scoped = false;
+	if (geteuid() != 0) {
+		print_message("not root: cannot ask as another user\n");
+		skip();
+	}
+	buf_clear(&b);
+	ask_as(s, span_of(ask), 65534, 65534, &b);
+	assert_int_equal(strncmp(buf_cstr(&b), "HTTP/1.1 403 ", 13), 0);
+	assert_int_equal(s->denied[QUERY_DENIED_CREDENTIALS], 1);
+	query_close(s->q);
+	s->gid = 12345;
+	serve(s);
+	buf_clear(&b);
+	ask_as(s, span_of(ask), 65534, 12345, &b);
+	assert_int_equal(strncmp(buf_cstr(&b), "HTTP/1.1 200 ", 13), 0);
+	buf_clear(&b);
+	ask_as(s, span_of(ask), 65534, 12346, &b);
+	assert_int_equal(strncmp(buf_cstr(&b), "HTTP/1.1 403 ", 13), 0);
+}
+
+static void the_index_follows_the_log_and_is_rebuilt(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 }, db = { 0 };
+
+	get(s, "/v1/records?limit=1", "200", &b);
+	fixture_fill(s->f, 10, 6000); /* the log grows while we serve */
+	get(s, "/v1/records?limit=1", "200", &b);
+	assert_int_equal(count(&b, "\"size\":40"), 1);
+	assert_int_equal(count(&b, "\"leaf\":39,"), 1);
+	query_close(s->q); /* it is kept */
+	serve(s);
+	get(s, "/v1/records?limit=1", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":39,"), 1);
+	query_close(s->q); /* rubbish instead of it */
+	fixture_write(s->f, "index.db", SPAN("this is not a database, and it is long enough to be read as one"));
+	serve(s);
+	get(s, "/v1/records?limit=1000", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 40);
+	query_close(s->q); /* another log under it */
+	fixture_read(s->f, "index.db", &db);
+	fixture_wipe(s->f->dir);
+	s->f->chain.sequence = 0;
+	memcpy(s->f->chain.prev, CHAIN_GENESIS, sizeof(CHAIN_GENESIS));
+	s->f->chain.session_id[0] = s->f->chain.session_id[0] == '0' ? '1' : '0';
+	fixture_fill(s->f, 50, 6000);
+	fixture_write(s->f, "index.db", buf_span(&db));
+	serve(s);
+	get(s, "/v1/sessions", "200", &b);
+	assert_int_equal(count(&b, "session_id"), 1);
+	assert_int_equal(count(&b, s->f->chain.session_id), 1);
+}
+
+/* A line that somebody damaged is not passed on as JSON. */
+static void a_damaged_line_is_not_passed_on(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 }, seg = { 0 };
+	char *at;
+
+	fixture_read(s->f, "0000000000000000.jsonl", &seg);
+	at = strstr((char *)(uintptr_t)buf_cstr(&seg), "coder");
+	*at = '"';
+	fixture_write(s->f, "0000000000000000.jsonl", buf_span(&seg));
+	get(s, "/v1/records?after=0&limit=1", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":1,"), 1);
+	get(s, "/v1/records?limit=1000", "200", &b);
+	assert_int_equal(count(&b, "\"record\":null"), 1);
+}
+
+static void curl_works(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	int fds[2];
+	pid_t child;
+
+	if (access("/usr/bin/curl", X_OK) != 0) {
+		print_message("no /usr/bin/curl\n");
+		skip();
+	}
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		(void)dup2(fds[1], STDOUT_FILENO);
+		close(fds[1]);
+		execl("/usr/bin/curl", "curl", "-sS", "--unix-socket", s->sock, "http://audit/v1/records?limit=3",
+		      NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	run_client(s, child, fds[0], &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(answers_and_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(proofs_verify_outside, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_questions_get_json_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_who_may_is_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_index_follows_the_log_and_is_rebuilt, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_line_is_not_passed_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(curl_works, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -213,19 +213,9 @@ class Gate:
     def scan(self, name, command=None, url=None, **kwargs):
         """Adds what a live server offers to the catalog, the way an administrator does before the start."""
         target = ["--url", url] if url else ["--", *command]
-        out = self.work.path(f"scan-{name}.json")
-        done = self.tollgate("catalog", "scan", "--name", name, "-o", out, *target, cwd=self.work.dir, **kwargs)
+        done = self.tollgate("catalog", "scan", "--name", name, "-o", self.catalog, *target, cwd=self.work.dir, **kwargs)
         if done.returncode:
             raise RuntimeError(f"catalog scan {name}: {done.stderr.strip() or done.stdout.strip()}")
-        # Approving is putting the entries, and the pins beside them, into the catalog.
-        for suffix in (".json", ".pins.json"):
-            entries = []
-            for path in (self.catalog[:-len(".json")] + suffix, out[:-len(".json")] + suffix):
-                if os.path.exists(path):
-                    with open(path, encoding="utf-8") as f:
-                        entries += json.load(f)
-            if entries:
-                self.work.write("catalog" + suffix, json.dumps(entries, indent=1))
 
     def daemon_log(self):
         with contextlib.suppress(OSError), open(self.work.path("tollgated.log"), encoding="utf-8",
@@ -238,9 +228,9 @@ class Gate:
             return
         self.released = False
         with open(self.work.path("tollgated.log"), "ab") as log:
-            self.daemon = subprocess.Popen([self.program("tollgated"), "--config", self.config, "--foreground"],
-                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
-                                           start_new_session=True)
+            self.daemon = subprocess.Popen([self.program("tollgated"), "--config", self.config],
+                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           env=environment(), start_new_session=True)
         self.work.processes.append(self.daemon)
         deadline = time.monotonic() + START_SECONDS
         while ready and time.monotonic() < deadline:

@@ -31,7 +31,8 @@ static void print_rows(const json_t *rows)
 
 static void print_status(const json_t *j)
 {
-	const json_t *log = json_object_get(j, "log");
+	const json_t *log = json_object_get(j, "log"), *agent;
+	size_t i;
 
 	printf("%s: %s, policy mode %s, durability %s, claims %s\n", cli_text(j, "node", "?"),
 	       cli_text(j, "enforcement", "?"), cli_text(j, "mode", "?"),
@@ -39,12 +40,12 @@ static void print_status(const json_t *j)
 	printf("policy   %s (epoch %lld)\n", cli_text(j, "policy_hash", "?"),
 	       (long long)json_integer_value(json_object_get(j, "epoch")));
 	printf("catalog  %s\n", cli_text(j, "catalog_hash", "?"));
-	printf("agents   %lld live, sessions %lld\n",
-	       (long long)json_integer_value(json_object_get(j, "live_agents")),
-	       (long long)json_integer_value(json_object_get(j, "sessions")));
 	printf("records  %lld, key %s\n",
 	       (long long)json_integer_value(json_object_get(log, "records")),
 	       cli_text(log, "public_key", "?"));
+	printf("agents:\n");
+	json_array_foreach(json_object_get(j, "agents"), i, agent)
+		printf("  %-20s %s\n", cli_text(agent, "name", "?"), cli_text(agent, "state", "?"));
 	printf("enforced here:\n");
 	print_rows(json_object_get(j, "rows"));
 }

@@ -11,6 +11,7 @@
 
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "user/gate/gate.h"
 #include "user/role/spawn.h"
 
 #define SPEC_TIMEOUT_MS 10000 /* the keeper sends it right after the fork */
@@ -118,4 +119,14 @@ int member_run(struct member *m)
 int member_tell(struct member *m, uint32_t type, uint64_t cookie, const void *body, size_t len)
 {
 	return ipc_send(m->supervisor, type, cookie, body, len, NULL, 0);
+}
+
+bool setup_valid(const struct msg_setup *s)
+{
+	return msg_string_ok(s->node, sizeof(s->node)) && msg_string_ok(s->boot_id, sizeof(s->boot_id)) &&
+	       msg_string_ok(s->program_hash, sizeof(s->program_hash)) &&
+	       msg_string_ok(s->kernel_hash, sizeof(s->kernel_hash)) &&
+	       msg_string_ok(s->policy_hash, sizeof(s->policy_hash)) &&
+	       msg_string_ok(s->catalog_hash, sizeof(s->catalog_hash)) && s->mode <= GATE_SILENT &&
+	       s->durability <= RECORD_SYNCED;
 }

@@ -44,4 +44,7 @@ int member_run(struct member *m);
 /* Sends to the supervisor; without one the message is dropped and -EPIPE returned. */
 int member_tell(struct member *m, uint32_t type, uint64_t cookie, const void *body, size_t len);
 
+/* Every text in it ends inside its array, every number is in range. */
+bool setup_valid(const struct msg_setup *s);
+
 #endif

@@ -137,6 +137,8 @@ struct msg_setup {
 	char boot_id[40];
 	char program_hash[SHA256_PREFIXED_SIZE]; /* of the tollgated image */
 	char kernel_hash[SHA256_PREFIXED_SIZE]; /* of the loaded kernel programs */
+	char policy_hash[SHA256_PREFIXED_SIZE]; /* in force when this was sent */
+	char catalog_hash[SHA256_PREFIXED_SIZE];
 };
 
 /* Of one producer for one of its lives; see notary/salt.h. Secret. */

@@ -19,8 +19,10 @@
 #include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "attest/attest.h"
 #include "user/notary/notary.h"
 #include "user/notary/salt.h"
+#include "user/gate/gate.h"
 #include "user/role/member.h"
 
 #define PRODUCERS_MAX 80
@@ -177,45 +179,8 @@ static int tell_status(struct notary_role *n, const struct ipc_msg *m)
 			   buf_len(&text));
 }
 
-static int on_message(struct member *member, struct ipc_msg *m, void *arg)
-{
-	struct notary_role *n = arg;
-
-	(void)member;
-	if (!n->notary)
-		return 0; /* the supervisor has been told why */
-	switch (m->type) {
-	case MSG_SETUP:
-		return 0;
-	case MSG_NOTARY_RING:
-		return on_ring(n, m);
-	case MSG_NOTARY_RESTARTED:
-		return on_restarted(n, m);
-	case MSG_NOTARY_STATUS:
-		return tell_status(n, m);
-	default:
-		return -EBADMSG;
-	}
-}
-
-static int on_joined(struct member *member, void *arg)
-{
-	struct notary_role *n = arg;
-
-	return member_tell(member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
-}
-
-static void on_terminate(struct member *member, void *arg)
-{
-	struct notary_role *n = arg;
-
-	notary_close(n->notary);
-	n->notary = NULL;
-	loop_stop(member->loop, EXIT_SUCCESS);
-}
-
 /* Opens the log as the role's own user, inside its sandbox. */
-static int open_log(struct notary_role *n)
+static int open_log(struct notary_role *n, const struct msg_setup *setup)
 {
 	static char key_path[PROC_PATH_MAX + 16], salt_path[PROC_PATH_MAX + 16];
 	const struct msg_spawn *spec = &n->member.spec;
@@ -223,8 +188,16 @@ static int open_log(struct notary_role *n)
 		.key_path = key_path, .origin = spec->node, .alarm = on_alarm,
 		.producer_failed = on_producer_failed, .arg = n,
 	};
+	struct record_facts facts = {
+		.policy_hash = span_of(setup->policy_hash), .catalog_hash = span_of(setup->catalog_hash),
+		.mode = span_of(gate_mode_text((enum gate_mode)setup->mode)),
+		.program_hash = span_of(setup->program_hash),
+		.kernel_program_hash = span_of(setup->kernel_hash), .boot_id = span_of(setup->boot_id),
+		.attestation_platform = span_of(attest_platform()), .node = span_of(setup->node),
+	};
 	int r;
 
+	c.facts = &facts;
 	(void)snprintf(key_path, sizeof(key_path), "%s/log.key", spec->state_dir);
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
 	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -251,10 +224,51 @@ static void describe(struct notary_role *n, int r)
 		(void)snprintf(n->up.verifier_key, sizeof(n->up.verifier_key), "%s", buf_cstr(&text));
 }
 
+/* The log is opened when the supervisor has said what its first record must state. */
+static int on_setup(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_setup *s = m->body;
+
+	if (m->len != sizeof(*s) || !setup_valid(s))
+		return -EBADMSG;
+	if (!n->notary)
+		describe(n, open_log(n, s));
+	return member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
+}
+
+static int on_message(struct member *member, struct ipc_msg *m, void *arg)
+{
+	struct notary_role *n = arg;
+
+	(void)member;
+	if (m->type == MSG_SETUP)
+		return on_setup(n, m);
+	if (!n->notary)
+		return 0; /* the supervisor has been told why */
+	switch (m->type) {
+	case MSG_NOTARY_RING:
+		return on_ring(n, m);
+	case MSG_NOTARY_RESTARTED:
+		return on_restarted(n, m);
+	case MSG_NOTARY_STATUS:
+		return tell_status(n, m);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static void on_terminate(struct member *member, void *arg)
+{
+	struct notary_role *n = arg;
+
+	notary_close(n->notary);
+	n->notary = NULL;
+	loop_stop(member->loop, EXIT_SUCCESS);
+}
+
 int notary_run(void)
 {
-	static const struct member_ops ops = { .joined = on_joined, .message = on_message,
-					       .terminate = on_terminate };
+	static const struct member_ops ops = { .message = on_message, .terminate = on_terminate };
 	static struct notary_role role;
 	struct notary_role *n = &role;
 	struct sandbox_spec sandbox = { .npaths = 2 };
@@ -273,7 +287,6 @@ int notary_run(void)
 	r = member_enter(&n->member, &sandbox, &ops, n);
 	if (r < 0)
 		return EXIT_FAILURE;
-	describe(n, open_log(n));
 	r = member_run(&n->member);
 	notary_close(n->notary);
 	OPENSSL_cleanse(n->node_key, sizeof(n->node_key));

@@ -290,11 +290,7 @@ static int on_setup(struct proxy *p, const struct ipc_msg *m)
 	const struct msg_setup *s = m->body;
 	struct gate_facts *f = &p->gate->facts;
 
-	if (m->len != sizeof(*s) || !msg_string_ok(s->node, sizeof(s->node)) ||
-	    !msg_string_ok(s->boot_id, sizeof(s->boot_id)) ||
-	    !msg_string_ok(s->program_hash, sizeof(s->program_hash)) ||
-	    !msg_string_ok(s->kernel_hash, sizeof(s->kernel_hash)) || s->mode > GATE_SILENT ||
-	    s->durability > RECORD_SYNCED)
+	if (m->len != sizeof(*s) || !setup_valid(s))
 		return -EBADMSG;
 	p->setup = *s;
 	p->gate->mode = (enum gate_mode)s->mode;

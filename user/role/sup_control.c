@@ -38,6 +38,73 @@ bool sup_in_scope(struct supervisor *s, pid_t pid)
 	return r == 0 ? label.agent != 0 : r != -ENOENT;
 }
 
+/* --- agents --------------------------------------------------------------------------------------- */
+
+struct counting {
+	uint32_t agent;
+	unsigned n;
+};
+
+static int count_one(const struct tg_scope_task *t, void *arg)
+{
+	struct counting *c = arg;
+
+	c->n += t->label.agent == c->agent;
+	return 0;
+}
+
+static void selector_text(const struct conf_agent *a, char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "%s%s%s%s", a->exe ? a->exe : "", a->script ? " " : "",
+			 a->script ? a->script : "", a->cgroup ? " cgroup " : "");
+
+	if (n >= 0 && (size_t)n < size && a->cgroup)
+		n += snprintf(ret + n, size - (size_t)n, "%s", a->cgroup);
+	if (n >= 0 && (size_t)n < size && a->unit)
+		n += snprintf(ret + n, size - (size_t)n, " unit %s", a->unit);
+	if (n >= 0 && (size_t)n < size && a->uid != CONF_UID_ANY)
+		(void)snprintf(ret + n, size - (size_t)n, " uid %u", (unsigned)a->uid);
+}
+
+/* Configured agents and how many processes of theirs are in scope. */
+static void write_agents(struct supervisor *s, struct json_out *j)
+{
+	char selector[2 * PROC_PATH_MAX];
+
+	json_out_key(j, "agents");
+	json_out_array(j);
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
+		const struct conf_agent *a = &s->conf.agents[i];
+		struct counting c = { .agent = i + 1 };
+
+		(void)kern_scope_each(s->kern, count_one, &c);
+		selector_text(a, selector, sizeof(selector));
+		json_out_object(j);
+		json_out_member_str(j, "name", a->name);
+		json_out_member_str(j, "sponsor", a->sponsor);
+		json_out_member_str(j, "selector", selector);
+		json_out_member_str(j, "state", c.n ? "in scope" : "idle");
+		json_out_member_int(j, "processes", c.n);
+		json_out_object_end(j);
+	}
+	json_out_array_end(j);
+}
+
+static void answer_agents(struct supervisor *s, struct control_peer *peer)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct json_out j;
+
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	write_agents(s, &j);
+	json_out_object_end(&j);
+	(void)json_out_end(&j);
+	control_reply(peer, buf_span(&text));
+}
+
+/* --- status ---------------------------------------------------------------------------------------- */
+
 static const char *enforcement_text(enum conf_enforcement e)
 {
 	return e == CONF_ENFORCE ? "enforce" : e == CONF_ENFORCE_PARTIAL ? "enforce-partial" : "observe";
@@ -94,6 +161,7 @@ static void status_head(struct supervisor *s, struct json_out *j)
 	json_out_member_int(j, "live_agents", live);
 	json_out_member_int(j, "listeners", n);
 	json_out_member_bool(j, "stdio_hooks", kern_stdio_attached(s->kern));
+	write_agents(s, j);
 	rows(j, links_ok, broken);
 	json_out_key(j, "warnings");
 	json_out_array(j);
@@ -183,64 +251,6 @@ static void ask(struct supervisor *s, struct control_peer *peer, bool status)
 	}
 	if (q->awaited == 0)
 		settle(s, q);
-}
-
-/* --- agents --------------------------------------------------------------------------------------- */
-
-struct counting {
-	uint32_t agent;
-	unsigned n;
-};
-
-static int count_one(const struct tg_scope_task *t, void *arg)
-{
-	struct counting *c = arg;
-
-	c->n += t->label.agent == c->agent;
-	return 0;
-}
-
-static void selector_text(const struct conf_agent *a, char *ret, size_t size)
-{
-	int n = snprintf(ret, size, "%s%s%s%s", a->exe ? a->exe : "", a->script ? " " : "",
-			 a->script ? a->script : "", a->cgroup ? " cgroup " : "");
-
-	if (n >= 0 && (size_t)n < size && a->cgroup)
-		n += snprintf(ret + n, size - (size_t)n, "%s", a->cgroup);
-	if (n >= 0 && (size_t)n < size && a->unit)
-		n += snprintf(ret + n, size - (size_t)n, " unit %s", a->unit);
-	if (n >= 0 && (size_t)n < size && a->uid != CONF_UID_ANY)
-		(void)snprintf(ret + n, size - (size_t)n, " uid %u", (unsigned)a->uid);
-}
-
-static void answer_agents(struct supervisor *s, struct control_peer *peer)
-{
-	_cleanup_buf_ struct buf text = { 0 };
-	char selector[2 * PROC_PATH_MAX];
-	struct json_out j;
-
-	json_out_init(&j, &text);
-	json_out_object(&j);
-	json_out_key(&j, "agents");
-	json_out_array(&j);
-	for (unsigned i = 0; i < s->conf.nagents; i++) {
-		const struct conf_agent *a = &s->conf.agents[i];
-		struct counting c = { .agent = i + 1 };
-
-		(void)kern_scope_each(s->kern, count_one, &c);
-		selector_text(a, selector, sizeof(selector));
-		json_out_object(&j);
-		json_out_member_str(&j, "name", a->name);
-		json_out_member_str(&j, "sponsor", a->sponsor);
-		json_out_member_str(&j, "selector", selector);
-		json_out_member_str(&j, "state", c.n ? "in scope" : "idle");
-		json_out_member_int(&j, "processes", c.n);
-		json_out_object_end(&j);
-	}
-	json_out_array_end(&j);
-	json_out_object_end(&j);
-	(void)json_out_end(&j);
-	control_reply(peer, buf_span(&text));
 }
 
 /* --- orders --------------------------------------------------------------------------------------- */

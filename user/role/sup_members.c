@@ -14,7 +14,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
-#include "user/kern/flow.h"
+#include "user/gate/snapshot.h"
 #include "user/notary/ring.h"
 #include "user/proc/sock.h"
 #include "user/role/sandbox.h"
@@ -398,6 +398,13 @@ static int connect_to(struct supervisor *s, struct ipc_msg *m, const struct ipc_
 	return 0;
 }
 
+static int send_setup(struct supervisor *s, struct ipc *to)
+{
+	memcpy(s->setup.policy_hash, s->current.snap->policy_hash, sizeof(s->setup.policy_hash));
+	memcpy(s->setup.catalog_hash, s->current.snap->catalog_hash, sizeof(s->setup.catalog_hash));
+	return ipc_send(to, MSG_SETUP, 0, &s->setup, sizeof(s->setup), NULL, 0);
+}
+
 static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 {
 	struct sup_proxy *p = &s->proxies[index];
@@ -405,7 +412,7 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 
 	p->committed = p->offered = p->recording = false;
 	if (r >= 0)
-		r = ipc_send(p->channel, MSG_SETUP, 0, &s->setup, sizeof(s->setup), NULL, 0);
+		r = send_setup(s, p->channel);
 	if (r >= 0)
 		r = sup_offer_current(s, p);
 	if (r < 0)
@@ -453,7 +460,8 @@ static int role_up(struct supervisor *s, struct ipc_msg *m)
 	case ROLE_PROXY:
 		return role->index < s->nproxies ? proxy_up(s, m, role->index) : -EBADMSG;
 	case ROLE_NOTARY:
-		return connect_to(s, m, &notary_ops, s, &s->notary);
+		r = connect_to(s, m, &notary_ops, s, &s->notary);
+		return r < 0 ? r : send_setup(s, s->notary);
 	case ROLE_QUERY:
 		return query_up(s, m);
 	case ROLE_INJECTOR:

@@ -528,9 +528,11 @@ static bool release_all(struct take *t)
 	for (unsigned i = 0; i < t->n; i++) {
 		struct holder *h = &t->holders[i];
 
+		bool seized = h->threads.n > 0;
+
 		o->nsteps += h->tracee.steps;
 		ok &= holder_release(h);
-		if (!h->group_stop || h->pid == t->job->server)
+		if (seized && (!h->group_stop || h->pid == t->job->server))
 			o->holders[o->nholders++] = h->pid;
 	}
 	for (unsigned i = 0; i < t->ends.n; i++)

@@ -55,7 +55,9 @@ struct stdio_taken {
 	/* At the swap, everything stopped: bytes the server had not read, and bytes it had written that the
 	 * host had not read. unread_out of a socket is an upper bound; 0 is exact. */
 	uint64_t unread_in, unread_out;
-	pid_t holders[STDIO_HOLDERS_MAX]; /* processes left stopped that were not stopped by others before */
+	/* Processes left stopped, without those that somebody else had stopped before. The server is among them
+	 * unless it was never reached: one that the caller stopped is then still stopped. */
+	pid_t holders[STDIO_HOLDERS_MAX];
 	unsigned nholders;
 	unsigned nthreads, nsteps; /* threads stopped, calls injected */
 	char text[STDIO_TEXT_MAX]; /* reason in words, for the log; no bytes of the server's choosing */

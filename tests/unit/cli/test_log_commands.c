@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+/* tollgate audit and tollgate verify, against a log and a real audit socket. */
+#include "user/cli/cli.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "tests/unit/notary/log_fixture.h"
+#include "user/query/query.h"
+
+#define FIRST "0000000000000000.jsonl"
+#define RECORDS 12
+
+struct world {
+	struct log_fixture *f;
+	char sock[100], receipt[100];
+	pid_t server;
+};
+
+static void serve(struct world *w, int ready)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct query_config c = { .log_dirfd = w->f->dirfd, .audit_gid = (gid_t)-1 };
+	struct query *q;
+
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", w->sock);
+	c.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (bind(c.listen_fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(c.listen_fd, 16) < 0 ||
+	    query_open(&c, &q) < 0 || write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;) {
+		struct pollfd p = { .fd = query_fd(q), .events = POLLIN };
+
+		(void)poll(&p, 1, query_timeout_ms(q));
+		(void)query_run(q);
+	}
+}
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	int fds[2];
+	char c;
+	void *f;
+
+	assert_non_null(w);
+	assert_int_equal(fixture_setup(&f), 0);
+	w->f = f;
+	(void)snprintf(w->sock, sizeof(w->sock), "%s/audit.sock", w->f->dir);
+	(void)snprintf(w->receipt, sizeof(w->receipt), "%s/receipt", w->f->dir);
+	fixture_fill(w->f, RECORDS, 0);
+	assert_int_equal(pipe(fds), 0);
+	w->server = fork();
+	if (w->server == 0)
+		serve(w, fds[1]);
+	close(fds[1]);
+	assert_int_equal(read(fds[0], &c, 1), 1);
+	close(fds[0]);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	void *f = w->f;
+
+	(void)kill(w->server, SIGKILL);
+	(void)waitpid(w->server, NULL, 0);
+	free(w);
+	return fixture_teardown(&f);
+}
+
+/* Runs a command in a child and gives its exit status and what it said on both outputs. */
+static int run(struct world *w, bool json, struct buf *out, int (*fn)(struct cli *c, int argc, char **argv),
+	       const char *const *args)
+{
+	struct cli c = { .json = json, .audit = w->sock };
+	char *argv[16] = { NULL };
+	int fds[2], argc = 0, status;
+	pid_t child;
+
+	buf_clear(out);
+	for (; args[argc]; argc++)
+		argv[argc] = (char *)(uintptr_t)args[argc];
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		(void)dup2(fds[1], STDOUT_FILENO);
+		(void)dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		status = fn(&c, argc, argv);
+		(void)fflush(NULL);
+		_exit(status);
+	}
+	close(fds[1]);
+	assert_int_equal(file_read_fd(fds[0], 1u << 24, out), 0);
+	close(fds[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define RUN(json, fn, ...) run(w, json, &out, fn, (const char *const[]){ __VA_ARGS__, NULL })
+#define SAYS(text) assert_non_null(strstr(buf_cstr(&out), text))
+
+static void verify_says_what_failed_and_where(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 }, seg = { 0 };
+	char *at;
+
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", w->f->dir), CLI_OK);
+	SAYS("verified: 12 records");
+	SAYS("taken from the log itself");
+	assert_int_equal(verifier_key_text(&w->f->vk, &key), 0);
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", "--key", buf_cstr(&key), w->f->dir), CLI_OK);
+	assert_int_equal(RUN(true, cli_verify, "verify", "log", w->f->dir, "--key", buf_cstr(&key)), CLI_OK);
+	SAYS("\"verified\":true");
+	SAYS("\"key_source\":\"given\"");
+	fixture_read(w->f, FIRST, &seg);
+	at = strstr((char *)(uintptr_t)buf_cstr(&seg), "read_file");
+	*at = 'R';
+	fixture_write(w->f, FIRST, buf_span(&seg));
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", w->f->dir), CLI_FAILED);
+	SAYS("NOT verified");
+	SAYS("/0000000000000000.jsonl:2: leaf 1: session ");
+	SAYS("entry_hash: the record's content is not what its entry_hash says");
+	assert_int_equal(RUN(true, cli_verify, "verify", "log", w->f->dir), CLI_FAILED);
+	SAYS("\"fault\":\"entry_hash\",\"file\":\"0000000000000000.jsonl\",\"leaf\":1,\"line\":2");
+	SAYS("\"verified\":false");
+}
+
+static void verify_usage(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 };
+
+	assert_int_equal(RUN(false, cli_verify, "verify"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_verify, "verify", "log"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_verify, "verify", "proof", "x"), CLI_USAGE); /* whose key? */
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", "--kee", "x", "y"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_verify, "verify", "--help"), CLI_OK);
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", "/nonexistent"), CLI_FAILED);
+	SAYS("open /nonexistent: No such file or directory");
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", w->f->dir, "--key", "nonsense"), CLI_FAILED);
+	assert_int_equal(unlinkat(w->f->dirfd, STORE_FILE_CHECKPOINT, 0), 0);
+	assert_int_equal(RUN(false, cli_verify, "verify", "log", w->f->dir), CLI_FAILED);
+	SAYS("checkpoint: No such file or directory");
+}
+
+static void audit_asks_and_prints(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 };
+
+	assert_int_equal(RUN(false, cli_audit, "audit", "tail", "-n", "2"), CLI_OK);
+	SAYS("      10 2026-09-21T14:13:20.010Z allow         coder -> files tool_call read_file\n");
+	SAYS("      11 ");
+	assert_null(strstr(buf_cstr(&out), "       9 "));
+	assert_int_equal(RUN(false, cli_audit, "audit", "query", "--decision", "deny"), CLI_OK);
+	SAYS("deny          coder -> files tool_call write_file\n");
+	assert_null(strstr(buf_cstr(&out), "allow"));
+	assert_int_equal(RUN(true, cli_audit, "audit", "query", "--agent", "a&b=c d"), CLI_OK);
+	SAYS("\"records\": []");
+	assert_int_equal(RUN(false, cli_audit, "audit", "query", "--limit", "x"), CLI_FAILED);
+	SAYS("not a number in range");
+	assert_int_equal(RUN(false, cli_audit, "audit"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "tail", "--since", "1"), CLI_USAGE);
+	(void)snprintf(w->sock, sizeof(w->sock), "/nonexistent/sock");
+	assert_int_equal(RUN(false, cli_audit, "audit", "tail"), CLI_FAILED);
+	SAYS("connect to /nonexistent/sock: No such file or directory");
+}
+
+static void what_prove_writes_verify_checks(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 }, text = { 0 };
+	char *at;
+
+	assert_int_equal(verifier_key_text(&w->f->vk, &key), 0);
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "7", "-o", w->receipt), CLI_OK);
+	assert_int_equal(RUN(false, cli_verify, "verify", "proof", w->receipt, "--key", buf_cstr(&key)), CLI_OK);
+	SAYS("verified: record 7 of the log of node.test, signed at 12 records");
+	assert_int_equal(RUN(true, cli_verify, "verify", "proof", w->receipt, "--key", buf_cstr(&key)), CLI_OK);
+	SAYS("\"verified\":true");
+	fixture_read(w->f, "receipt", &text);
+	at = strstr((char *)(uintptr_t)buf_cstr(&text), "index 7");
+	at[6] = '6';
+	fixture_write(w->f, "receipt", buf_span(&text));
+	assert_int_equal(RUN(false, cli_verify, "verify", "proof", w->receipt, "--key", buf_cstr(&key)),
+			 CLI_FAILED);
+	SAYS("NOT verified: the record is not at this place");
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "12"), CLI_FAILED);
+	SAYS("the latest checkpoint does not cover this record");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(verify_says_what_failed_and_where, setup, teardown),
+		cmocka_unit_test_setup_teardown(verify_usage, setup, teardown),
+		cmocka_unit_test_setup_teardown(audit_asks_and_prints, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_prove_writes_verify_checks, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -26,11 +26,10 @@ static int record_failure(struct cedar_request *rq, uint32_t policy)
 static int run_policy(struct cedar_request *rq, uint32_t policy)
 {
 	const struct cpolicy *p = &rq->snap->policies.v[policy];
-	const uint32_t *conjunct = rq->snap->conjuncts.v + p->conjunct;
 	bool unknown = false;
 
 	for (uint32_t i = 0; i < p->n_conjuncts; i++) {
-		switch (eval_conjunct(rq, conjunct[i])) {
+		switch (eval_conjunct(rq, rq->snap->conjuncts.v[p->conjunct + i])) {
 		case OUT_TRUE:
 			break;
 		case OUT_FALSE:
@@ -76,17 +75,17 @@ static bool scope_holds(const struct cscope *s, struct cval self, uint32_t type,
 
 static int run_list(struct cedar_request *rq, uint32_t first, uint32_t n)
 {
-	const uint32_t *list = rq->snap->index.policies.v + first;
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		const struct cpolicy *p = &rq->snap->policies.v[list[i]];
+	for (uint32_t i = first; r == 0 && i < first + n; i++) {
+		uint32_t policy = rq->snap->index.policies.v[i];
+		const struct cpolicy *p = &rq->snap->policies.v[policy];
 
 		if (scope_holds(&p->principal, rq->var[AST_PRINCIPAL], rq->type[AST_PRINCIPAL],
 				rq->under_principal, rq->epoch) &&
 		    scope_holds(&p->resource, rq->var[AST_RESOURCE], rq->type[AST_RESOURCE],
 				rq->under_resource, rq->epoch))
-			r = run_policy(rq, list[i]);
+			r = run_policy(rq, policy);
 	}
 	return r;
 }
@@ -124,15 +123,17 @@ static int run_key(struct cedar_request *rq, uint32_t key)
 /* The action scopes that name an entity, for an action that is it (self) or is below it. */
 static int run_literals(struct cedar_request *rq, uint32_t uid, bool self)
 {
-	uint32_t n;
-	const struct cliteral *lit = index_literals(&rq->snap->index, uid, &n);
+	const struct cindex *ix = &rq->snap->index;
+	uint32_t n, first = index_literals(ix, uid, &n);
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		if ((!self && !lit[i].in) || rq->key_seen[lit[i].key] == rq->epoch)
+	for (uint32_t i = first; r == 0 && i < first + n; i++) {
+		const struct cliteral *lit = &ix->literals.v[i];
+
+		if ((!self && !lit->in) || rq->key_seen[lit->key] == rq->epoch)
 			continue;
-		rq->key_seen[lit[i].key] = rq->epoch;
-		r = run_key(rq, lit[i].key);
+		rq->key_seen[lit->key] = rq->epoch;
+		r = run_key(rq, lit->key);
 	}
 	return r;
 }

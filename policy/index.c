@@ -112,7 +112,7 @@ static int by_literal(const void *a, const void *b)
 	return x->uid != y->uid ? (x->uid > y->uid) - (x->uid < y->uid) : (x->key > y->key) - (x->key < y->key);
 }
 
-const struct cliteral *index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n)
+uint32_t index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n)
 {
 	uint32_t lo = 0, hi = ix->literals.n, n = 0;
 
@@ -127,19 +127,18 @@ const struct cliteral *index_literals(const struct cindex *ix, uint32_t uid, uin
 	while (lo + n < ix->literals.n && ix->literals.v[lo + n].uid == uid)
 		n++;
 	*ret_n = n;
-	return ix->literals.v + lo;
+	return lo;
 }
 
 /* The keys that one entity, taken as the action, satisfies because of a literal. */
 static int keys_of(const struct cindex *ix, uint32_t literal, bool self, struct key_list *list)
 {
-	uint32_t n;
-	const struct cliteral *lit = index_literals(ix, literal, &n);
+	uint32_t n, first = index_literals(ix, literal, &n);
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		if (self || lit[i].in)
-			r = vec_push(list, lit[i].key);
+	for (uint32_t i = first; r == 0 && i < first + n; i++) {
+		if (self || ix->literals.v[i].in)
+			r = vec_push(list, ix->literals.v[i].key);
 	}
 	return r;
 }

@@ -147,8 +147,8 @@ static inline uint64_t index_bucket_id(uint32_t key, enum index_side side, uint3
 }
 
 const struct cbucket *index_find(const struct cedar_snapshot *s, uint64_t id);
-/* The literals that name an entity. */
-const struct cliteral *index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n);
+/* The literals that name an entity: the first of them, and how many. */
+uint32_t index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n);
 
 /* Line and column of an offset in a text. */
 void snapshot_place(const struct cedar_snapshot *s, uint32_t text, uint32_t offset, uint32_t *ret_line,

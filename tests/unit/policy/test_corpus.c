@@ -289,6 +289,43 @@ static void integration(void **state)
 	assert_true(t.cases > 0);
 }
 
+/* Sets of 10, 100 and 1,000 policies over 1,000 entities: what the index must not lose. */
+static void many_policies(void **state)
+{
+	static const char *const sizes[] = { "10", "100", "1000" };
+	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
+	struct tally t = { 0 };
+
+	assert_int_equal(cedar_request_new(0, &rq), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_cleanup_buf_ struct buf policies = { 0 }, entities = { 0 }, requests = { 0 };
+		_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+		_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
+		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
+		_cleanup_(arena_done) struct arena mem = { 0 };
+		struct cedar_errors errors;
+		struct cedar_error error;
+		struct json all;
+		char name[64];
+
+		snprintf(name, sizeof(name), "cedar/bench/policies_%s.cedar", sizes[i]);
+		assert_true(read_text(dir_vectors, span_of(name), &policies));
+		snprintf(name, sizeof(name), "cedar/bench/requests_%s.json", sizes[i]);
+		assert_true(read_text(dir_vectors, span_of(name), &requests));
+		assert_true(read_text(dir_vectors, SPAN("cedar/bench/entities.json"), &entities));
+		assert_int_equal(cedar_policies_new(&ps), 0);
+		assert_int_equal(cedar_entities_new(&es), 0);
+		assert_int_equal(cedar_policies_add(ps, name, buf_span(&policies), &errors), 0);
+		assert_int_equal(cedar_entities_add_json(es, buf_span(&entities), &error), 0);
+		assert_int_equal(cedar_snapshot_new(ps, es, &error, &s), 0);
+		assert_int_equal(json_parse(&mem, buf_span(&requests), &error, &all), 0);
+		t.cases++;
+		for (uint32_t k = 0; k < all.n; k++)
+			check_request(rq, s, &all.kid[k], name, &t);
+	}
+	report("many policies", &t);
+}
+
 /* --- probes ------------------------------------------------------------------------------------------ */
 
 static const char *probe_outcome(struct cedar_request *rq, const struct json *context,
@@ -392,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(probes),
 		cmocka_unit_test(integration),
+		cmocka_unit_test(many_policies),
 		cmocka_unit_test(corpus),
 	};
 	char path[600];

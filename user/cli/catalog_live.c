@@ -379,6 +379,16 @@ int live_scan(const struct live_target *target, struct live *ret, char err[LIVE_
 	return r;
 }
 
+uint32_t live_find(const struct live *l, struct span name)
+{
+	const struct tape *t = &l->tools;
+
+	for (uint32_t i = tape_first(t, 0); i != TAPE_NONE; i = tape_next(t, 0, i))
+		if (span_eq(tape_text(t, tape_get(t, i, "name")), name))
+			return i;
+	return TAPE_NONE;
+}
+
 void live_done(struct live *l)
 {
 	tape_done(&l->tools);

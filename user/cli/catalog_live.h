@@ -38,6 +38,8 @@ struct live {
 /* Starts or connects, lists all tools, measures, ends. 0 or -errno with a message in err. */
 int live_scan(const struct live_target *target, struct live *ret, char err[LIVE_ERROR_MAX]);
 void live_done(struct live *l);
+/* Token of the tool so named, or TAPE_NONE. */
+uint32_t live_find(const struct live *l, struct span name);
 
 /* One transport. recv gives the next whole message. */
 struct live_io {

@@ -190,17 +190,10 @@ static int tool_add(const struct catalog_reader *rd, uint32_t entry)
 	return 0;
 }
 
-static int text_cmp(struct span a, struct span b)
-{
-	int r = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-	return r ? r : (a.n > b.n) - (a.n < b.n);
-}
-
 static int by_name_then_server(const void *a, const void *b)
 {
 	const struct catalog_tool *x = a, *y = b;
-	int r = text_cmp(x->name, y->name);
+	int r = catalog_text_cmp(x->name, y->name);
 
 	return r ? r : (x->server->index > y->server->index) - (x->server->index < y->server->index);
 }
@@ -210,7 +203,7 @@ static int by_name_then_place(const void *a, const void *b)
 {
 	const struct catalog_tool *x = *(const struct catalog_tool *const *)a;
 	const struct catalog_tool *y = *(const struct catalog_tool *const *)b;
-	int r = text_cmp(x->name, y->name);
+	int r = catalog_text_cmp(x->name, y->name);
 
 	return r ? r : (x->entry > y->entry) - (x->entry < y->entry);
 }
@@ -240,6 +233,52 @@ static int hash_entries(struct catalog *c)
 		return r;
 	all = buf_span(&c->scratch);
 	hasher_sha256(c->hasher, &all, 1, c->hash);
+	return 0;
+}
+
+/* "server/tool", the action's name in policies, character by character. */
+static int action_at(const struct catalog_tool *t, size_t i)
+{
+	const struct span *s = &t->server->name;
+
+	if (i < s->n)
+		return (unsigned char)s->p[i];
+	if (i == s->n)
+		return '/';
+	i -= s->n + 1;
+	return i < t->name.n ? (unsigned char)t->name.p[i] : -1;
+}
+
+static int by_action(const void *a, const void *b)
+{
+	const struct catalog_tool *x = *(const struct catalog_tool *const *)a;
+	const struct catalog_tool *y = *(const struct catalog_tool *const *)b;
+
+	for (size_t i = 0;; i++) {
+		int c = action_at(x, i), d = action_at(y, i);
+
+		if (c != d || c < 0)
+			return (c > d) - (c < d);
+	}
+}
+
+/* Slashes in names: tool "b" of server "c/a" and tool "a/b" of server "c" must not be one action. */
+static int check_actions(const struct catalog_reader *rd)
+{
+	struct catalog *c = rd->c;
+	_cleanup_free_ const struct catalog_tool **order = calloc(c->tool_n + 1, sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->tool_n; i++)
+		order[i] = &c->tool[i].tool;
+	qsort(order, c->tool_n, sizeof(*order), by_action);
+	for (unsigned i = 1; i < c->tool_n; i++)
+		if (by_action(&order[i - 1], &order[i]) == 0)
+			return catalog_fail(rd, order[i]->entry,
+					    "\"%.*s/%.*s\" names another tool too: a slash in a name is ambiguous",
+					    (int)order[i]->server->name.n, order[i]->server->name.p,
+					    (int)order[i]->name.n, order[i]->name.p);
 	return 0;
 }
 
@@ -273,7 +312,7 @@ static int entries_read(const struct catalog_reader *rd)
 					    "tool \"%.*s\" of server \"%.*s\" is listed twice", (int)a->name.n,
 					    a->name.p, (int)a->server->name.n, a->server->name.p);
 	}
-	return 0;
+	return check_actions(rd);
 }
 
 /* Copies the text, NUL-free or not, and parses the copy. */
@@ -379,80 +418,4 @@ char *catalog_pins_path(const char *path)
 	if (n > 5 && strcmp(path + n - 5, ".json") == 0)
 		n -= 5;
 	return asprintf(&s, "%.*s.pins.json", (int)n, path) < 0 ? NULL : s;
-}
-
-const uint8_t *catalog_hash(const struct catalog *c)
-{
-	return c->hash;
-}
-
-const uint8_t *catalog_pins_hash(const struct catalog *c)
-{
-	return c->pins_hash;
-}
-
-const struct tape *catalog_tape(const struct catalog *c)
-{
-	return &c->tape;
-}
-
-unsigned catalog_server_count(const struct catalog *c)
-{
-	return c->server_n;
-}
-
-const struct catalog_server *catalog_server(const struct catalog *c, unsigned i)
-{
-	return i < c->server_n ? &c->server[i] : NULL;
-}
-
-unsigned catalog_tool_count(const struct catalog *c)
-{
-	return c->tool_n;
-}
-
-const struct catalog_tool *catalog_tool(const struct catalog *c, unsigned i)
-{
-	return i < c->tool_n ? &c->tool[i].tool : NULL;
-}
-
-const struct catalog_server *catalog_server_named(const struct catalog *c, struct span name)
-{
-	for (unsigned i = 0; i < c->server_n; i++)
-		if (span_eq(c->server[i].name, name))
-			return &c->server[i];
-	return NULL;
-}
-
-unsigned catalog_name_first(const struct catalog *c, struct span name)
-{
-	unsigned lo = 0, hi = c->tool_n;
-
-	while (lo < hi) {
-		unsigned mid = lo + (hi - lo) / 2;
-
-		if (text_cmp(c->tool[mid].tool.name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-struct catalog_tool_full *catalog_tool_full(const struct catalog *c, const struct catalog_server *s,
-					    struct span name)
-{
-	for (unsigned i = catalog_name_first(c, name);
-	     i < c->tool_n && span_eq(c->tool[i].tool.name, name); i++)
-		if (c->tool[i].tool.server == s)
-			return &c->tool[i];
-	return NULL;
-}
-
-const struct catalog_tool *catalog_tool_find(const struct catalog *c, const struct catalog_server *s,
-					     struct span tool)
-{
-	struct catalog_tool_full *f = catalog_tool_full(c, s, tool);
-
-	return f ? &f->tool : NULL;
 }

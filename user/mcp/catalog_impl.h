@@ -75,6 +75,8 @@ int catalog_pins_read(const struct catalog_reader *r);
 /* SHA-256 over form C with the catalog's scratch. */
 int catalog_canon(struct catalog *c, const struct tape *t, uint32_t token, uint8_t ret[SHA256_SIZE]);
 
+/* Order of UTF-8 bytes, which is that of code points. */
+int catalog_text_cmp(struct span a, struct span b);
 /* Index of the first tool whose name is not less than this one. */
 unsigned catalog_name_first(const struct catalog *c, struct span name);
 struct catalog_tool_full *catalog_tool_full(const struct catalog *c, const struct catalog_server *s,

@@ -134,6 +134,11 @@ static void entries_hold_together(void **state)
 	entry(&b, "\"u\"", "{\"display_name\":\"s2\",\"transport\":\"stdio\",\"spawn\":{\"command\":\"/bin/s\",\"args\":[]}}", NULL, NULL);
 	buf_append_str(&b, "]");
 	refused(buf_cstr(&b), "server \"s2\" is the same as \"s\"");
+	buf_clear(&b);
+	entry(&b, "\"b/c\"", "{\"display_name\":\"a\",\"transport\":\"stdio\",\"spawn\":{\"command\":\"/bin/a\"}}", NULL, NULL);
+	entry(&b, "\"c\"", "{\"display_name\":\"a/b\",\"transport\":\"stdio\",\"spawn\":{\"command\":\"/bin/b\"}}", NULL, NULL);
+	buf_append_str(&b, "]");
+	refused(buf_cstr(&b), "\"a/b/c\" names another tool too");
 }
 
 static void finds_exactly(void **state)

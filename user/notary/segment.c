@@ -244,8 +244,6 @@ static int next_segment(struct segment_reader *s, struct segment_at *ret_at)
 	if (r != -ENOENT)
 		return r;
 	r = find_segment(s->dirfd, s->first, true, &later);
-	if (s->fd < 0 && r == -ENOENT && find_segment(s->dirfd, s->first, false, &later) == 0)
-		r = 0;
 	if (r == -ENOENT)
 		return -ENODATA;
 	if (r < 0)

@@ -87,7 +87,8 @@ static void check_session(struct job *j, const struct record_view *v, const stru
 		     "prev_entry_hash is %.16s..., the record before it has %.16s...", v->prev.p,
 		     want.prev);
 	else
-		find(j, LOG_FAULT_SEQUENCE, at, v, "a session begins with its session_start and with no other record, and has one end");
+		find(j, LOG_FAULT_SEQUENCE, at, v,
+		     "a session begins with session_start and with no other record, and has one end");
 }
 
 static void check_root(struct job *j, const struct segment_at *at)

@@ -53,6 +53,7 @@ struct query_index {
 	int dirfd;
 	uint64_t size; /* leaves taken in */
 	char tip[65];
+	bool broken; /* SQLite failed in the middle: nothing more is taken in until it is opened anew */
 };
 
 DEFINE_CLEANUP(struct query_index *, index_close)
@@ -261,6 +262,8 @@ int index_update(struct query_index *x)
 	unsigned in_batch = 0;
 	int r = 0;
 
+	if (x->broken)
+		return -EIO;
 	while (r == 0) {
 		struct segment_at at;
 		struct span line;
@@ -272,8 +275,11 @@ int index_update(struct query_index *x)
 			r = exec(x, "BEGIN");
 		if (r == 0)
 			r = add_record(x, line, &at);
-		if (r < 0)
-			break;
+		if (r < 0) {
+			x->broken = true;
+			(void)exec(x, "ROLLBACK");
+			return r;
+		}
 		x->size = at.leaf + 1;
 		if (++in_batch == UPDATE_COMMIT) {
 			r = set_tip(x);
@@ -282,8 +288,10 @@ int index_update(struct query_index *x)
 			in_batch = 0;
 		}
 	}
-	if (in_batch && (set_tip(x) < 0 || exec(x, "COMMIT") < 0))
+	if (in_batch && (set_tip(x) < 0 || exec(x, "COMMIT") < 0)) {
+		x->broken = true;
 		return -EIO;
+	}
 	/* An unfinished last line is what a writer at work looks like. */
 	return r == -ENODATA || r == -EILSEQ ? 0 : r;
 }

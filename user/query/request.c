@@ -90,15 +90,18 @@ bool request_number(struct request *q, const char *name, uint64_t fallback, uint
 {
 	const struct answer_param *p = request_param(q, name);
 	uint64_t v = 0;
+	bool good;
 
 	if (!p) {
 		*ret = fallback;
 		return true;
 	}
-	for (size_t i = 0; i < p->value.n && i < 17; i++)
-		v = p->value.p[i] >= '0' && p->value.p[i] <= '9' ?
-			    v * 10 + (uint64_t)(p->value.p[i] - '0') : UINT64_MAX / 16;
-	if (p->value.n == 0 || p->value.n > 16 || v > max) {
+	good = p->value.n > 0 && p->value.n <= 16; /* 16 digits do not overflow */
+	for (size_t i = 0; i < p->value.n && good; i++) {
+		good = p->value.p[i] >= '0' && p->value.p[i] <= '9';
+		v = v * 10 + (uint64_t)(p->value.p[i] - '0');
+	}
+	if (!good || v > max) {
 		request_refuse(q, 400, "a parameter is not a number in range");
 		return false;
 	}

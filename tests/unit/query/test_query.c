@@ -238,7 +238,8 @@ static void bad_questions_get_json_errors(void **state)
 	} bad[] = {
 		{ "/", "404" }, { "/v1/record", "404" }, { "/v1/records?tol=x", "400" },
 		{ "/v1/records?limit=0x10", "400" }, { "/v1/records?limit=10001", "400" },
-		{ "/v1/records?limit=", "400" }, { "/v1/records?limit=-1", "400" },
+		{ "/v1/records?limit=", "400" }, { "/v1/records?limit=xxxxxxxxxxxxxxxx", "400" },
+		{ "/v1/records?limit=%3A%3A%3A5", "400" }, { "/v1/records?limit=-1", "400" },
 		{ "/v1/records?limit=99999999999999999999", "400" }, { "/v1/records?tool=a&tool=b", "400" },
 		{ "/v1/records?since=yesterday", "400" }, { "/v1/records?since=", "400" },
 		{ "/v1/records?tool=a%00b", "400" }, { "/v1/proof?record=-1", "400" },

@@ -237,8 +237,8 @@ enum {
 	TG_EXEC_NESTED = 1 << 2, /* inside another agent's scope */
 	TG_EXEC_TRACED = 1 << 3, /* killed because a tracer could continue it */
 	TG_EXEC_STALE = 1 << 4, /* killed because no supervisor answers */
-	TG_EXEC_FAILED = 1 << 5, /* the signal could not be sent: pid 1 */
-	TG_EXEC_CONTINUED = 1 << 6, /* killed because a stranger continued it */
+	TG_EXEC_FAILED = 1 << 5, /* the signal could not be sent */
+	TG_EXEC_CONTINUED = 1 << 6, /* a stranger (ppid) continued a stopped process (tgid) */
 	TG_EXEC_UNSURE = 1 << 7, /* agent 0: the arguments could not all be read; user space must match */
 };
 
@@ -320,6 +320,7 @@ enum tg_stat {
 	TG_STAT_EXEC_FAILED,
 	TG_STAT_EXEC_ARGV_UNREAD,
 	TG_STAT_CONTINUED_KILLED,
+	TG_STAT_CONTINUED_ALIVE, /* left to user space */
 	TG_STAT_EVENT_LOST,
 	TG_STAT_STDIO_EVENT_LOST,
 	TG_STAT_STREAM_NEW,

@@ -3,6 +3,8 @@
  * A process that we stopped stays stopped. SIGCONT may be sent by any process of the same user, and the
  * kernel itself sends it to orphaned process groups: a stopped process that someone other than the daemon
  * continues is killed. LIMIT: a tracer of the same user may still continue it; the LSM guard denies that.
+ * LIMIT: where the kernel sends it for a dying parent (which has no memory any more), the helper refuses to
+ * send ours; the event says so, and user space kills.
  */
 #include "bpf/scope.bpf.h"
 
@@ -55,8 +57,9 @@ int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_str
 {
 	struct tg_stopped *s;
 	u32 tgid, kind;
-	u64 start;
 	struct tg_event *e;
+	u64 start;
+	int r;
 
 	if (sig != SIGCONT)
 		return 0;
@@ -70,13 +73,12 @@ int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_str
 	}
 	kind = s->kind;
 	start = s->start;
-	if (signal_process(tgid, start, SIGKILL))
-		return 0;
-	count(TG_STAT_CONTINUED_KILLED);
+	r = signal_process(tgid, start, SIGKILL);
+	count(r ? TG_STAT_CONTINUED_ALIVE : TG_STAT_CONTINUED_KILLED);
 	e = event_new_exec(TG_EV_EXEC);
 	if (!e)
 		return 0;
-	e->exec.flags = TG_EXEC_CONTINUED | TG_EXEC_KILLED;
+	e->exec.flags = TG_EXEC_CONTINUED | (r ? TG_EXEC_FAILED : TG_EXEC_KILLED);
 	e->exec.ppid = e->tgid; /* who did it */
 	e->exec.kind = kind;
 	e->tgid = tgid;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Consumer of the two event rings. A record is checked for its size before it is handed on; losses are told
- * with the first record after them.
+ * with the first record after them. A stopped process that a stranger continued, and that the program could
+ * not kill, is killed here, before anyone else is asked.
  */
 #include "user/kern/events.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 
 #include "user/base/cleanup.h"
+#include "user/kern/guard.h"
 #include "user/kern/internal.h"
 
 struct source {
@@ -29,6 +31,14 @@ struct kern_events {
 
 DEFINE_CLEANUP(struct kern_events *, kern_events_close)
 
+/* What the program could not kill from where it was. */
+static void finish_kill(struct kern *k, const struct tg_event *ev)
+{
+	if (ev->type == TG_EV_EXEC && (ev->exec.flags & TG_EXEC_CONTINUED) &&
+	    (ev->exec.flags & TG_EXEC_FAILED))
+		(void)kern_stopped_kill(k, (pid_t)ev->tgid);
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct source *s = ctx;
@@ -38,6 +48,7 @@ static int on_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(struct tg_event))
 		return 0;
 	s->lost_told = e->stats[s->lost_stat];
+	finish_kill(e->k, data);
 	e->fn(data, lost, e->arg);
 	return 0;
 }

@@ -133,6 +133,7 @@ const char *kern_stat_name(unsigned stat)
 		[TG_STAT_EXEC_FAILED] = "exec_failed",
 		[TG_STAT_EXEC_ARGV_UNREAD] = "exec_argv_unread",
 		[TG_STAT_CONTINUED_KILLED] = "continued_killed",
+		[TG_STAT_CONTINUED_ALIVE] = "continued_alive",
 		[TG_STAT_EVENT_LOST] = "event_lost",
 		[TG_STAT_STDIO_EVENT_LOST] = "stdio_event_lost",
 		[TG_STAT_STREAM_NEW] = "stream_new",

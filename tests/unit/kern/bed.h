@@ -65,7 +65,7 @@ static inline void bed_sweep(void)
 	(void)cgroup_remove(bed_left.top);
 }
 
-static inline void bed_open(struct bed *b)
+static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 {
 	char root[PATH_MAX], name[64];
 
@@ -87,9 +87,17 @@ static inline void bed_open(struct bed *b)
 	assert_int_equal(cgroup_id(b->daemon, &b->daemon_id), 0);
 	bed_left = *b;
 	assert_int_equal(cgroup_move(b->daemon, 0), 0);
-	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b->pins }, &b->k), 0);
+	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b->pins, .stale_ns = stale_ns },
+				   &b->k),
+			 0);
 	assert_int_equal(kern_heartbeat(b->k), 0);
 	assert_int_equal(kern_daemon_attach(b->k, b->daemon), 0);
+}
+
+/* A minute: no test depends on how fast the machine is. */
+static inline void bed_open(struct bed *b)
+{
+	bed_open_stale(b, 60ull * 1000 * 1000 * 1000);
 }
 
 static inline void bed_close(struct bed *b)

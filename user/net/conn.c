@@ -157,11 +157,6 @@ void exchange_end(struct net_conn *c)
 		c->ops->finished(&c->x, c->x.error);
 }
 
-static bool step_wait(struct net_conn *c)
-{
-	return false;
-}
-
 static bool step(struct net_conn *c)
 {
 	static bool (*const steps[ST_COUNT])(struct net_conn *c) = {
@@ -183,7 +178,7 @@ static bool step(struct net_conn *c)
 		[ST_LINGER] = step_linger,
 	};
 
-	return (steps[c->state] ? steps[c->state] : step_wait)(c);
+	return steps[c->state](c);
 }
 
 /* While a question is open the bytes it is about must stay where they are, so their leg is not read. */
@@ -293,50 +288,67 @@ static void mirror_half_close(struct net_conn *c)
 		leg_shut(&c->server);
 }
 
-/* After a turn: hand back what is empty, watch for what is needed next. */
+/* Memory that is empty goes back. False when the engine holds too much and this connection a good part. */
+static bool tidy(struct net_conn *c)
+{
+	net_buf_release(c->net, &c->client.in);
+	net_buf_release(c->net, &c->client.out);
+	net_buf_release(c->net, &c->server.in);
+	net_buf_release(c->net, &c->server.out);
+	return net_account(c);
+}
+
+/* After a turn: watch for what is needed next. */
 static void settle(struct net_conn *c, bool moved)
 {
 	bool client_out = !leg_idle(&c->client);
 	bool server_out = may_send(c) && !leg_idle(&c->server);
 
+	mirror_half_close(c);
 	if (!client_out && !server_out)
 		c->stalled = 0;
 	else if (moved || !c->stalled)
 		net_stalled(c, true);
 	watch(c, &c->client, wants_client(c), client_out);
 	watch(c, &c->server, wants_server(c), server_out);
-	net_buf_release(c->net, &c->client.in);
-	net_buf_release(c->net, &c->client.out);
-	net_buf_release(c->net, &c->server.in);
-	net_buf_release(c->net, &c->server.out);
-	if (!net_account(c))
-		conn_kill(c, -ENOBUFS);
+}
+
+/* Reads, steps and sends until nothing moves. */
+static bool turn(struct net_conn *c)
+{
+	bool moved = false, more = true;
+
+	while (more && !c->dead) {
+		more = take_input(c);
+		while (!c->dead && step(c))
+			more = true;
+		if (!c->dead && leg_flush(&c->client))
+			moved = more = true;
+		if (!c->dead && may_send(c) && leg_flush(&c->server))
+			moved = more = true;
+	}
+	return moved;
 }
 
 void conn_run(struct net_conn *c)
 {
-	bool moved = false, more = true;
+	bool moved;
 
 	if (c->running)
 		return;
 	c->running = true;
 	if (c->client.events & EPOLLERR)
 		conn_kill(c, -ECONNRESET);
-	while (more && !c->dead) {
-		more = take_input(c);
-		while (!c->dead && step(c))
-			more = true;
-		if (c->dead)
-			break;
-		if (leg_flush(&c->client))
-			moved = more = true;
-		if (!c->dead && may_send(c) && leg_flush(&c->server))
-			moved = more = true;
+	moved = turn(c);
+	if (!c->dead && !tidy(c)) {
+		if (!c->x.committed && c->state != ST_OPAQUE)
+			reply_fail(c, 503, "too many bytes are held", -ENOBUFS);
+		moved |= turn(c);
+		if (!c->dead && !tidy(c))
+			conn_kill(c, -ENOBUFS);
 	}
-	if (!c->dead) {
-		mirror_half_close(c);
+	if (!c->dead)
 		settle(c, moved);
-	}
 	c->running = false;
 	if (c->dead)
 		conn_destroy(c);

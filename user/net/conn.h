@@ -91,11 +91,13 @@ struct net_ops {
 	 * handled. Without this callback it is collected. NET_EVENTS counts as NET_COLLECT. */
 	enum net_mode (*mode)(struct net_exchange *x, const struct net_response *resp);
 
-	/* NET_FORWARD, NET_REPLACE (NET_COLLECT only), NET_REPLY, or NET_DENY (502). */
+	/* NET_FORWARD, NET_REPLACE (a collected body that is there: not for HEAD, 204 or length 0),
+	 * NET_REPLY, or NET_DENY (502). */
 	enum net_verdict (*response)(struct net_exchange *x, const struct net_response *resp);
 
-	/* An event that has data. NET_FORWARD, NET_REPLACE (the data; other lines stay), NET_DROP, or
-	 * NET_DENY (cuts the stream). Events without data (comments, priming) pass unasked. */
+	/* An event that has data. NET_FORWARD, NET_REPLACE (the data; other lines stay; an incomplete
+	 * event is dropped instead), NET_DROP, or NET_DENY (cuts the stream). Events without data
+	 * (comments, priming) pass unasked. */
 	enum net_verdict (*event)(struct net_exchange *x, const struct net_event *ev);
 
 	/* This room answers with an error of its own (status), or with status 0 cuts the connection,
@@ -104,15 +106,18 @@ struct net_ops {
 	void (*failed)(struct net_conn *c, struct net_exchange *x, unsigned status, const char *why,
 		       struct buf *body);
 
-	/* Once for each exchange that was given to ->request: 0 when its answer is with the kernel, or
-	 * -errno. x is invalid afterwards. */
+	/* Once for each exchange that was given to ->request: 0 when its answer is with the kernel, else
+	 * -errno: this room answered with an error, or the answer did not get through. x is invalid
+	 * afterwards. */
 	void (*finished)(struct net_exchange *x, int error);
 
 	/* Once, last; c is invalid afterwards. */
 	void (*closed)(struct net_conn *c);
 };
 
-/* Runs a steered connection. fd (connected, TCP) is owned from success on. dest and ops: dest is copied,
+/* Runs a steered connection. Heads and bodies go on as received, with three exceptions: an Accept-Encoding
+ * other than identity is left out, a replaced body has a new Content-Length, and events are chunked anew.
+ * Requests: HTTP/1.1 only; Upgrade and CONNECT 501; bodies with trailers 400. fd (connected, TCP) is owned from success on. dest and ops: dest is copied,
  * ops is borrowed. from may be NULL; else the connection counts against that listener. 0 or -errno. */
 int net_conn_new(struct net *n, struct net_listener *from, int fd, const struct net_dest *dest,
 		 const struct net_ops *ops, void *owner, struct net_conn **ret);
@@ -138,8 +143,8 @@ int net_exchange_reply(struct net_exchange *x, unsigned status, const char *type
 /* Stages the body or event data for NET_REPLACE, copied; errors as above. */
 int net_exchange_replace(struct net_exchange *x, struct span data);
 
-/* Puts an event of the gate's own into a running event stream, between two of the server's. type may be
- * NULL. 0, or -ENOTCONN when no event stream is running on x. */
+/* Puts an event of the gate's own into a running event stream, between two of the server's. type is one
+ * line, or NULL. 0, or -ENOTCONN when no event stream is running on x. */
 int net_exchange_send_event(struct net_exchange *x, const char *type, struct span data);
 
 /* As net_conn_resume(), for the questions about an exchange. */

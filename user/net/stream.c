@@ -9,6 +9,8 @@
 
 #include "user/net/conn_int.h"
 
+#define CHUNK_OVERHEAD 32 /* size in hex, two line ends, the NUL of printf */
+
 static bool cut(struct net_conn *c, const char *why)
 {
 	return reply_fail(c, 502, why, -EPROTO);
@@ -41,11 +43,15 @@ void stream_begin(struct net_conn *c)
 static int emit(struct net_conn *c, struct span bytes)
 {
 	struct buf *out = &c->client.out;
-	int r = 0;
+	char *room;
+	int r;
 
 	if (bytes.n == 0)
 		return 0;
 	net_buf_ready(c->net, out);
+	r = buf_reserve(out, bytes.n + CHUNK_OVERHEAD, &room); /* all of it or nothing */
+	if (r < 0)
+		return r;
 	if (c->x.chunk_out)
 		r = buf_printf(out, "%zx\r\n", bytes.n);
 	if (r == 0)

@@ -36,6 +36,7 @@ struct rig {
 	struct net_ops ops;
 	struct buf log;
 	struct net_exchange *x; /* of the last question */
+	struct span asked; /* what it was about */
 	/* script */
 	enum net_verdict opaque, host, request, dialed, response, event;
 	enum net_mode mode;
@@ -98,6 +99,7 @@ static inline enum net_verdict rig_request(struct net_exchange *x, const struct 
 	rig_span(g, "target", req->target);
 	rig_span(g, "body", req->body);
 	buf_append_str(&g->log, "\n");
+	g->asked = req->body;
 	return rig_answer(g, x, g->request);
 }
 
@@ -125,6 +127,7 @@ static inline enum net_verdict rig_response(struct net_exchange *x, const struct
 	rig_span(g, "type", resp->content_type);
 	rig_span(g, "body", resp->body);
 	buf_append_str(&g->log, "\n");
+	g->asked = resp->body;
 	return rig_answer(g, x, g->response);
 }
 
@@ -137,6 +140,7 @@ static inline enum net_verdict rig_event(struct net_exchange *x, const struct ne
 	rig_span(g, "id", ev->id);
 	rig_span(g, "data", ev->data);
 	buf_append_str(&g->log, "\n");
+	g->asked = ev->data;
 	return rig_answer(g, x, g->event);
 }
 

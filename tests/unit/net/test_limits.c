@@ -141,9 +141,9 @@ static void engine_memory_is_bounded(void **state)
 	rig_client(&g, rig_post(&g, "Content-Length: 1000000\r\n", ""));
 	rig_put(&g, g.client, text, 1000000);
 	free(text);
-	RIG_UNTIL(&g, !g.conn && g.client_eof);
+	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 503 ") && g.client_eof);
 	assert_int_equal(g.origin, -1);
-	assert_int_equal(net_buffered(g.net), 0);
+	assert_true(net_buffered(g.net) <= 300000);
 }
 
 struct crowd {

@@ -285,6 +285,40 @@ static void later_holds_until_resume(void **state)
 	assert_int_equal(net_count(g.net), 1);
 }
 
+/* While a question is open its bytes stay where they are, whatever else arrives on that side. */
+static void held_bytes_stay_in_place(void **state)
+{
+	char *noise = malloc(1 << 20);
+	const char *at;
+	ssize_t n = 1;
+
+	memset(noise, '!', 1 << 20);
+	g.request = g.response = NET_LATER;
+	rig_client(&g, rig_post(&g, "Content-Length: 5\r\n", "hello"));
+	RIG_UNTIL(&g, g.x != NULL);
+	at = g.asked.p;
+	for (int i = 0; i < 50; i++) {
+		(void)send(g.client, noise, 1 << 20, MSG_NOSIGNAL | MSG_DONTWAIT);
+		rig_turn(&g);
+	}
+	assert_true(net_buffered(g.net) < 1 << 18);
+	assert_true(g.asked.p == at && span_is(g.asked, "hello"));
+	net_exchange_resume(g.x, NET_FORWARD);
+	RIG_UNTIL(&g, buf_len(&g.at_origin));
+	rig_origin(&g, OK2);
+	RIG_UNTIL(&g, rig_has(&g.log, "response 200"));
+	at = g.asked.p;
+	for (int i = 0; i < 50 && n > 0; i++) {
+		n = send(g.origin, noise, 1 << 20, MSG_NOSIGNAL | MSG_DONTWAIT);
+		rig_turn(&g);
+	}
+	assert_true(net_buffered(g.net) < 1 << 19);
+	assert_true(g.asked.p == at && span_is(g.asked, "{}"));
+	net_exchange_resume(g.x, NET_FORWARD);
+	RIG_UNTIL(&g, buf_len(&g.from_conn) >= strlen(OK2) && g.client_eof);
+	free(noise);
+}
+
 static void resume_inside_the_callback(void **state)
 {
 	g.request = g.dialed = g.response = NET_LATER;
@@ -513,6 +547,7 @@ int main(void)
 		T(staged_answers_are_checked),
 		T(gate_without_callbacks_denies),
 		T(later_holds_until_resume),
+		T(held_bytes_stay_in_place),
 		T(resume_inside_the_callback),
 		T(close_inside_a_callback),
 		T(client_gone_while_held),

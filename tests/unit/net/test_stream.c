@@ -369,6 +369,33 @@ static void many_events(void **state)
 	buf_done(&want);
 }
 
+/* A client that reads nothing: the server is held back, however small its events. */
+static void unread_events_are_held_back(void **state)
+{
+	const size_t n = 64 << 10;
+	char *text = malloc(n);
+	bool full = false;
+
+	for (size_t i = 0; i < n; i += 16)
+		memcpy(text + i, "b\r\ndata: 123\n\n\r\n", 16);
+	ask();
+	rig_origin(&g, CHUNKED);
+	for (int i = 0; i < 4000 && !full; i++) {
+		ssize_t sent = send(g.origin, text, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		/* whole chunks only, so that the stream stays well-formed */
+		if (sent > 0 && sent % 16)
+			rig_put(&g, g.origin, text + sent % 16, (size_t)(16 - sent % 16));
+		(void)loop_once(g.loop, 0);
+		buf_clear(&g.log);
+		full = sent < 0 && loop_once(g.loop, 5) == 0;
+	}
+	free(text);
+	assert_true(full);
+	assert_non_null(g.conn);
+	assert_true(net_buffered(g.net) < 2 << 20);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -386,6 +413,7 @@ int main(void)
 		T(large_event),
 		T(event_limit),
 		T(many_events),
+		T(unread_events_are_held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ struct net_limits {
 };
 
 /* The HTTP engine of one proxy process: the memory pool, limits and clock its connections share. limits
- * may be NULL. 0 or -errno. Freeing it closes every connection (with their callbacks). */
+ * may be NULL. 0 or -errno. Freeing it closes every connection (with their callbacks); not to be done
+ * inside a callback. */
 int net_new(struct loop *l, const struct net_limits *limits, struct net **ret);
 void net_free(struct net *n);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A catalog and its sidecar, separated by a NUL; then the input itself as a definition on the wire. */
+/* A catalog and its sidecar, separated by a NUL; then the input itself as a definition on the
+ * wire. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Classification and detection agree: what the tape calls JSON-RPC 2.0, the peek sees in every prefix that is
- * long enough, and it never changes its mind. */
+/* Classification and detection agree: what the tape calls JSON-RPC 2.0, the peek sees in every
+ * prefix that is long enough, and it never changes its mind. */
 #include <stdlib.h>
 
 #include "user/mcp/listfilter.h"

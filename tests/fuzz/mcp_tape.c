@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The tape against jansson: what the tape takes, jansson takes and sees alike. The other way, jansson may take
- * more only where it rounds or limits differently. */
+/* The tape against jansson: what the tape takes, jansson takes and sees alike. The other way,
+ * jansson may take more only where it rounds or limits differently. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

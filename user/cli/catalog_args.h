@@ -22,7 +22,8 @@ struct catalog_args {
 /* Prints "tollgate: catalog what: why" and returns CLI_FAILED. */
 int catalog_complain(const char *what, const char *why);
 
-/* The verbs; they print their own messages and return an exit status (CLI_USAGE: the words make no sense). */
+/* The verbs; they print their own messages and return an exit status (CLI_USAGE: the words make no
+ * sense). */
 int catalog_scan(const struct catalog_args *a, bool pin);
 int catalog_diff(const struct catalog_args *a);
 
@@ -30,7 +31,8 @@ int catalog_diff(const struct catalog_args *a);
 int catalog_server_out(const struct catalog_args *a, const struct live *l, const char *name, struct buf *out);
 /* Says on standard error what of its identity a catalog cannot hold fast. */
 void catalog_server_warn(const struct live *l);
-/* --name, or what the server calls itself, made fit for a name; ret has 128 bytes and is returned. */
+/* --name, or what the server calls itself, made fit for a name; ret has 128 bytes and is
+ * returned. */
 const char *catalog_server_name(const struct catalog_args *a, const struct live *l, char ret[128]);
 /* Is this object the one of that server, in form C? */
 bool catalog_server_same(const struct catalog *c, const struct catalog_server *s, const struct buf *json);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Rewriting a catalog. Between the two renames the sidecar and the catalog may disagree; a daemon that reads them
- * in that moment refuses the pair and keeps what it has.
+ * Rewriting a catalog. Between the two renames the sidecar and the catalog may disagree; a daemon
+ * that reads them in that moment refuses the pair and keeps what it has.
  */
 #include "user/cli/catalog_file.h"
 

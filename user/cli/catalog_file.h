@@ -9,8 +9,8 @@
 #include "user/mcp/catalog.h"
 #include "user/mcp/catalog_write.h"
 
-/* catalog.json and its sidecar being made anew: what is kept is copied as it stands, what is new is added, and
- * both files are read back before they replace the old ones. */
+/* catalog.json and its sidecar being made anew: what is kept is copied as it stands, what is new is
+ * added, and both files are read back before they replace the old ones. */
 struct catalog_file {
 	const char *path;
 	char *pins_path;
@@ -26,8 +26,8 @@ int catalog_file_open(const char *path, bool missing_ok, struct catalog_file *re
 		      char err[CATALOG_ERROR_MAX]);
 void catalog_file_done(struct catalog_file *f);
 
-/* Copies an old entry and its pin; server: JSON text that takes the place of the entry's server object
- * (empty: as it is). 0 or -errno. */
+/* Copies an old entry and its pin; server: JSON text that takes the place of the entry's server
+ * object (empty: as it is). 0 or -errno. */
 int catalog_file_keep(struct catalog_file *f, const struct catalog_tool *tool, struct span server);
 
 /* Adds a definition that a server sent. Errors of catalog_write_entry(). */

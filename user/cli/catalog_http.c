@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A Streamable HTTP server under scan: one POST per message, each on a connection of its own, answered by JSON
- * or by an event stream. Plain http only. The HTTP that is read here is a server's, so every size has a limit.
+ * A Streamable HTTP server under scan: one POST per message, each on a connection of its own,
+ * answered by JSON or by an event stream. Plain http only. The HTTP that is read here is a
+ * server's, so every size has a limit.
  */
 #include "user/cli/catalog_live.h"
 

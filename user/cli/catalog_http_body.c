@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes one HTTP answer apart. Strict where framing could be read in two ways; what it does not know it refuses.
+ * Takes one HTTP answer apart. Strict where framing could be read in two ways; what it does not
+ * know it refuses.
  */
 #include "user/cli/catalog_http_body.h"
 
@@ -247,8 +248,8 @@ int http_body_read(struct http_body *b, int fd)
 	return http_body_feed(b, p, (size_t)n);
 }
 
-/* The data lines of the first complete event that has any, joined (WHATWG HTML, server-sent events).
- * 1, 0 or -errno. */
+/* The data lines of the first complete event that has any, joined (WHATWG HTML, server-sent
+ * events). 1, 0 or -errno. */
 static int take_event(struct http_body *b, struct buf *out)
 {
 	size_t from = buf_len(out), at = 0;

@@ -9,8 +9,8 @@
 
 #define HTTP_HEAD_MAX 65536
 
-/* One HTTP/1.1 answer being read (RFC 9112), and the JSON-RPC messages in it: the whole body, or the
- * data of each event of a text/event-stream. */
+/* One HTTP/1.1 answer being read (RFC 9112), and the JSON-RPC messages in it: the whole body, or
+ * the data of each event of a text/event-stream. */
 struct http_body {
 	struct buf in; /* received, not yet taken apart */
 	struct buf text; /* body without chunk framing */
@@ -27,7 +27,8 @@ struct http_body {
 void http_body_init(struct http_body *b);
 void http_body_done(struct http_body *b);
 
-/* Reads once from fd. 0, -EBADMSG (b->fault), -EMSGSIZE, -EPIPE (ended before its end) or -errno. */
+/* Reads once from fd. 0, -EBADMSG (b->fault), -EMSGSIZE, -EPIPE (ended before its end) or
+ * -errno. */
 int http_body_read(struct http_body *b, int fd);
 
 /* The same from memory; n 0: the connection ended. For http_body_read() and the tests. */

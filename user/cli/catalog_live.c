@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The client's half of MCP, as much as a catalog needs: begin in the era that the server speaks, list all tools,
- * answer what the server asks meanwhile.
+ * The client's half of MCP, as much as a catalog needs: begin in the era that the server speaks,
+ * list all tools, answer what the server asks meanwhile.
  */
 #include "user/cli/catalog_live.h"
 

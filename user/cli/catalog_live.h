@@ -11,8 +11,8 @@
 #include "user/mcp/tape.h"
 #include "user/proc/identity.h"
 
-/* A running MCP server as its client sees it. For `tollgate catalog`: it runs with the rights of who calls it,
- * and the server is not trusted: sizes, counts and times are limited. */
+/* A running MCP server as its client sees it. For `tollgate catalog`: it runs with the rights of
+ * who calls it, and the server is not trusted: sizes, counts and times are limited. */
 #define LIVE_MESSAGE_MAX (16u << 20)
 #define LIVE_TOOLS_MAX 4096
 #define LIVE_PAGES_MAX 1000

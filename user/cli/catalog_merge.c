@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * `catalog scan` and `catalog pin`. A scan only adds: what changed since it was approved stays as it was until
- * someone pins it by name.
+ * `catalog scan` and `catalog pin`. A scan only adds: what changed since it was approved stays as
+ * it was until someone pins it by name.
  */
 #include <pwd.h>
 #include <stdio.h>

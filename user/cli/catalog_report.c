@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Output of `tollgate catalog`. Names come from servers, so control characters never reach a terminal.
+ * Output of `tollgate catalog`. Names come from servers, so control characters never reach a
+ * terminal.
  */
 #include "user/cli/catalog_report.h"
 

@@ -19,12 +19,13 @@ struct catalog_report {
 
 void catalog_report_begin(struct catalog_report *r, bool json);
 
-/* change: "added", "removed", "changed", "approved", "server". detail may be "". tool p NULL: of the server. */
+/* change: "added", "removed", "changed", "approved", "server". detail may be "". tool p NULL: of
+ * the server. */
 void catalog_report_add(struct catalog_report *r, const char *change, struct span server, struct span tool,
 			const char *detail);
 
-/* Prints. The members (name, text pairs, NULL-ended) follow the changes in the document; text output
- * has them as "name text" lines. Frees. 0 or -errno. */
+/* Prints. The members (name, text pairs, NULL-ended) follow the changes in the document; text
+ * output has them as "name text" lines. Frees. 0 or -errno. */
 int catalog_report_end(struct catalog_report *r, const char *const *members);
 
 #endif

@@ -10,7 +10,8 @@
 #include "user/base/json_out.h"
 #include "user/mcp/canon.h"
 
-/* Plain http has no certificate, and the published format wants one named: base64 of 32 zero bytes. */
+/* Plain http has no certificate, and the published format wants one named: base64 of 32 zero
+ * bytes. */
 #define NO_FINGERPRINT "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 static void spawn_out(struct json_out *j, const struct proc_identity *id)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A stdio server under scan: started as a host starts one, with pipes, in a process group of its own so that
- * whatever it leaves behind can be ended with it.
+ * A stdio server under scan: started as a host starts one, with pipes, in a process group of its
+ * own so that whatever it leaves behind can be ended with it.
  */
 #include "user/cli/catalog_live.h"
 
@@ -88,8 +88,8 @@ static int io_recv(struct live_io *io, int timeout_ms, struct buf *message)
 	}
 }
 
-/* The server is the last of the chain (npx, sh -c, node ...) that has our pipe as its input: of those without
- * such a child the one that began last. */
+/* The server is the last of the chain (npx, sh -c, node ...) that has our pipe as its input: of
+ * those without such a child the one that began last. */
 static int io_identify(struct live_io *io, struct proc_identity *ret)
 {
 	struct stdio_io *s = (struct stdio_io *)io;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Canonical form C on the tape. Runs in the proxy (definitions on the wire) and wherever a catalog is read. Output
- * goes to a buffer with a limit, so hostile input cannot make it large.
+ * Canonical form C on the tape. Runs in the proxy (definitions on the wire) and wherever a catalog
+ * is read. Output goes to a buffer with a limit, so hostile input cannot make it large.
  */
 #include "user/mcp/canon.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Numbers of form C. Python's float repr is the shortest decimal that reads back as the same double, of
- * those the closest, with an exponent below 1e-4 and from 1e16 on. The process keeps the C locale, so the
- * decimal point of strtod() and printf() is a point.
+ * Numbers of form C. Python's float repr is the shortest decimal that reads back as the same
+ * double, of those the closest, with an exponent below 1e-4 and from 1e16 on. The process keeps the
+ * C locale, so the decimal point of strtod() and printf() is a point.
  */
 #include "user/mcp/canon_number.h"
 
@@ -58,8 +58,9 @@ static void nearest(double v, int n, struct decimal *ret)
 	ret->digit[n] = '\0';
 }
 
-/* v > 0 and finite. The nearest decimal of n digits, when it lies below v, may fail to read back where
- * the next above does: at powers of two the doubles below are twice as dense as those above. */
+/* v > 0 and finite. The nearest decimal of n digits, when it lies below v, may fail to read back
+ * where the next above does: at powers of two the doubles below are twice as dense as those
+ * above. */
 static void shortest(double v, struct decimal *ret)
 {
 	for (int n = 1; n <= DIGITS_MAX; n++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The catalog in memory. The file is the operator's, so a mistake in it is named by file, line and reason; read in
- * the proxy (from memory), in the supervisor and on the command line. It is kept as text and tape: everything
- * else points into them.
+ * The catalog in memory. The file is the operator's, so a mistake in it is named by file, line and
+ * reason; read in the proxy (from memory), in the supervisor and on the command line. It is kept as
+ * text and tape: everything else points into them.
  */
 #include "user/mcp/catalog_impl.h"
 
@@ -50,8 +50,8 @@ int catalog_canon(struct catalog *c, const struct tape *t, uint32_t token, uint8
 	return 0;
 }
 
-/* One server may be named by many entries, and then each must describe it alike; two names must not stand
- * for one server, or it could not be told which one a process is. */
+/* One server may be named by many entries, and then each must describe it alike; two names must not
+ * stand for one server, or it could not be told which one a process is. */
 static bool same_identity(const struct catalog *c, const struct catalog_server *a,
 			 const struct catalog_server *b)
 {
@@ -262,7 +262,8 @@ static int by_action(const void *a, const void *b)
 	}
 }
 
-/* Slashes in names: tool "b" of server "c/a" and tool "a/b" of server "c" must not be one action. */
+/* Slashes in names: tool "b" of server "c/a" and tool "a/b" of server "c" must not be one
+ * action. */
 static int check_actions(const struct catalog_reader *rd)
 {
 	struct catalog *c = rd->c;

@@ -15,13 +15,13 @@ struct catalog;
 
 /*
  * The approved tools: catalog.json in the published cMCP format (an array of entries, JSON Schema
- * catalog-entry), and beside it catalog.pins.json, which covers every member of each definition where
- * the published format covers three. Digests are over canonical form C (user/mcp/canon.h).
+ * catalog-entry), and beside it catalog.pins.json, which covers every member of each definition
+ * where the published format covers three. Digests are over canonical form C (user/mcp/canon.h).
  */
 #define CATALOG_BYTES_MAX (64u << 20)
 #define CATALOG_TOKENS_MAX (4u << 20)
 #define CATALOG_ERROR_MAX 512
-#define PIN_DEFINITION_MAX (1u << 20) /* bytes of one definition on the wire; a longer one is "changed" */
+#define PIN_DEFINITION_MAX (1u << 20) /* bytes of a definition; a longer one is "changed" */
 
 enum catalog_transport {
 	CATALOG_STDIO,
@@ -29,7 +29,8 @@ enum catalog_transport {
 	CATALOG_HTTP_SSE,
 };
 
-/* One server, gathered from the entries that name it. Read only. Texts hold no control characters. */
+/* One server, gathered from the entries that name it. Read only. Texts hold no control
+ * characters. */
 struct catalog_server {
 	struct span name; /* display_name: unique in the catalog, the server's name in policies */
 	enum catalog_transport transport;
@@ -54,16 +55,18 @@ struct catalog_tool {
 	bool full; /* catalog.pins.json covers every member */
 };
 
-/* Loads from files. pins_path NULL: catalog.pins.json's name is derived from path, and its absence is fine.
- * 0 or -errno with "file:line: reason" in err. Nothing half-loaded is ever given out. */
+/* Loads from files. pins_path NULL: catalog.pins.json's name is derived from path, and its absence
+ * is fine. 0 or -errno with "file:line: reason" in err. Nothing half-loaded is ever given out. */
 int catalog_load(const char *path, const char *pins_path, struct catalog **ret,
 		 char err[CATALOG_ERROR_MAX]);
-/* The same from memory, for roles without file system; names are for messages. pins.p NULL: none. */
+/* The same from memory, for roles without file system; names are for messages. pins.p NULL:
+ * none. */
 int catalog_parse(struct span text, const char *name, struct span pins, const char *pins_name,
 		  struct catalog **ret, char err[CATALOG_ERROR_MAX]);
 void catalog_free(struct catalog *c);
 
-/* The sidecar's name for a catalog's: "x/catalog.json" gives "x/catalog.pins.json". malloc()ed, or NULL. */
+/* The sidecar's name for a catalog's: "x/catalog.json" gives "x/catalog.pins.json". malloc()ed, or
+ * NULL. */
 char *catalog_pins_path(const char *path);
 
 /* "sha256:" digest of the entries sorted by tool_name, in form C; and the same over the sidecar's
@@ -82,15 +85,16 @@ const struct catalog_server *catalog_server_named(const struct catalog *c, struc
 const struct catalog_tool *catalog_tool_find(const struct catalog *c,
 					     const struct catalog_server *s, struct span tool);
 
-/* Fills url, host, port, path and tls of a network server; spans point into url. NULL, or what is wrong
- * with the url (user, query and fragment are refused: a request's target could say them differently). */
+/* Fills url, host, port, path and tls of a network server; spans point into url. NULL, or what is
+ * wrong with the url (user, query and fragment are refused: a request's target could say them
+ * differently). */
 const char *catalog_url_parse(struct span url, struct catalog_server *s);
 
 /* Which server is it? */
 struct catalog_match {
 	const struct catalog_server *server; /* NULL: none, see reason */
 	bool measured; /* a digest in the catalog was compared with a measured one and agrees */
-	bool script_unmeasured; /* the digest covers the interpreter; the script it runs is not measured */
+	bool script_unmeasured; /* the digest covers the interpreter, not the script it runs */
 	char reason[256]; /* why not, or why not measured; "" else. Printable. */
 };
 
@@ -104,7 +108,8 @@ struct catalog_http_target {
 	bool loopback; /* the connection's original destination is a loopback address */
 	struct span host; /* name or address without brackets and port */
 	uint16_t port;
-	struct span path; /* of the request target, without query; p NULL: not compared (legacy SSE's second endpoint) */
+	/* of the request target, without query; p NULL: not compared (legacy SSE's second endpoint) */
+	struct span path;
 	const struct proc_identity *owner; /* of the listening socket; required on loopback */
 };
 
@@ -127,14 +132,15 @@ struct pin_result {
 	char unpinned[256]; /* members on the wire that no digest covers (entry without full pin) */
 };
 
-/* Holds the definition (an object of a tools/list page) against the catalog. Total; errors are CHANGED. */
+/* Holds the definition (an object of a tools/list page) against the catalog. Total; errors are
+ * CHANGED. */
 void catalog_pin(struct catalog *c, const struct catalog_server *s, const struct tape *t,
 		 uint32_t definition, struct pin_result *ret);
 
 const char *pin_verdict_text(enum pin_verdict v);
 
-/* The members in which two approved definitions differ, as pin_result.changed; "" when they do not. What only
- * one of them covers is not compared. */
+/* The members in which two approved definitions differ, as pin_result.changed; "" when they do not.
+ * What only one of them covers is not compared. */
 void catalog_tool_diff(const struct catalog_tool *a, const struct catalog_tool *b, char ret[256]);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The published schema of a catalog entry (catalog-entry.schema.json of cMCP), checked field by field so that
- * an error can name its line. Stricter in two points: names hold no control characters, and what looks like a date
- * must be one.
+ * The published schema of a catalog entry (catalog-entry.schema.json of cMCP), checked field by
+ * field so that an error can name its line. Stricter in two points: names hold no control
+ * characters, and what looks like a date must be one.
  */
 #include "user/mcp/catalog_impl.h"
 

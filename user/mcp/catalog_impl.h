@@ -20,7 +20,8 @@ struct catalog_tool_full {
 	uint8_t description[SHA256_SIZE], input[SHA256_SIZE], output[SHA256_SIZE]; /* of form C */
 	struct pin_member *member; /* with tool.full */
 	unsigned member_n;
-	/* the bytes of the last definition that was found unchanged, so the same page costs one digest */
+	/* the bytes of the last definition that was found unchanged, so the same page costs one
+	 * digest */
 	bool seen;
 	uint8_t seen_raw[SHA256_SIZE];
 };

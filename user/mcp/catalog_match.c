@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which server of the catalog is this process, or this endpoint? Runs in the proxy, which sees no files: what is
- * compared was read at takeover. A server matches wholly or not at all; of several near misses the nearest
- * gives the reason.
+ * Which server of the catalog is this process, or this endpoint? Runs in the proxy, which sees no
+ * files: what is compared was read at takeover. A server matches wholly or not at all; of several
+ * near misses the nearest gives the reason.
  */
 #include "user/mcp/catalog_impl.h"
 
@@ -183,7 +183,8 @@ static bool endpoint_same(const struct catalog_server *s, const struct catalog_h
 		return false;
 	if (t->path.p && !span_eq(s->path, t->path))
 		return false;
-	/* where the bytes go decides, not what the request calls it: one port of the loopback is one server */
+	/* where the bytes go decides, not what the request calls it: one port of the loopback is
+	 * one server */
 	if (t->loopback || is_loopback(s->host))
 		return t->loopback && is_loopback(s->host) && is_loopback(t->host);
 	if (address_of(s->host, &a) && address_of(t->host, &b))

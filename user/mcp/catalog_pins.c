@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * catalog.pins.json: a digest for every member of each approved definition. It can only narrow what catalog.json
- * approves: where both speak of a member they must agree, and a pin without an entry is an error.
+ * catalog.pins.json: a digest for every member of each approved definition. It can only narrow what
+ * catalog.json approves: where both speak of a member they must agree, and a pin without an entry
+ * is an error.
  */
 #include "user/mcp/catalog_impl.h"
 

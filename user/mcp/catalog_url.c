@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The url of a network server: scheme, host, port and path, in the one spelling that can be compared. Anything
- * that a request's target could say differently (user, query, fragment) is refused.
+ * The url of a network server: scheme, host, port and path, in the one spelling that can be
+ * compared. Anything that a request's target could say differently (user, query, fragment) is
+ * refused.
  */
 #include "user/mcp/catalog_impl.h"
 

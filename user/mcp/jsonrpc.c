@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * JSON-RPC 2.0 on the tape. Runs in the proxy on hostile bytes. What two peers could take for two different kinds
- * of message is invalid here.
+ * JSON-RPC 2.0 on the tape. Runs in the proxy on hostile bytes. What two peers could take for two
+ * different kinds of message is invalid here.
  */
 #include "user/mcp/jsonrpc.h"
 
@@ -34,7 +34,8 @@ bool jsonrpc_id_valid(struct span raw)
 	return tape_string_scan(raw.p, raw.n, &i, &escaped) == TAPE_OK && i + 1 == raw.n;
 }
 
-/* The id as compared: integers as written, strings unescaped. raw is valid; buf has JSONRPC_ID_MAX bytes. */
+/* The id as compared: integers as written, strings unescaped. raw is valid; buf has JSONRPC_ID_MAX
+ * bytes. */
 static struct span id_text(struct span raw, char *buf)
 {
 	if (raw.p[0] != '"')
@@ -65,7 +66,9 @@ uint32_t jsonrpc_id_hash(struct span raw)
 	return h ^ h >> 16;
 }
 
-static const char *const names[] = { "jsonrpc", "id", "method", "params", "result", "error" };
+static const struct span names[] = {
+	{ "jsonrpc", 7 }, { "id", 2 }, { "method", 6 }, { "params", 6 }, { "result", 6 }, { "error", 5 },
+};
 
 enum {
 	N_JSONRPC,
@@ -116,6 +119,7 @@ static enum jsonrpc_kind kind_of(const struct jsonrpc_msg *m)
 void jsonrpc_classify(const struct tape *t, uint32_t root, struct jsonrpc_msg *ret)
 {
 	uint32_t at[N_COUNT];
+	bool clear;
 	struct jsonrpc_msg m = {
 		.root = root, .id = TAPE_NONE, .method = TAPE_NONE, .params = TAPE_NONE,
 		.result = TAPE_NONE, .error = TAPE_NONE, .code = JSONRPC_E_REQUEST, .answer = true,
@@ -135,8 +139,7 @@ void jsonrpc_classify(const struct tape *t, uint32_t root, struct jsonrpc_msg *r
 		ret->reason = "not an object";
 		return;
 	}
-	for (unsigned i = 0; i < N_COUNT; i++)
-		at[i] = tape_get(t, root, names[i]);
+	clear = tape_members(t, root, names, N_COUNT, at);
 	m.id = at[N_ID];
 	m.method = at[N_METHOD];
 	m.params = at[N_PARAMS];
@@ -147,9 +150,8 @@ void jsonrpc_classify(const struct tape *t, uint32_t root, struct jsonrpc_msg *r
 	if (jsonrpc_id_valid(tape_raw(t, m.id)))
 		m.id_raw = tape_raw(t, m.id);
 	m.reason = fault_of(t, &m, at[N_JSONRPC]);
-	for (unsigned i = 0; i < N_COUNT && !m.reason; i++)
-		if (tape_has_lookalike(t, root, names[i]))
-			m.reason = "a member differs from a JSON-RPC member only in letter case";
+	if (!m.reason && !clear)
+		m.reason = "a member differs from a JSON-RPC member only in letter case";
 	if (!m.reason) {
 		m.kind = kind_of(&m);
 		m.code = 0;

@@ -10,8 +10,8 @@
 #include "user/base/span.h"
 #include "user/mcp/tape.h"
 
-/* JSON-RPC 2.0 (jsonrpc.org/specification), narrowed by MCP: an id is a string or an integer, params an
- * object. */
+/* JSON-RPC 2.0 (jsonrpc.org/specification), narrowed by MCP: an id is a string or an integer,
+ * params an object. */
 #define JSONRPC_ID_MAX 512 /* raw bytes of an id; longer ids are invalid: they are kept per request */
 
 enum {
@@ -48,8 +48,8 @@ struct jsonrpc_msg {
  * JSON-RPC's in other letter case makes the message invalid (tape_has_lookalike). */
 void jsonrpc_classify(const struct tape *t, uint32_t root, struct jsonrpc_msg *ret);
 
-/* Parses and classifies. Bytes that do not parse give JSONRPC_INVALID with JSONRPC_E_PARSE (over the limits:
- * JSONRPC_E_REQUEST). 0, or -ENOMEM. */
+/* Parses and classifies. Bytes that do not parse give JSONRPC_INVALID with JSONRPC_E_PARSE (over
+ * the limits: JSONRPC_E_REQUEST). 0, or -ENOMEM. */
 int jsonrpc_read(struct tape *t, struct span bytes, const struct tape_limits *limits,
 		 struct jsonrpc_msg *ret);
 
@@ -61,17 +61,18 @@ bool jsonrpc_id_eq(struct span a, struct span b);
 /* Hash that agrees with jsonrpc_id_eq(); not for untrusted bucket sizes beyond small limits. */
 uint32_t jsonrpc_id_hash(struct span raw);
 
-/* Appends {"jsonrpc":"2.0","id":<id_raw or null>,"error":{...}}; data is a JSON value or empty (then
- * left out). No newline: framing is the caller's. 0 or the error of buf_append(). */
+/* Appends {"jsonrpc":"2.0","id":<id_raw or null>,"error":{...}}; data is a JSON value or empty
+ * (then left out). No newline: framing is the caller's. 0 or the error of buf_append(). */
 int jsonrpc_error_write(struct buf *out, struct span id_raw, int code, const char *message,
 			struct span data);
 /* Appends {"jsonrpc":"2.0","id":<id_raw>,"result":<result>}. */
 int jsonrpc_result_write(struct buf *out, struct span id_raw, struct span result);
 
 /*
- * Looks at bytes as they come, without tape and without memory beyond this struct: for detection, and for
- * a line that is being discarded because it is over the limit. Lax on purpose: it must recognise
- * whatever some peer would take for JSON-RPC, so what it accepts is judged again by the tape.
+ * Looks at bytes as they come, without tape and without memory beyond this struct: for detection,
+ * and for a line that is being discarded because it is over the limit. Lax on purpose: it must
+ * recognise whatever some peer would take for JSON-RPC, so what it accepts is judged again by the
+ * tape.
  */
 struct jsonrpc_scan {
 	uint8_t state, member, escape, hex_n, bom_n;
@@ -91,8 +92,8 @@ struct jsonrpc_scan {
 };
 
 void jsonrpc_scan_init(struct jsonrpc_scan *s);
-/* Feeds bytes of one line. Stops early at the end of the top-level value or where it breaks; returns
- * the number of bytes taken. */
+/* Feeds bytes of one line. Stops early at the end of the top-level value or where it breaks;
+ * returns the number of bytes taken. */
 size_t jsonrpc_scan_feed(struct jsonrpc_scan *s, struct span bytes);
 /* The raw id found, or empty. */
 struct span jsonrpc_scan_id(const struct jsonrpc_scan *s);
@@ -103,10 +104,12 @@ enum jsonrpc_peek {
 	JSONRPC_PEEK_NO, /* certainly not */
 };
 
-/* Judges the first line of a stream from a prefix of it. Leading white space, a byte order mark and a batch are
- * seen through; "jsonrpc" may come last and may be spelt with escapes or in other letter case; a newline
- * inside the value ends the line and so decides. Never decides differently when given more bytes.
- * LIMIT: a peer that goes on after a first line of rubbish is for the caller: look again after the newline. */
+/* Judges the first line of a stream from a prefix of it. Leading white space, a byte order mark and
+ * a batch are seen through; "jsonrpc" may come last and may be spelt with escapes or in other
+ * letter case; a newline inside the value ends the line and so decides. Never decides differently
+ * when given more bytes.
+ * LIMIT: a peer that goes on after a first line of rubbish is for the caller: look again after the
+ * newline. */
 enum jsonrpc_peek jsonrpc_peek(struct span prefix);
 
 /* The same question about a whole body (HTTP), where a newline means nothing. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A byte machine that watches the top level of one JSON text go by: for telling JSON-RPC from other streams
- * before anything is taken over, and for finding the id of a line that is too long to keep. It allocates nothing
- * and allows nothing: what it recognises is judged by the tape.
+ * A byte machine that watches the top level of one JSON text go by: for telling JSON-RPC from other
+ * streams before anything is taken over, and for finding the id of a line that is too long to keep.
+ * It allocates nothing and allows nothing: what it recognises is judged by the tape.
  */
 #include "user/mcp/jsonrpc.h"
 
@@ -57,7 +57,8 @@ static struct span text_of(const struct jsonrpc_scan *s)
 	return (struct span){ s->text, s->text_n == TEXT_LONG ? 0 : s->text_n };
 }
 
-/* Only what can spell one of our names is decoded; any other code point stands as a byte that none has. */
+/* Only what can spell one of our names is decoded; any other code point stands as a byte that none
+ * has. */
 static void text_put_code(struct jsonrpc_scan *s, unsigned c)
 {
 	if (c == 0x17f) {

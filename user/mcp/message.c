@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What of a message is judged. Runs in the proxy on hostile bytes. Reads members by exact name, and refuses
- * a message whose judged members have a look-alike, since a peer that folds letter case might use that one.
+ * What of a message is judged. Runs in the proxy on hostile bytes. Reads members by exact name, and
+ * refuses a message whose judged members have a look-alike, since a peer that folds letter case
+ * might use that one.
  */
 #include "user/mcp/message.h"
 

@@ -71,6 +71,7 @@ enum mcp_dir {
 
 struct mcp_method_info {
 	const char *name;
+	uint8_t name_len;
 	enum mcp_method method;
 	bool notification; /* else a request */
 	uint8_t dirs; /* bit 1 << enum mcp_dir: who may receive it */
@@ -98,13 +99,13 @@ struct mcp_msg {
 	const char *reason; /* static: what was wrong with the params, when mcp_read() says -EINVAL */
 };
 
-/* Reads a classified request or notification. 0; -EINVAL when what must be judged is missing, of the
- * wrong type, or has a look-alike member: answer with JSONRPC_E_PARAMS and ret->reason. ret is filled as
- * far as known either way. */
+/* Reads a classified request or notification. 0; -EINVAL when what must be judged is missing, of
+ * the wrong type, or has a look-alike member: answer with JSONRPC_E_PARAMS and ret->reason. ret is
+ * filled as far as known either way. */
 int mcp_read(const struct tape *t, const struct jsonrpc_msg *rpc, struct mcp_msg *ret);
 
-/* The array of a list result ("tools", "resources", "resourceTemplates", "prompts") for the method that was
- * asked, or TAPE_NONE. */
+/* The array of a list result ("tools", "resources", "resourceTemplates", "prompts") for the method
+ * that was asked, or TAPE_NONE. */
 uint32_t mcp_list_array(const struct tape *t, uint32_t result, enum mcp_method asked);
 /* nextCursor of a list result, or TAPE_NONE when this was the last page. */
 uint32_t mcp_list_cursor(const struct tape *t, uint32_t result);

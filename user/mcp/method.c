@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The methods of MCP, by protocol version: schema.ts of each published version, and the tasks extension of
- * 2026-07-28. A method that is not here is judged under its own name.
+ * The methods of MCP, by protocol version: schema.ts of each published version, and the tasks
+ * extension of 2026-07-28. A method that is not here is judged under its own name.
  */
 #include "user/mcp/message.h"
 
@@ -20,8 +20,8 @@
 #define HOST (1u << MCP_TO_HOST)
 #define BOTH (SERVER | HOST)
 
-#define REQUEST(m, n, d, v) [m] = { n, m, false, d, v }
-#define NOTIFY(m, n, d, v) [m] = { n, m, true, d, v }
+#define REQUEST(m, n, d, v) [m] = { n, sizeof(n) - 1, m, false, d, v }
+#define NOTIFY(m, n, d, v) [m] = { n, sizeof(n) - 1, m, true, d, v }
 
 static const struct mcp_method_info methods[MCP_METHOD_COUNT] = {
 	REQUEST(MCP_INITIALIZE, "initialize", SERVER, LEGACY),
@@ -92,7 +92,7 @@ const struct mcp_method_info *mcp_method_info(enum mcp_method m)
 const struct mcp_method_info *mcp_method_find(struct span name)
 {
 	for (unsigned i = 1; i < MCP_METHOD_COUNT; i++)
-		if (span_is(name, methods[i].name))
+		if (name.n == methods[i].name_len && memcmp(name.p, methods[i].name, name.n) == 0)
 			return &methods[i];
 	return NULL;
 }

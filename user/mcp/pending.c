@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Requests without an answer. Runs in the proxy; the other side decides how many there are, so both the open
- * and the cancelled ones are limited.
+ * Requests without an answer. Runs in the proxy; the other side decides how many there are, so both
+ * the open and the cancelled ones are limited.
  */
 #include "user/mcp/pending.h"
 

@@ -38,8 +38,8 @@ struct pending {
 /* Zero-initialised is empty. */
 void pending_done(struct pending *p);
 
-/* Notes a request. 0; -EEXIST: the id is in flight (or cancelled and unanswered); -ENOSPC: PENDING_MAX;
- * -EINVAL: not a usable id; -ENOMEM. */
+/* Notes a request. 0; -EEXIST: the id is in flight (or cancelled and unanswered); -ENOSPC:
+ * PENDING_MAX; -EINVAL: not a usable id; -ENOMEM. */
 int pending_add(struct pending *p, enum mcp_dir dir, struct span id_raw, enum mcp_method method,
 		struct span item, uint64_t epoch, uint64_t now_ns, struct pending_req **ret);
 
@@ -48,7 +48,8 @@ struct pending_req *pending_find(struct pending *p, enum mcp_dir dir, struct spa
 /* Forgets it; the answer came. NULL is fine. */
 void pending_remove(struct pending *p, struct pending_req *r);
 
-/* Marks it cancelled. 0, or -ENOENT: there is nothing to cancel (legal: the answer was on its way). */
+/* Marks it cancelled. 0, or -ENOENT: there is nothing to cancel (legal: the answer was on its
+ * way). */
 int pending_cancel(struct pending *p, enum mcp_dir dir, struct span id_raw);
 
 /* Oldest first; for answering everything when the other side is gone. */

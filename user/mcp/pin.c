@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A definition on the wire against the approved one. Runs in the proxy on hostile bytes. Names are compared
- * exactly and belong to one server; whatever cannot be compared has changed.
+ * A definition on the wire against the approved one. Runs in the proxy on hostile bytes. Names are
+ * compared exactly and belong to one server; whatever cannot be compared has changed.
  */
 #include "user/mcp/catalog_impl.h"
 

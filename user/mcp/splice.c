@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Cutting received messages. Runs in the proxy. Nothing is re-serialised: the bytes around a cut are the received
- * ones.
+ * Cutting received messages. Runs in the proxy. Nothing is re-serialised: the bytes around a cut
+ * are the received ones.
  */
 #include "user/mcp/splice.h"
 
@@ -44,8 +44,8 @@ static size_t end_of(const struct tape *t, uint32_t i)
 	return start_of(t, i) + tape_raw(t, i).n;
 }
 
-/* A run of dropped elements goes with the comma before it; where nothing before it is kept, with the one
- * behind it. */
+/* A run of dropped elements goes with the comma before it; where nothing before it is kept, with
+ * the one behind it. */
 int splice_cut(struct splice *s, const struct tape *t, uint32_t array, const uint8_t *drop, size_t n)
 {
 	uint32_t i = tape_first(t, array);

@@ -25,11 +25,12 @@ void splice_done(struct splice *s);
 /* Replaces bytes. Edits must not overlap. 0 or -ENOMEM. */
 int splice_add(struct splice *s, size_t off, size_t len, struct span text);
 
-/* Cuts the elements i of an array with drop[i] != 0 (n flags; elements beyond are cut), each with one
- * comma. Works for a list of a result and for a batch. 0 or -ENOMEM. */
+/* Cuts the elements i of an array with drop[i] != 0 (n flags; elements beyond are cut), each with
+ * one comma. Works for a list of a result and for a batch. 0 or -ENOMEM. */
 int splice_cut(struct splice *s, const struct tape *t, uint32_t array, const uint8_t *drop, size_t n);
 
-/* Appends the edited message to out. 0, -EINVAL (edits overlap or lie outside), or buf_append()'s. */
+/* Appends the edited message to out. 0, -EINVAL (edits overlap or lie outside), or
+ * buf_append()'s. */
 int splice_apply(struct splice *s, struct span bytes, struct buf *out);
 
 #endif

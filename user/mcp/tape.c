@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The parser of the tape. Runs in the proxy on hostile bytes: no recursion, no allocation beyond the limits, and
- * it must never accept what two standard parsers could read differently.
+ * The parser of the tape. Runs in the proxy on hostile bytes: no recursion, no allocation beyond
+ * the limits, and it must never accept what two standard parsers could read differently.
  */
 #include "user/mcp/tape.h"
 

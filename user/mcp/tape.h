@@ -10,13 +10,13 @@
 
 /*
  * The tape: one JSON text (RFC 8259, strict) as a flat array of tokens that point into the received
- * bytes. Refused beyond the grammar: names that occur twice in one object (compared after unescaping),
- * invalid UTF-8, lone surrogates, a byte order mark, and anything over the limits. What passes means
- * the same to every parser that follows the standard.
+ * bytes. Refused beyond the grammar: names that occur twice in one object (compared after
+ * unescaping), invalid UTF-8, lone surrogates, a byte order mark, and anything over the limits.
+ * What passes means the same to every parser that follows the standard.
  *
- * Tokens are numbered from 0 (the root) in document order. An object's children are name, value, name,
- * value...; `next` of any token is the number of the token after its whole value, so a sibling is found
- * without visiting children.
+ * Tokens are numbered from 0 (the root) in document order. An object's children are name, value,
+ * name, value...; `next` of any token is the number of the token after its whole value, so a
+ * sibling is found without visiting children.
  */
 #define TAPE_BYTES_DEFAULT (16u << 20) /* the size limit of one message in the architecture's table */
 #define TAPE_BYTES_MAX (1u << 30) /* offsets are 32 bits */
@@ -72,8 +72,9 @@ struct tape_limits {
 
 struct tape_key;
 
-/* Zero-initialised is valid. Memory is kept from message to message. Fields up to `offset` are read by
- * anyone; tok[0..count) is valid after a successful parse and while the bytes stay where they are. */
+/* Zero-initialised is valid. Memory is kept from message to message. Fields up to `offset` are read
+ * by anyone; tok[0..count) is valid after a successful parse and while the bytes stay where they
+ * are. */
 struct tape {
 	struct span bytes;
 	struct tape_tok *tok;
@@ -92,8 +93,9 @@ struct tape {
 	size_t shadow_cap;
 };
 
-/* Parses the whole of bytes. limits may be NULL. 0, -EBADMSG (not acceptable JSON), -EMSGSIZE (bytes,
- * tokens or depth over the limit), -ENOMEM; t->error and t->offset say more, and t->count is 0. */
+/* Parses the whole of bytes. limits may be NULL. 0, -EBADMSG (not acceptable JSON), -EMSGSIZE
+ * (bytes, tokens or depth over the limit), -ENOMEM; t->error and t->offset say more, and t->count
+ * is 0. */
 int tape_parse(struct tape *t, struct span bytes, const struct tape_limits *limits);
 void tape_done(struct tape *t);
 
@@ -119,12 +121,18 @@ uint32_t tape_get(const struct tape *t, uint32_t object, const char *name);
  * peers. */
 bool tape_has_lookalike(const struct tape *t, uint32_t object, const char *name);
 
+/* Several members in one pass: values[k] is that of names[k], or TAPE_NONE. False when another member is
+ * a look-alike of one of the names. Not an object: all TAPE_NONE, true. */
+bool tape_members(const struct tape *t, uint32_t object, const struct span *names, unsigned n,
+		  uint32_t *values);
+
 /* Iteration. For an array: for (i = tape_first(t, a); i != TAPE_NONE; i = tape_next(t, a, i)).
  * For an object i runs over names and the value is i + 1. */
 uint32_t tape_first(const struct tape *t, uint32_t container);
 uint32_t tape_next(const struct tape *t, uint32_t container, uint32_t i);
 
-/* A number written as an integer (no fraction, no exponent). 0, -EINVAL for anything else, -ERANGE. */
+/* A number written as an integer (no fraction, no exponent). 0, -EINVAL for anything else,
+ * -ERANGE. */
 int tape_int64(const struct tape *t, uint32_t i, int64_t *ret);
 
 /* Line number, from 1, of a byte offset; for messages about files. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading a parsed tape. Every function takes any token number and any type: a wrong one is an empty answer,
- * never a fault, because the numbers come from what the other side sent.
+ * Reading a parsed tape. Every function takes any token number and any type: a wrong one is an
+ * empty answer, never a fault, because the numbers come from what the other side sent.
  */
 #include "user/mcp/tape.h"
 
@@ -43,8 +43,8 @@ struct span tape_text(const struct tape *t, uint32_t i)
 	raw = t->bytes.p + k->off;
 	if (!k->escaped)
 		return (struct span){ raw, k->len };
-	/* A string's text is never longer than its raw bytes, so each has its own place in the shadow, and
-	 * unescaping it again writes the same bytes. */
+	/* A string's text is never longer than its raw bytes, so each has its own place in the
+	 * shadow, and unescaping it again writes the same bytes. */
 	return (struct span){ t->shadow + k->off, tape_string_decode(raw, k->len, t->shadow + k->off) };
 }
 
@@ -94,8 +94,8 @@ uint32_t tape_get(const struct tape *t, uint32_t object, const char *name)
 	return TAPE_NONE;
 }
 
-/* One character, folded: letters to lower case, and the two other characters whose simple case folding is
- * an ASCII letter (U+017F to s, U+212A to k). Returns how many bytes it took. */
+/* One character, folded: letters to lower case, and the two other characters whose simple case
+ * folding is an ASCII letter (U+017F to s, U+212A to k). Returns how many bytes it took. */
 static size_t fold_one(const char *p, size_t n, char *ret)
 {
 	if (n >= 2 && memcmp(p, "\xc5\xbf", 2) == 0) {
@@ -135,7 +135,8 @@ bool tape_has_lookalike(const struct tape *t, uint32_t object, const char *name)
 	for (uint32_t i = tape_first(t, object); i != TAPE_NONE; i = tape_next(t, object, i)) {
 		struct span s;
 
-		/* the longest folded form takes three bytes a letter, an escaped one may take any number */
+		/* the longest folded form takes three bytes a letter, an escaped one may take any
+		 * number */
 		if (!t->tok[i].escaped && (t->tok[i].len < len || t->tok[i].len > 3 * len))
 			continue;
 		s = tape_text(t, i);
@@ -143,6 +144,32 @@ bool tape_has_lookalike(const struct tape *t, uint32_t object, const char *name)
 			return true;
 	}
 	return false;
+}
+
+bool tape_members(const struct tape *t, uint32_t object, const struct span *names, unsigned n,
+		  uint32_t *values)
+{
+	bool clear = true;
+
+	for (unsigned k = 0; k < n; k++)
+		values[k] = TAPE_NONE;
+	if (!tape_is(t, object, TAPE_OBJECT))
+		return true;
+	for (uint32_t i = tape_first(t, object); i != TAPE_NONE; i = tape_next(t, object, i)) {
+		struct span s = tape_text(t, i);
+		unsigned k = 0;
+
+		while (k < n && !span_eq(s, names[k]))
+			k++;
+		if (k < n) {
+			values[k] = i + 1;
+			continue;
+		}
+		for (k = 0; k < n && clear; k++)
+			clear = s.n < names[k].n || s.n > 3 * names[k].n ||
+				!tape_text_folds_to(s, names[k].p);
+	}
+	return clear;
 }
 
 int tape_int64(const struct tape *t, uint32_t i, int64_t *ret)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Duplicate names of JSON objects. Runs in the proxy on hostile bytes: the other side must not be able to make
- * this quadratic, so up to a few names are compared pairwise and more go through a hash set whose
- * hash is seeded per process.
+ * Duplicate names of JSON objects. Runs in the proxy on hostile bytes: the other side must not be
+ * able to make this quadratic, so up to a few names are compared pairwise and more go through a
+ * hash set whose hash is seeded per process.
  */
 #include "user/mcp/tape_keys.h"
 

@@ -13,11 +13,12 @@ struct tape_key {
 	uint32_t tok;
 };
 
-/* Pushes the name at token tok; base is the stack height where its object began. 0, -EEXIST, -ENOMEM.
- * A large object is only checked when it ends. */
+/* Pushes the name at token tok; base is the stack height where its object began. 0, -EEXIST,
+ * -ENOMEM. A large object is only checked when it ends. */
 int tape_keys_push(struct tape *t, uint32_t base, uint32_t tok);
 
-/* The object that began at base ends. 0; -EEXIST with the second occurrence in *ret_tok; -ENOMEM. */
+/* The object that began at base ends. 0; -EEXIST with the second occurrence in *ret_tok;
+ * -ENOMEM. */
 int tape_keys_pop(struct tape *t, uint32_t base, uint32_t *ret_tok);
 
 /* Room for the unescaped text of every string, made when the first escape is met. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Strings of the tape: the hot loop. Eight bytes at a time are passed over while they are plain ASCII; what
- * is not (quote, backslash, control, UTF-8) is looked at one by one.
+ * Strings of the tape: the hot loop. Eight bytes at a time are passed over while they are plain
+ * ASCII; what is not (quote, backslash, control, UTF-8) is looked at one by one.
  */
 #include "user/mcp/tape_string.h"
 
@@ -11,7 +11,8 @@
 #define ONES 0x0101010101010101u
 #define HIGH 0x8080808080808080u
 
-/* A bit in the highest bit of the first byte that is not plain; bits above the first may be false. */
+/* A bit in the highest bit of the first byte that is not plain; bits above the first may be
+ * false. */
 static inline uint64_t special(uint64_t w)
 {
 	uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');

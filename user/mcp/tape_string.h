@@ -7,8 +7,9 @@
 
 #include "user/mcp/tape.h"
 
-/* Private to the tape and its scanners. Scans a string from the byte after its opening quote at p[*i] to its closing quote,
- * which *i is left at; on an error *i is where it was noticed. *ret_escaped: a backslash was met. */
+/* Private to the tape and its scanners. Scans a string from the byte after its opening quote at
+ * p[*i] to its closing quote, which *i is left at; on an error *i is where it was noticed.
+ * *ret_escaped: a backslash was met. */
 enum tape_error tape_string_scan(const char *p, size_t n, size_t *i, bool *ret_escaped);
 
 /* Unescapes a scanned string of n raw bytes to out (at most n bytes); the length. */

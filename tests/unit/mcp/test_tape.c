@@ -385,6 +385,25 @@ static void sees_lookalikes(void **state)
 	tape_done(&t);
 }
 
+static void finds_several_members(void **state)
+{
+	static const struct span names[] = { { "ask", 3 }, { "b", 1 }, { "none", 4 } };
+	struct tape t = { 0 };
+	uint32_t v[3];
+
+	assert_int_equal(tape_parse(&t, SPAN("{\"x\":{\"b\":9},\"\\u0062\":1,\"ask\":[2]}"), NULL), 0);
+	assert_true(tape_members(&t, 0, names, 3, v));
+	assert_true(span_is(tape_raw(&t, v[0]), "[2]") && span_is(tape_raw(&t, v[1]), "1"));
+	assert_int_equal(v[2], TAPE_NONE);
+	assert_true(tape_members(&t, 1, names, 3, v)); /* a name, no object */
+	assert_int_equal(v[1], TAPE_NONE);
+	assert_int_equal(tape_parse(&t, SPAN("{\"ask\":1,\"a\xc5\xbf\xe2\x84\xaa\":2}"), NULL), 0);
+	assert_false(tape_members(&t, 0, names, 3, v));
+	assert_int_equal(tape_parse(&t, SPAN("{\"B\":2}"), NULL), 0);
+	assert_false(tape_members(&t, 0, names, 3, v));
+	tape_done(&t);
+}
+
 /* Strings of every length around the eight-byte step, with each special byte at each place. */
 static void scans_every_alignment(void **state)
 {
@@ -486,6 +505,7 @@ int main(void)
 		cmocka_unit_test(finds_the_pair_in_a_large_object),
 		cmocka_unit_test(many_members_each_boundary),
 		cmocka_unit_test(sees_lookalikes),
+		cmocka_unit_test(finds_several_members),
 		cmocka_unit_test(scans_every_alignment),
 		cmocka_unit_test(shrinks),
 		cmocka_unit_test(parses_the_published_schemas_and_examples),

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/clock.h"
@@ -103,14 +104,22 @@ static void bench_build(void)
 	record_writer_free(w);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static void drain_all(struct notary *n, pid_t child, unsigned want)
 {
 	struct notary_status st = { 0 };
-	uint64_t t0 = clock_mono_ns(), dt, busy = 0;
+	uint64_t t0 = clock_mono_ns(), cpu = 0, dt;
 	int status;
 
 	while (st.size < want) {
-		uint64_t a = clock_mono_ns();
+		uint64_t a = cpu_ns();
 		int r = notary_drain(n, 65536);
 
 		if (r < 0) {
@@ -120,13 +129,13 @@ static void drain_all(struct notary *n, pid_t child, unsigned want)
 		if (r == 0)
 			usleep(100);
 		else
-			busy += clock_mono_ns() - a;
+			cpu += cpu_ns() - a;
 		notary_status(n, &st);
 	}
 	dt = clock_mono_ns() - t0;
 	(void)waitpid(child, &status, 0);
-	printf("append                        %7.0f records/s of notary time, %7.0f records/s of wall time\n",
-	       (double)want * 1e9 / (double)busy, (double)want * 1e9 / (double)dt);
+	printf("append                        %7.0f records/s of one CPU's time, %7.0f records/s of wall time\n",
+	       (double)want * 1e9 / (double)cpu, (double)want * 1e9 / (double)dt);
 	printf("checkpoints                   %llu\n", (unsigned long long)st.checkpoints);
 }
 

@@ -151,8 +151,9 @@ struct record_line {
 };
 
 /* Builds the line that follows the chain's last one, stamped with real_ns or, when the clock went back,
- * the chain's last time. The chain does not move: call chain_advance() once the line is accepted. 0, -EINVAL for a record that has
- * no valid form (integer beyond RECORD_INT_MAX, duplicate detail key), -EMSGSIZE, -ENOMEM. */
+ * the chain's last time. The chain does not move: call chain_advance() once the line is accepted. 0;
+ * -EINVAL for a record that has no valid form (no type, an integer beyond RECORD_INT_MAX, a repeated or
+ * odd name in detail); -EMSGSIZE beyond RECORD_MAX. */
 int record_write(struct record_writer *w, const struct record *rec, const struct chain *c,
 		 uint64_t real_ns, struct record_line *ret);
 

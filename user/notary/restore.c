@@ -80,8 +80,8 @@ static int check_signer(struct notary *n)
 		return r;
 	if (verifier_key_parse(buf_span(&vkey), &before) < 0 ||
 	    memcmp(before.pub, n->vk.pub, KEY_SIZE) != 0 || strcmp(before.name, n->vk.name) != 0) {
-		notary_alarm(n, -1, "log: the last checkpoint is of another key or name (%s); this start signs as %s",
-			     before.name, n->vk.name);
+		notary_alarm(n, -1, "log: the last checkpoint is of another key or name; this start signs as %s",
+			     n->vk.name);
 		return 0;
 	}
 	return checkpoint_verify(buf_span(&note), &n->vk, &cp);

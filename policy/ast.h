@@ -12,9 +12,9 @@
 #include "user/base/span.h"
 
 /*
- * The parsed form, close to the text. Chains (a && b && c, 1 + 2 - 3, x.a.b["c"].d()) are one node with
- * many parts, so the tree is only as deep as the text nests: at most CEDAR_NESTING_MAX times a few,
- * and walkers may recurse.
+ * The parsed form, close to the text. Chains (a && b && c, 1 + 2 - 3, x.a.b["c"].d()) are one node
+ * with many parts, so the tree is only as deep as the text nests: at most CEDAR_NESTING_MAX times a
+ * few, and walkers may recurse.
  */
 enum ast_kind {
 	AST_BOOL, /* num */

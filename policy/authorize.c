@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Decisions. Visits the policies that the index gives for action, principal and resource, tests their scopes,
- * runs their conditions and sorts them into lists. No lock, no system call, no malloc() once the
- * lists have grown.
+ * Decisions. Visits the policies that the index gives for action, principal and resource, tests
+ * their scopes, runs their conditions and sorts them into lists. No lock, no system call, no
+ * malloc() once the lists have grown.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,15 +13,14 @@ static int record_failure(struct cedar_request *rq, uint32_t policy)
 {
 	struct cedar_failure f = { .policy = policy };
 
-	snapshot_place(rq->snap, rq->snap->cold.v[policy].text, rq->snap->where.v[rq->fail.pc], &f.line,
-		       &f.column);
+	snapshot_place(rq->snap, policy, rq->snap->where.v[rq->fail.pc], &f.line, &f.column);
 	memcpy(f.reserved, &rq->fail, sizeof(rq->fail));
 	return vec_push(&rq->failures, f);
 }
 
 /*
- * All conjuncts of a policy, left to right. Behind one that depends on an unknown the others are still
- * looked at: one that is false, or that would stop a permit by an error, decides after all.
+ * All conjuncts of a policy, left to right. Behind one that depends on an unknown the others are
+ * still looked at: one that is false, or that would stop a permit by an error, decides after all.
  */
 static int run_policy(struct cedar_request *rq, uint32_t policy)
 {
@@ -51,12 +50,12 @@ static int run_policy(struct cedar_request *rq, uint32_t policy)
 		rq->depending_forbids += p->effect == CEDAR_FORBID;
 		return vec_push(&rq->depending, policy);
 	}
-	return p->effect == CEDAR_FORBID ? vec_push(&rq->forbids, policy) :
-					   vec_push(&rq->permits, policy);
+	return p->effect == CEDAR_FORBID ? vec_push(&rq->forbids, policy)
+					 : vec_push(&rq->permits, policy);
 }
 
-static bool scope_holds(const struct cscope *s, struct cval self, uint32_t type, const uint32_t *under,
-			uint32_t epoch)
+static bool scope_holds(const struct cscope *s, struct cval self, uint32_t type,
+			const uint32_t *under, uint32_t epoch)
 {
 	switch ((enum ast_scope_op)s->op) {
 	case AST_ANY:
@@ -224,6 +223,7 @@ int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret)
 		.n_depending = rq->depending.n,
 	};
 	for (uint32_t i = 0; i < rq->failures.n; i++)
-		ret->forbid_failed |= rq->snap->policies.v[rq->failures.v[i].policy].effect == CEDAR_FORBID;
+		ret->forbid_failed |=
+			rq->snap->policies.v[rq->failures.v[i].policy].effect == CEDAR_FORBID;
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Values built piece by piece, for requests and for entity stores. Takes what a JSON reader meets, in order;
- * never recurses, never reads JSON itself.
+ * Values built piece by piece, for requests and for entity stores. Takes what a JSON reader meets,
+ * in order; never recurses, never reads JSON itself.
  */
 #include "policy/build.h"
 
@@ -264,7 +264,8 @@ static int close_record(struct cedar_build *b, const struct build_item *item, ui
 	return crecord_check(rec);
 }
 
-/* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before them. */
+/* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before
+ * them. */
 static bool close_frame(struct cedar_build *b, struct build_item **ret_item, uint32_t *ret_n)
 {
 	uint32_t start;
@@ -287,8 +288,8 @@ void cedar_close(struct cedar_build *b)
 
 	if (!close_frame(b, &item, &n))
 		return;
-	b->r = b->frame[b->depth].record ? close_record(b, item, n, &item[-1].v) :
-					   close_set(b, item, n, &item[-1].v);
+	b->r = b->frame[b->depth].record ? close_record(b, item, n, &item[-1].v)
+					 : close_set(b, item, n, &item[-1].v);
 }
 
 void build_close_call(struct cedar_build *b, enum ext_fn fn)

@@ -11,8 +11,8 @@ struct build_item {
 	struct span key;
 };
 
-/* The state behind the cedar_put_... functions: finished values wait in items until their set or record
- * closes. */
+/* The state behind the cedar_put_... functions: finished values wait in items until their set or
+ * record closes. */
 struct cedar_build {
 	struct arena *mem;
 	const struct cedar_snapshot *snap; /* names are resolved in it; NULL: in an entity store */

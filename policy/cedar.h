@@ -3,13 +3,15 @@
 #define TOLLGATE_POLICY_CEDAR_H
 
 /*
- * libcedar: the Cedar policy language (language version 4.5) as a library. Policy texts and entities are
- * loaded once into an immutable snapshot; any number of threads then decide requests on it, each with a
- * request object of its own. The library neither logs nor exits; it needs nothing but user/base.
+ * libcedar: the Cedar policy language (language version 4.5) as a library. Policy texts and
+ * entities are loaded once into an immutable snapshot; any number of threads then decide requests
+ * on it, each with a request object of its own. The library neither logs nor exits; it needs
+ * nothing but user/base.
  *
- *	struct cedar_policies  parsed texts              } cedar_snapshot_new()  -> struct cedar_snapshot
- *	struct cedar_entities  entities, as they are told}
- *	struct cedar_request   one per thread, reused: values, stacks and answers live in its memory
+ *	struct cedar_policies	parsed texts
+ *	struct cedar_entities	entities, as they were told
+ *	struct cedar_snapshot	what cedar_snapshot_new() makes of both
+ *	struct cedar_request	one per thread, reused; values and answers live in its memory
  *
  * Functions return 0 or -errno and leave out-parameters untouched on failure.
  */
@@ -21,18 +23,22 @@
 #include "user/base/cleanup.h"
 #include "user/base/span.h"
 
-/* --- limits: named, so that whoever is refused can be told why ------------------------------------ */
+/* --- limits: named, so that whoever is refused can be told why -------------------------------- */
 
-#define CEDAR_TEXT_MAX (16u << 20) /* bytes in one policy text; keeps offsets small and load time bounded */
-#define CEDAR_NESTING_MAX 200 /* parentheses, sets, records, ifs within each other; bounds the C stack */
-#define CEDAR_VALUE_DEPTH_MAX 128 /* sets and records within each other in a value; same reason */
-#define CEDAR_STACK_MAX (1u << 20) /* values that one expression may hold at once: 16 MiB per request object */
+/* Bytes in one policy text: keeps offsets small and load time bounded. */
+#define CEDAR_TEXT_MAX (16u << 20)
+/* Parentheses, sets, records, ifs within each other: bounds the C stack. */
+#define CEDAR_NESTING_MAX 200
+/* Sets and records within each other in a value: same reason. */
+#define CEDAR_VALUE_DEPTH_MAX 128
+/* Values that one expression may hold at once: 16 MiB per request object. */
+#define CEDAR_STACK_MAX (1u << 20)
 #define CEDAR_ERRORS_MAX 20 /* errors kept for one text; more are counted only */
 #define CEDAR_MESSAGE_MAX 256
-#define CEDAR_REQUEST_ENTITIES_MAX 8 /* entities told with a request; they are searched one by one */
+#define CEDAR_REQUEST_ENTITIES_MAX 8 /* told with a request; they are searched one by one */
 #define CEDAR_REQUEST_LIMIT_DEFAULT (8u << 20) /* bytes of request memory */
 
-/* --- errors -------------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 struct cedar_error {
 	uint32_t line, column; /* from 1; the column counts characters, not bytes. 0: no place */
@@ -46,7 +52,7 @@ struct cedar_errors {
 	struct cedar_error e[CEDAR_ERRORS_MAX];
 };
 
-/* --- policies ------------------------------------------------------------------------------------ */
+/* --- policies --------------------------------------------------------------------------------- */
 
 struct cedar_policies;
 
@@ -63,15 +69,15 @@ int cedar_policies_add(struct cedar_policies *ps, const char *name, struct span 
 
 size_t cedar_policies_count(const struct cedar_policies *ps);
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /*
- * A value under construction, given piece by piece as a JSON reader meets it: scalars, or open_set /
- * open_record, then elements (each preceded by cedar_key() in a record), then close. The first error
- * sticks and is reported by the function that takes the value: -EINVAL misuse or bad text, -EEXIST
- * duplicate key, -ELOOP too deep, -ENOSPC over the memory limit, -ENOMEM.
- * Strings given to a request's builder are borrowed until the next cedar_request_begin() and must be
- * valid UTF-8; strings given to an entity store's builder are copied.
+ * A value under construction, given piece by piece as a JSON reader meets it: scalars, or open_set
+ * / open_record, then elements (each preceded by cedar_key() in a record), then close. The first
+ * error sticks and is reported by the function that takes the value: -EINVAL misuse or bad text,
+ * -EEXIST duplicate key, -ELOOP too deep, -ENOSPC over the memory limit, -ENOMEM. Strings given to
+ * a request's builder are borrowed until the next cedar_request_begin() and must be valid UTF-8;
+ * strings given to an entity store's builder are copied.
  */
 struct cedar_build;
 
@@ -79,7 +85,8 @@ void cedar_put_bool(struct cedar_build *b, bool v);
 void cedar_put_long(struct cedar_build *b, int64_t v);
 void cedar_put_string(struct cedar_build *b, struct span s);
 void cedar_put_entity(struct cedar_build *b, struct span type, struct span id);
-/* Text forms of facts/cedar section 4, such as "1.50", "10.0.0.0/8", "2026-01-31T09:00:00Z", "1h30m". */
+/* What the constructors of the same names take in a policy: "1.50", "10.0.0.0/8",
+ * "2026-01-31T09:00:00Z", "1h30m". */
 void cedar_put_decimal(struct cedar_build *b, struct span text);
 void cedar_put_ip(struct cedar_build *b, struct span text);
 void cedar_put_datetime(struct cedar_build *b, struct span text);
@@ -95,10 +102,11 @@ void cedar_open_record(struct cedar_build *b);
 void cedar_key(struct cedar_build *b, struct span name);
 void cedar_close(struct cedar_build *b);
 
-/* Marks the value as failed, for callers that meet something they cannot express (null, fractions). */
+/* Marks the value as failed, for callers that meet something they cannot express (null,
+ * fractions). */
 void cedar_build_fail(struct cedar_build *b, int r);
 
-/* --- entities ------------------------------------------------------------------------------------ */
+/* --- entities --------------------------------------------------------------------------------- */
 
 struct cedar_entities;
 
@@ -123,13 +131,13 @@ size_t cedar_entities_count(const struct cedar_entities *es);
  * -EINVAL with the place and reason in *error; -ENOMEM. */
 int cedar_entities_add_json(struct cedar_entities *es, struct span text, struct cedar_error *error);
 
-/* --- snapshot ------------------------------------------------------------------------------------ */
+/* --- snapshot --------------------------------------------------------------------------------- */
 
 struct cedar_snapshot;
 
-/* Compiles policies and entities (NULL: none), neither of which is needed afterwards. -EINVAL with a
- * reason in *error: an entity given twice with different content, a cycle among parents; -E2BIG an
- * expression too large to compile; -ENOMEM. */
+/* Compiles policies and entities (NULL: none), neither of which is needed afterwards. -EINVAL with
+ * a reason in *error: an entity given twice with different content, a cycle among parents; -E2BIG
+ * an expression too large to compile; -ENOMEM. */
 int cedar_snapshot_new(const struct cedar_policies *ps, const struct cedar_entities *es,
 		       struct cedar_error *error, struct cedar_snapshot **ret);
 struct cedar_snapshot *cedar_snapshot_ref(struct cedar_snapshot *s);
@@ -141,7 +149,8 @@ enum cedar_effect {
 	CEDAR_PERMIT,
 };
 
-/* About a policy, by its index below cedar_snapshot_policies(); strings live as long as the snapshot. */
+/* About a policy, by its index below cedar_snapshot_policies(); strings live as long as the
+ * snapshot. */
 struct cedar_policy_info {
 	const char *id; /* "policy7" */
 	enum cedar_effect effect;
@@ -153,9 +162,10 @@ size_t cedar_snapshot_policies(const struct cedar_snapshot *s);
 void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy,
 			   struct cedar_policy_info *ret);
 /* The annotation's text ("" for one without value), NUL-terminated; NULL when there is none. */
-const char *cedar_snapshot_annotation(const struct cedar_snapshot *s, uint32_t policy, const char *key);
+const char *cedar_snapshot_annotation(const struct cedar_snapshot *s, uint32_t policy,
+				      const char *key);
 
-/* --- requests and decisions ---------------------------------------------------------------------- */
+/* --- requests and decisions ------------------------------------------------------------------- */
 
 struct cedar_request;
 
@@ -164,9 +174,9 @@ int cedar_request_new(size_t limit, struct cedar_request **ret);
 void cedar_request_free(struct cedar_request *rq);
 DEFINE_CLEANUP(struct cedar_request *, cedar_request_free)
 
-/* Forgets the previous request and answer, keeping the memory, and binds to a snapshot, of which it holds a
- * reference until it is bound to another. Everything after this allocates nothing once the memory has
- * grown to what such requests need. */
+/* Forgets the previous request and answer, keeping the memory, and binds to a snapshot, of which it
+ * holds a reference until it is bound to another. Everything after this allocates nothing once the
+ * memory has grown to what such requests need. */
 int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s);
 
 /* Type and id are borrowed like strings. All three must be set. */
@@ -174,8 +184,8 @@ int cedar_request_principal(struct cedar_request *rq, struct span type, struct s
 int cedar_request_action(struct cedar_request *rq, struct span type, struct span id);
 int cedar_request_resource(struct cedar_request *rq, struct span type, struct span id);
 
-/* The builder; each call starts a new value. cedar_request_context() takes the value built, which must be
- * a record; without it the context is empty. */
+/* The builder; each call starts a new value. cedar_request_context() takes the value built, which
+ * must be a record; without it the context is empty. */
 struct cedar_build *cedar_request_build(struct cedar_request *rq);
 int cedar_request_context(struct cedar_request *rq);
 
@@ -184,9 +194,9 @@ struct cedar_uid {
 };
 
 /* Tells an entity that the store does not hold, for this request only. Its attributes are the value
- * last built when attrs is true, else none; parents may be of the store. Parents that are
- * themselves told with the request must be told first. -EEXIST when store or request already has it,
- * -ENOSPC beyond CEDAR_REQUEST_ENTITIES_MAX. */
+ * last built when attrs is true, else none; parents may be of the store, or told before. What the
+ * store has below it does not come below its parents. -EEXIST when store or request already has it,
+ * -ELOOP when it would be its own ancestor, -ENOSPC beyond CEDAR_REQUEST_ENTITIES_MAX. */
 int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool attrs,
 			 const struct cedar_uid *parents, size_t n_parents);
 
@@ -204,11 +214,11 @@ struct cedar_failure {
 };
 
 /*
- * Cedar's authorisation: a policy that errors is skipped and named; any satisfied forbid denies, else any
- * satisfied permit allows, else deny without reasons. reasons are the satisfied forbids or, without
- * any, the satisfied permits. A policy that could not be decided because of an unknown value is in
- * depending: then ALLOW and DENY are what holds for every such value, and DEPENDS is the rest.
- * Order within the lists means nothing. They live until the next cedar_request_begin().
+ * Cedar's authorisation: a policy that errors is skipped and named; any satisfied forbid denies,
+ * else any satisfied permit allows, else deny without reasons. reasons are the satisfied forbids
+ * or, without any, the satisfied permits. A policy that could not be decided because of an unknown
+ * value is in depending: then ALLOW and DENY are what holds for every such value, and DEPENDS is
+ * the rest. Order within the lists means nothing. They live until the next cedar_request_begin().
  */
 struct cedar_answer {
 	enum cedar_decision decision;
@@ -225,9 +235,9 @@ struct cedar_answer {
  * treat every error as a denial; *ret is untouched. */
 int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret);
 
-/* One line, such as "type error: expected bool, got long"; always terminated. The failure must be of rq's last
- * answer. Returns buf. */
-const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *f, char *buf,
-			       size_t n);
+/* One line, such as "type error: expected bool, got long"; always terminated. The failure must be
+ * of rq's last answer. Returns buf. */
+const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *f,
+			       char *buf, size_t n);
 
 #endif

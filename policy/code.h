@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * Compiled conditions: code for a stack of values. Each expression leaves one value more. "test" operators
- * refuse anything but a bool. c is an index or a jump target, unless said otherwise.
+ * Compiled conditions: code for a stack of values. Each expression leaves one value more. "test"
+ * operators refuse anything but a bool. c is an index or a jump target, unless said otherwise.
  */
 enum op {
 	OP_CONST, /* constant c */
@@ -24,7 +24,7 @@ enum op {
 	OP_GE,
 	OP_IN,
 	OP_IS, /* type symbol c */
-	OP_IS_ELSE, /* type symbol c; an OP_JUMP follows: not of the type: put false, do it; else skip it */
+	OP_IS_ELSE, /* type symbol c; of it: skip the OP_JUMP that follows; else put false, jump */
 	OP_LIKE, /* pattern c */
 	OP_NOT,
 	OP_NEG,

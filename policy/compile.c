@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policies into a snapshot: their texts and annotations, their scopes as numbers, their conditions as a
- * list of conjuncts. `unless { e }` is the conjunct !e; !(a || b) is two, in the same order.
+ * Policies into a snapshot: their texts and annotations, their scopes as numbers, their conditions
+ * as a list of conjuncts. `unless { e }` is the conjunct !e; !(a || b) is two, in the same order.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,27 +13,28 @@
 
 static int copy_text(struct cedar_snapshot *s, const struct ast_text *from)
 {
-	struct ctext t = { .n_lines = 1 };
-	uint32_t k = 1;
+	struct ctext t = { arena_copy(&s->mem, from->name), arena_copy(&s->mem, from->text) };
 
-	t.name = arena_copy(&s->mem, from->name);
-	t.text = arena_copy(&s->mem, from->text);
-	for (size_t i = 0; i < from->text.n; i++)
-		t.n_lines += from->text.p[i] == '\n';
-	t.lines = arena_array(&s->mem, t.n_lines, sizeof(*t.lines));
-	if (!t.name.p || !t.text.p || !t.lines)
-		return -ENOMEM;
-	t.lines[0] = 0;
-	for (size_t i = 0; i < from->text.n; i++) {
-		if (from->text.p[i] == '\n')
-			t.lines[k++] = (uint32_t)i + 1;
-	}
-	return vec_push(&s->texts, t);
+	return t.name.p && t.text.p ? vec_push(&s->texts, t) : -ENOMEM;
+}
+
+/* Policies come in the order of their texts, so each place is counted from the one before. */
+static void set_place(const struct cedar_snapshot *s, struct cpolicy_cold *c)
+{
+	const struct cpolicy_cold *last = s->cold.n ? &s->cold.v[s->cold.n - 1] : NULL;
+	struct span text = s->texts.v[c->text].text;
+
+	if (last && last->text == c->text)
+		snapshot_place(s, s->cold.n - 1, c->pos, &c->line, &c->column);
+	else
+		text_place(text, c->pos, &c->line, &c->column);
 }
 
 static int copy_cold(struct cedar_snapshot *s, const struct ast_policy *p)
 {
-	struct cpolicy_cold c = { .text = p->text, .pos = p->pos, .n_annotations = p->n_annotations };
+	struct cpolicy_cold c = { .text = p->text,
+				  .pos = p->pos,
+				  .n_annotations = p->n_annotations };
 
 	snprintf(c.id, sizeof(c.id), "policy%u", s->cold.n);
 	c.annotations = arena_array(&s->mem, p->n_annotations, sizeof(*c.annotations));
@@ -47,6 +48,7 @@ static int copy_cold(struct cedar_snapshot *s, const struct ast_policy *p)
 			return -ENOMEM;
 		c.annotations[i] = (struct cannotation){ key.p, value.p };
 	}
+	set_place(s, &c);
 	return vec_push(&s->cold, c);
 }
 
@@ -95,7 +97,8 @@ static int compile_policy(struct cedar_snapshot *s, const struct ast_policy *p)
 	return vec_push(&s->policies, c);
 }
 
-int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps, struct cedar_error *error)
+int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps,
+		     struct cedar_error *error)
 {
 	int r = 0;
 
@@ -104,7 +107,8 @@ int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps, 
 	for (uint32_t i = 0; r == 0 && i < ps->policies.n; i++)
 		r = compile_policy(s, &ps->policies.v[i]);
 	if (r == 0 && s->stack > CEDAR_STACK_MAX) {
-		error_set(error, NULL, 0, "an expression needs more than %u values at once", CEDAR_STACK_MAX);
+		error_set(error, NULL, 0, "an expression needs more than %u values at once",
+			  CEDAR_STACK_MAX);
 		r = -E2BIG;
 	}
 	return r;

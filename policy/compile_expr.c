@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Expressions into code. Operands are evaluated left to right and errors come in Cedar's order, so code is
- * never reordered here. Recursion is bounded by the parser's nesting limit.
+ * Expressions into code. Operands are evaluated left to right and errors come in Cedar's order, so
+ * code is never reordered here. Recursion is bounded by the parser's nesting limit.
  */
 #include <errno.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static uint32_t symbol(struct compiler *c, struct span name)
 	return sym;
 }
 
-/* --- constants -------------------------------------------------------------------------------------- */
+/* --- constants -------------------------------------------------------------------------------- */
 
 static int fold_call(struct compiler *c, const struct ast *e, struct cval *ret)
 {
@@ -164,7 +164,7 @@ static void constant(struct compiler *c, const struct ast *e)
 	emit(c, OP_CONST, 0, c->s->consts.n - 1, e->pos, 1);
 }
 
-/* --- records, chains -------------------------------------------------------------------------------- */
+/* --- records, chains -------------------------------------------------------------------------- */
 
 static int by_sym(const void *a, const void *b)
 {
@@ -198,7 +198,8 @@ static void record(struct compiler *c, const struct ast *e)
 
 static void has(struct compiler *c, const struct ast *e)
 {
-	struct cchain *chain = arena_alloc(&c->s->mem, sizeof(*chain) + e->n_parts * sizeof(uint32_t));
+	struct cchain *chain =
+		arena_alloc(&c->s->mem, sizeof(*chain) + e->n_parts * sizeof(uint32_t));
 	const struct ast *of = e->kid[0];
 	bool context = of->kind == AST_VAR && of->num == AST_CONTEXT;
 
@@ -219,7 +220,7 @@ static void has(struct compiler *c, const struct ast *e)
 static void step(struct compiler *c, const struct ast_step *st)
 {
 	static const enum op ops[] = { OP_CONTAINS, OP_CONTAINS_ALL, OP_CONTAINS_ANY,
-				       OP_IS_EMPTY, OP_HAS_TAG,	     OP_GET_TAG };
+				       OP_IS_EMPTY, OP_HAS_TAG,      OP_GET_TAG };
 
 	if (st->kind == AST_STEP_ATTR) {
 		emit(c, OP_ATTR, 0, symbol(c, st->name), st->pos, 0);
@@ -246,13 +247,28 @@ static void member(struct compiler *c, const struct ast *e)
 		step(c, &e->steps[i]);
 }
 
-/* --- operators -------------------------------------------------------------------------------------- */
+/* --- operators -------------------------------------------------------------------------------- */
+
+static void variable(struct compiler *c, const struct ast *e)
+{
+	if (e->num == AST_CONTEXT)
+		emit(c, OP_CONTEXT, 0, 0, e->pos, 1);
+	else
+		emit(c, OP_VAR, (unsigned)e->num, 0, e->pos, 1);
+}
+
+static void unary(struct compiler *c, const struct ast *e)
+{
+	expr(c, e->kid[0]);
+	emit(c, e->kind == AST_NOT ? OP_NOT : OP_NEG, 0, 0, e->pos, 0);
+}
 
 static void binary(struct compiler *c, const struct ast *e)
 {
-	static const enum op ops[] = { [AST_EQ] = OP_EQ, [AST_NE] = OP_NE, [AST_LT] = OP_LT,
-				       [AST_LE] = OP_LE, [AST_GT] = OP_GT, [AST_GE] = OP_GE,
-				       [AST_IN] = OP_IN };
+	static const enum op ops[] = {
+		[AST_EQ] = OP_EQ, [AST_NE] = OP_NE, [AST_LT] = OP_LT, [AST_LE] = OP_LE,
+		[AST_GT] = OP_GT, [AST_GE] = OP_GE, [AST_IN] = OP_IN
+	};
 
 	expr(c, e->kid[0]);
 	expr(c, e->kid[1]);
@@ -359,10 +375,7 @@ static void expr(struct compiler *c, const struct ast *e)
 	}
 	switch (e->kind) {
 	case AST_VAR:
-		if (e->num == AST_CONTEXT)
-			emit(c, OP_CONTEXT, 0, 0, e->pos, 1);
-		else
-			emit(c, OP_VAR, (unsigned)e->num, 0, e->pos, 1);
+		variable(c, e);
 		break;
 	case AST_SET:
 	case AST_CALL:
@@ -376,8 +389,7 @@ static void expr(struct compiler *c, const struct ast *e)
 		break;
 	case AST_NOT:
 	case AST_NEG:
-		expr(c, e->kid[0]);
-		emit(c, e->kind == AST_NOT ? OP_NOT : OP_NEG, 0, 0, e->pos, 0);
+		unary(c, e);
 		break;
 	case AST_PRODUCT:
 	case AST_SUM:

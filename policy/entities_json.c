@@ -13,14 +13,16 @@ struct loader {
 	struct cedar_error *error;
 };
 
-static int bad_entity(const struct loader *l, const struct json *at, const struct cedar_uid *uid, const char *what)
+static int bad_entity(const struct loader *l, const struct json *at, const struct cedar_uid *uid,
+		      const char *what)
 {
 	return error_set(l->error, &l->text, at->pos, "entity %.*s::\"%.*s\": %s",
 			 (int)(uid->type.n > SHOWN_MAX ? SHOWN_MAX : uid->type.n), uid->type.p,
 			 (int)(uid->id.n > SHOWN_MAX ? SHOWN_MAX : uid->id.n), uid->id.p, what);
 }
 
-static int put_record(struct cedar_entities *es, const struct json *v, int (*take)(struct cedar_entities *))
+static int put_record(struct cedar_entities *es, const struct json *v,
+		      int (*take)(struct cedar_entities *))
 {
 	struct cedar_build *b = cedar_entities_build(es);
 
@@ -37,9 +39,12 @@ static int add_attributes(const struct loader *l, const struct json *v, const st
 		return bad_entity(l, v, uid, "lacks `attrs`");
 	r = put_record(l->es, attrs, cedar_entities_attrs);
 	if (r < 0)
-		return r == -ENOMEM ? r : bad_entity(l, attrs, uid, "the attributes cannot be read as values");
+		return r == -ENOMEM ? r
+				    : bad_entity(l, attrs, uid,
+						 "the attributes cannot be read as values");
 	r = tags ? put_record(l->es, tags, cedar_entities_tags) : 0;
-	return r < 0 && r != -ENOMEM ? bad_entity(l, tags, uid, "the tags cannot be read as values") : r;
+	return r < 0 && r != -ENOMEM ? bad_entity(l, tags, uid, "the tags cannot be read as values")
+				     : r;
 }
 
 static int add_entity(const struct loader *l, const struct json *v)
@@ -49,7 +54,8 @@ static int add_entity(const struct loader *l, const struct json *v)
 	int r;
 
 	if (!json_uid(json_get(v, "uid"), &uid))
-		return error_set(l->error, &l->text, v->pos, "the entity lacks a uid of type and id");
+		return error_set(l->error, &l->text, v->pos,
+				 "the entity lacks a uid of type and id");
 	r = cedar_entities_begin(l->es, uid.type, uid.id);
 	if (r < 0)
 		return r == -EINVAL ? bad_entity(l, v, &uid, "the type is not a name") : r;
@@ -60,11 +66,13 @@ static int add_entity(const struct loader *l, const struct json *v)
 		return bad_entity(l, v, &uid, "lacks `parents`, an array");
 	for (uint32_t i = 0; i < parents->n; i++) {
 		if (!json_uid(&parents->kid[i], &parent))
-			return bad_entity(l, &parents->kid[i], &uid, "the parent lacks type and id");
+			return bad_entity(l, &parents->kid[i], &uid,
+					  "the parent lacks type and id");
 		r = cedar_entities_parent(l->es, parent.type, parent.id);
 		if (r < 0)
-			return r == -EINVAL ? bad_entity(l, &parents->kid[i], &uid, "the parent's type is not a name") :
-					      r;
+			return r == -EINVAL ? bad_entity(l, &parents->kid[i], &uid,
+							 "the parent's type is not a name")
+					    : r;
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Entity stores: what a caller told, kept as told. Checks that need the whole are made by the snapshot. */
+/* Entity stores: what a caller told, kept as told. Checks that need the whole are made by the
+ * snapshot. */
 #include "policy/entity.h"
 
 #include <errno.h>

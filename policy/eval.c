@@ -30,9 +30,10 @@ static enum outcome type_error(struct cedar_request *rq, struct cval v, uint32_t
 			return type_error(rq, (v), (tag_bits)); \
 	} while (0)
 
-/* --- attributes, tags -------------------------------------------------------------------------------- */
+/* --- attributes, tags ------------------------------------------------------------------------- */
 
-static enum outcome load_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret)
+static enum outcome load_attr(struct cedar_request *rq, struct cval of, uint32_t sym,
+			      struct cval *ret)
 {
 	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
 	const struct cval *v;
@@ -102,7 +103,7 @@ static enum outcome tag_op(struct cedar_request *rq, enum op op, struct cval *a)
 	return OUT_TRUE;
 }
 
-/* --- comparison, arithmetic, sets --------------------------------------------------------------------- */
+/* --- comparison, arithmetic, sets ------------------------------------------------------------- */
 
 static enum outcome order_op(struct cedar_request *rq, enum op op, struct cval *a)
 {
@@ -122,9 +123,9 @@ static enum outcome arith_op(struct cedar_request *rq, enum op op, struct cval *
 
 	NEED(a[0], V_BIT(V_LONG));
 	NEED(a[1], V_BIT(V_LONG));
-	over = op == OP_ADD ? __builtin_add_overflow(a[0].i, a[1].i, &a[0].i) :
-	       op == OP_SUB ? __builtin_sub_overflow(a[0].i, a[1].i, &a[0].i) :
-			      __builtin_mul_overflow(a[0].i, a[1].i, &a[0].i);
+	over = op == OP_ADD   ? __builtin_add_overflow(a[0].i, a[1].i, &a[0].i)
+	       : op == OP_SUB ? __builtin_sub_overflow(a[0].i, a[1].i, &a[0].i)
+			      : __builtin_mul_overflow(a[0].i, a[1].i, &a[0].i);
 	return over ? fail(rq, FAIL_OVERFLOW, op, a[1]) : OUT_TRUE;
 }
 
@@ -152,9 +153,9 @@ static enum outcome set_op(struct cedar_request *rq, enum op op, struct cval *a)
 	NEED(a[0], V_BIT(V_SET));
 	if (op != OP_CONTAINS)
 		NEED(a[1], V_BIT(V_SET));
-	a[0] = cval_bool(op == OP_CONTAINS     ? cset_contains(a[0].set, a[1]) :
-			 op == OP_CONTAINS_ALL ? cset_contains_all(a[0].set, a[1].set) :
-						 cset_contains_any(a[0].set, a[1].set));
+	a[0] = cval_bool(op == OP_CONTAINS       ? cset_contains(a[0].set, a[1])
+			 : op == OP_CONTAINS_ALL ? cset_contains_all(a[0].set, a[1].set)
+						 : cset_contains_any(a[0].set, a[1].set));
 	return OUT_TRUE;
 }
 
@@ -186,7 +187,7 @@ static enum outcome binary_op(struct cedar_request *rq, enum op op, struct cval 
 	}
 }
 
-/* --- one value ---------------------------------------------------------------------------------------- */
+/* --- one value -------------------------------------------------------------------------------- */
 
 static enum outcome unary_op(struct cedar_request *rq, const struct insn *in, struct cval *a)
 {
@@ -222,7 +223,7 @@ static enum outcome unary_op(struct cedar_request *rq, const struct insn *in, st
 	}
 }
 
-/* --- building ----------------------------------------------------------------------------------------- */
+/* --- building --------------------------------------------------------------------------------- */
 
 static enum outcome make_set(struct cedar_request *rq, uint32_t n, struct cval *a)
 {
@@ -236,7 +237,8 @@ static enum outcome make_set(struct cedar_request *rq, uint32_t n, struct cval *
 	return OUT_TRUE;
 }
 
-static enum outcome make_record(struct cedar_request *rq, const struct cshape *shape, struct cval *a)
+static enum outcome make_record(struct cedar_request *rq, const struct cshape *shape,
+				struct cval *a)
 {
 	struct crecord *rec = crecord_new(&rq->mem, shape->n);
 
@@ -272,7 +274,7 @@ static enum outcome call_op(struct cedar_request *rq, enum ext_fn fn, struct cva
 	return OUT_NO_MEMORY;
 }
 
-/* --- the machine -------------------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 /* What pushes a value: the variables and constants. */
 static enum outcome push_op(struct cedar_request *rq, const struct insn *in, struct cval *top)

@@ -47,7 +47,8 @@ enum ext_fn ext_find(struct span name)
 	return EXT_FN_COUNT;
 }
 
-/* Digits and one point, up to four digits behind it. The sign is taken from the text, so -0.5 keeps it. */
+/* Digits and one point, up to four digits behind it. The sign is taken from the text, so -0.5 keeps
+ * it. */
 int ext_decimal_parse(struct span s, int64_t *ret)
 {
 	bool negative = s.n > 0 && s.p[0] == '-';

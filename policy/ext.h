@@ -50,7 +50,8 @@ struct cip {
 	uint8_t addr[16];
 };
 
-/* Text forms; all total, all refusing with -EINVAL. Units: 1/10000, milliseconds since the epoch, milliseconds. */
+/* Text forms; all total, all refusing with -EINVAL. Units: 1/10000, milliseconds since the epoch,
+ * milliseconds. */
 int ext_decimal_parse(struct span s, int64_t *ret);
 int ext_ip_parse(struct span s, struct cip *ret);
 int ext_datetime_parse(struct span s, int64_t *ret);

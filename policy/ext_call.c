@@ -8,11 +8,14 @@ static enum ext_result type_fault(struct ext_fault *f, uint32_t at, uint32_t exp
 	return EXT_BAD_TYPE;
 }
 
-static enum ext_result construct(struct arena *mem, enum ext_fn fn, struct cval *a, struct ext_fault *f)
+static enum ext_result construct(struct arena *mem, enum ext_fn fn, struct cval *a,
+				 struct ext_fault *f)
 {
 	struct span text = cval_span(*a);
 	struct cip ip, *copy;
-	enum cval_tag tag = fn == EXT_DECIMAL ? V_DECIMAL : fn == EXT_DATETIME ? V_DATETIME : V_DURATION;
+	enum cval_tag tag = fn == EXT_DECIMAL    ? V_DECIMAL
+			    : fn == EXT_DATETIME ? V_DATETIME
+						 : V_DURATION;
 	int64_t v = 0;
 	int r;
 
@@ -28,9 +31,9 @@ static enum ext_result construct(struct arena *mem, enum ext_fn fn, struct cval 
 		*a = (struct cval){ .tag = V_IP, .ip = copy };
 		return EXT_OK;
 	}
-	r = fn == EXT_DECIMAL  ? ext_decimal_parse(text, &v) :
-	    fn == EXT_DATETIME ? ext_datetime_parse(text, &v) :
-				 ext_duration_parse(text, &v);
+	r = fn == EXT_DECIMAL    ? ext_decimal_parse(text, &v)
+	    : fn == EXT_DATETIME ? ext_datetime_parse(text, &v)
+				 : ext_duration_parse(text, &v);
 	if (r < 0)
 		return EXT_BAD_VALUE;
 	*a = cval_long(tag, v);
@@ -117,9 +120,9 @@ static enum ext_result method(enum ext_fn fn, struct cval *a)
 	}
 	if (r != 0)
 		return EXT_BAD_VALUE;
-	a[0] = cval_long(fn == EXT_OFFSET || fn == EXT_TO_DATE		? V_DATETIME :
-			 fn == EXT_DURATION_SINCE || fn == EXT_TO_TIME ? V_DURATION :
-									 V_LONG,
+	a[0] = cval_long(fn == EXT_OFFSET || fn == EXT_TO_DATE           ? V_DATETIME
+			 : fn == EXT_DURATION_SINCE || fn == EXT_TO_TIME ? V_DURATION
+									 : V_LONG,
 			 v);
 	return EXT_OK;
 }

@@ -58,7 +58,8 @@ int ext_ip_parse(struct span s, struct cip *ret)
 		ip.v6 = 1;
 	}
 	ip.prefix = (uint8_t)bits(&ip);
-	if (slash && parse_prefix((struct span){ slash + 1, s.n - n - 1 }, bits(&ip), &ip.prefix) < 0)
+	if (slash &&
+	    parse_prefix((struct span){ slash + 1, s.n - n - 1 }, bits(&ip), &ip.prefix) < 0)
 		return -EINVAL;
 	*ret = ip;
 	return 0;
@@ -74,11 +75,11 @@ bool ext_ip_is(enum ext_fn what, const struct cip *ip)
 	case EXT_IS_IPV6:
 		return ip->v6;
 	case EXT_IS_LOOPBACK:
-		return ip->v6 ? ip->prefix == 128 && memcmp(ip->addr, one, 16) == 0 :
-				ip->prefix >= 8 && ip->addr[0] == 127;
+		return ip->v6 ? ip->prefix == 128 && memcmp(ip->addr, one, 16) == 0
+			      : ip->prefix >= 8 && ip->addr[0] == 127;
 	case EXT_IS_MULTICAST:
-		return ip->v6 ? ip->prefix >= 8 && ip->addr[0] == 0xff :
-				ip->prefix >= 4 && ip->addr[0] >> 4 == 14;
+		return ip->v6 ? ip->prefix >= 8 && ip->addr[0] == 0xff
+			      : ip->prefix >= 4 && ip->addr[0] >> 4 == 14;
 	default:
 		return false;
 	}
@@ -97,5 +98,6 @@ bool ext_ip_in_range(const struct cip *ip, const struct cip *range)
 
 bool ext_ip_equal(const struct cip *a, const struct cip *b)
 {
-	return a->v6 == b->v6 && a->prefix == b->prefix && memcmp(a->addr, b->addr, bits(a) / 8) == 0;
+	return a->v6 == b->v6 && a->prefix == b->prefix &&
+	       memcmp(a->addr, b->addr, bits(a) / 8) == 0;
 }

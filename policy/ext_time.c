@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* datetime and duration: both are milliseconds in 64 bits. No time zones, no leap seconds, no clock. */
+/* datetime and duration: both are milliseconds in 64 bits. No time zones, no leap seconds, no
+ * clock. */
 #include "policy/ext.h"
 
 #include <errno.h>
@@ -43,7 +44,8 @@ static bool is_leap(int y)
 /* Days from 1970-01-01 in the proleptic Gregorian calendar; -EINVAL when there is no such day. */
 static int days_of(int y, int m, int d, int64_t *ret)
 {
-	static const uint16_t before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
+	static const uint16_t before[] = { 0,   31,  59,  90,  120, 151, 181,
+					   212, 243, 273, 304, 334, 365 };
 	int64_t leaps;
 	int last;
 
@@ -52,13 +54,15 @@ static int days_of(int y, int m, int d, int64_t *ret)
 	last = before[m] - before[m - 1] + (m == 2 && is_leap(y));
 	if (d < 1 || d > last)
 		return -EINVAL;
-	/* leap years in 0 .. y-1 (year 0 is one); 719528 days lie between 0000-01-01 and the epoch */
+	/* leap years in 0 .. y-1 (year 0 is one); 719528 days lie between 0000-01-01 and the
+	 * epoch */
 	leaps = y ? (y - 1) / 4 - (y - 1) / 100 + (y - 1) / 400 + 1 : 0;
 	*ret = 365LL * y + leaps + before[m - 1] + (m > 2 && is_leap(y)) + d - 1 - 719528;
 	return 0;
 }
 
-/* "hh:mm:ss", ".SSS" or not, then Z or an offset: the time of day in UTC, which may lie outside the day. */
+/* "hh:mm:ss", ".SSS" or not, then Z or an offset: the time of day in UTC, which may lie outside the
+ * day. */
 static int parse_time(struct span *s, int64_t *ret)
 {
 	int h, m, sec, ms = 0, oh = 0, om = 0, sign = 0;
@@ -70,7 +74,8 @@ static int parse_time(struct span *s, int64_t *ret)
 		return -EINVAL;
 	if (!take_char(s, 'Z')) {
 		sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
-		if (sign == 0 || !take_digits(s, 2, &oh) || !take_digits(s, 2, &om) || oh > 23 || om > 59)
+		if (sign == 0 || !take_digits(s, 2, &oh) || !take_digits(s, 2, &om) || oh > 23 ||
+		    om > 59)
 			return -EINVAL;
 	}
 	*ret = (h - sign * oh) * HOUR_MS + (m - sign * om) * MINUTE_MS + sec * SECOND_MS + ms;
@@ -93,7 +98,8 @@ int ext_datetime_parse(struct span s, int64_t *ret)
 	return 0;
 }
 
-/* One "<digits><unit>"; 0 when the text does not go on with it, 1 when it was taken, else -EINVAL. */
+/* One "<digits><unit>"; 0 when the text does not go on with it, 1 when it was taken, else
+ * -EINVAL. */
 static int take_unit(struct span *s, const char *unit, int64_t ms, unsigned __int128 *total)
 {
 	size_t digits = 0, n = strlen(unit);
@@ -121,7 +127,11 @@ int ext_duration_parse(struct span s, int64_t *ret)
 	static const struct {
 		const char *unit;
 		int64_t ms;
-	} units[] = { { "d", DAY_MS }, { "h", HOUR_MS }, { "m", MINUTE_MS }, { "s", SECOND_MS }, { "ms", 1 } };
+	} units[] = { { "d", DAY_MS },
+		      { "h", HOUR_MS },
+		      { "m", MINUTE_MS },
+		      { "s", SECOND_MS },
+		      { "ms", 1 } };
 	bool negative = take_char(&s, '-');
 	unsigned __int128 total = 0;
 	int taken = 0;

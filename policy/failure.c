@@ -54,8 +54,8 @@ static void add_entity(struct out *o, const struct cedar_request *rq, struct cva
 	struct cedar_uid uid = uid_of(rq, v);
 	size_t n = uid.id.n > QUOTED_MAX ? QUOTED_MAX : uid.id.n;
 
-	add(o, "`%.*s::\"%.*s\"`", (int)(uid.type.n > QUOTED_MAX ? QUOTED_MAX : uid.type.n), uid.type.p, (int)n,
-	    n ? uid.id.p : "");
+	add(o, "`%.*s::\"%.*s\"`", (int)(uid.type.n > QUOTED_MAX ? QUOTED_MAX : uid.type.n),
+	    uid.type.p, (int)n, n ? uid.id.p : "");
 }
 
 static void add_types(struct out *o, uint32_t bits)
@@ -75,8 +75,10 @@ static void add_types(struct out *o, uint32_t bits)
 
 static void add_failure(struct out *o, const struct cedar_request *rq, const struct fail *f)
 {
-	static const char *const verbs[] = { [OP_NEG] = "negating", [OP_ADD] = "adding",
-					     [OP_SUB] = "subtracting", [OP_MUL] = "multiplying" };
+	static const char *const verbs[] = { [OP_NEG] = "negating",
+					     [OP_ADD] = "adding",
+					     [OP_SUB] = "subtracting",
+					     [OP_MUL] = "multiplying" };
 
 	switch ((enum fail_code)f->code) {
 	case FAIL_TYPE:
@@ -114,20 +116,22 @@ static void add_failure(struct out *o, const struct cedar_request *rq, const str
 			add(o, "%s: not well-formed: ", ext_info((enum ext_fn)f->arg)->name);
 			add_quoted(o, cval_span(f->v));
 		} else {
-			add(o, "%s: the result does not fit in 64 bits", ext_info((enum ext_fn)f->arg)->name);
+			add(o, "%s: the result does not fit in 64 bits",
+			    ext_info((enum ext_fn)f->arg)->name);
 		}
 		break;
 	case FAIL_ARITY:
-		add(o, "%s: expected %u values, got %u", ext_info((enum ext_fn)f->arg)->name,
-		    ext_info((enum ext_fn)f->arg)->arity, f->got);
+		add(o, "%s: wrong number of values: %u instead of %u",
+		    ext_info((enum ext_fn)f->arg)->name, f->got,
+		    ext_info((enum ext_fn)f->arg)->arity);
 		break;
 	case FAIL_NONE:
 		break;
 	}
 }
 
-const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *failure, char *buf,
-			       size_t n)
+const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *failure,
+			       char *buf, size_t n)
 {
 	struct out o = { buf, n, 0 };
 	struct fail f;

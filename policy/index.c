@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The index over policies: by action scope, then by the principal or resource that the scope names. Scope
- * tests cannot fail, so leaving a policy out because of its scope changes neither reasons nor errors.
+ * The index over policies: by action scope, then by the principal or resource that the scope names.
+ * Scope tests cannot fail, so leaving a policy out because of its scope changes neither reasons nor
+ * errors.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct key_list {
 	uint32_t n, cap;
 };
 
-/* --- action scopes ----------------------------------------------------------------------------------- */
+/* --- action scopes ---------------------------------------------------------------------------- */
 
 static bool same_action(const struct ast_scope *a, const struct ast_scope *b)
 {
@@ -34,7 +35,8 @@ static bool same_action(const struct ast_scope *a, const struct ast_scope *b)
 		return a->op == AST_ANY ||
 		       (span_eq(a->uid.type, b->uid.type) && span_eq(a->uid.id, b->uid.id));
 	for (uint32_t i = 0; i < a->n; i++) {
-		if (!span_eq(a->uids[i].type, b->uids[i].type) || !span_eq(a->uids[i].id, b->uids[i].id))
+		if (!span_eq(a->uids[i].type, b->uids[i].type) ||
+		    !span_eq(a->uids[i].id, b->uids[i].id))
 			return false;
 	}
 	return true;
@@ -75,7 +77,8 @@ static int add_key(struct cedar_snapshot *s, const struct ast_scope *a, uint32_t
 }
 
 /* A key for each policy's action scope; equal scopes share one. */
-static int assign_keys(struct cedar_snapshot *s, const struct cedar_policies *ps, uint32_t *ret_keys)
+static int assign_keys(struct cedar_snapshot *s, const struct cedar_policies *ps,
+		       uint32_t *ret_keys)
 {
 	static const struct ast_scope any = { .op = AST_ANY };
 	uint32_t slots = 16, *slot, key;
@@ -109,7 +112,8 @@ static int by_literal(const void *a, const void *b)
 {
 	const struct cliteral *x = a, *y = b;
 
-	return x->uid != y->uid ? (x->uid > y->uid) - (x->uid < y->uid) : (x->key > y->key) - (x->key < y->key);
+	return x->uid != y->uid ? (x->uid > y->uid) - (x->uid < y->uid)
+				: (x->key > y->key) - (x->key < y->key);
 }
 
 uint32_t index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n)
@@ -177,7 +181,7 @@ static int list_action_keys(struct cedar_snapshot *s)
 	return r;
 }
 
-/* --- buckets ----------------------------------------------------------------------------------------- */
+/* --- buckets ---------------------------------------------------------------------------------- */
 
 static bool names_entity(const struct cscope *c)
 {
@@ -211,9 +215,9 @@ static int place_policies(struct cedar_snapshot *s, const uint32_t *keys, struct
 	for (uint32_t i = 0; r == 0 && i < s->policies.n; i++) {
 		const struct cpolicy *p = &s->policies.v[i];
 		enum index_side side = better_side(p, named);
-		uint32_t uid = side == INDEX_PRINCIPAL ? p->principal.uid :
-			       side == INDEX_RESOURCE  ? p->resource.uid :
-							 0;
+		uint32_t uid = side == INDEX_PRINCIPAL  ? p->principal.uid
+			       : side == INDEX_RESOURCE ? p->resource.uid
+							: 0;
 
 		r = vec_push(list, ((struct placed){ index_bucket_id(keys[i], side, uid), i }));
 	}
@@ -225,8 +229,8 @@ static int by_place(const void *a, const void *b)
 {
 	const struct placed *x = a, *y = b;
 
-	return x->id != y->id ? (x->id > y->id) - (x->id < y->id) :
-				(x->policy > y->policy) - (x->policy < y->policy);
+	return x->id != y->id ? (x->id > y->id) - (x->id < y->id)
+			      : (x->policy > y->policy) - (x->policy < y->policy);
 }
 
 static void add_bucket(struct cedar_snapshot *s, uint64_t id, uint32_t first, uint32_t n)
@@ -245,7 +249,8 @@ static void add_bucket(struct cedar_snapshot *s, uint64_t id, uint32_t first, ui
 		key->by_principal = true;
 	else
 		key->by_resource = true;
-	for (i = (uint32_t)hash_u64(s->seed, id) & ix->mask; ix->bucket[i].id; i = (i + 1) & ix->mask)
+	for (i = (uint32_t)hash_u64(s->seed, id) & ix->mask; ix->bucket[i].id;
+	     i = (i + 1) & ix->mask)
 		;
 	ix->bucket[i] = (struct cbucket){ id, first, n };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Symbols of a snapshot: one open-addressing table, never shrinking, read by any number of threads. */
+/* Symbols of a snapshot: one open-addressing table, never shrinking, read by any number of
+ * threads. */
 #include "policy/intern.h"
 
 #include <errno.h>

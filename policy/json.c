@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A strict JSON reader. Recursion is bounded by JSON_DEPTH_MAX; what any two readers could disagree on is refused. */
+/* A strict JSON reader. Recursion is bounded by JSON_DEPTH_MAX; what any two readers could disagree
+ * on is refused. */
 #include "policy/json.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ static bool no_memory(struct reader *rd)
 
 static void skip_space(struct reader *rd)
 {
-	while (rd->p < rd->end && (*rd->p == ' ' || *rd->p == '\t' || *rd->p == '\n' || *rd->p == '\r'))
+	while (rd->p < rd->end &&
+	       (*rd->p == ' ' || *rd->p == '\t' || *rd->p == '\n' || *rd->p == '\r'))
 		rd->p++;
 }
 
@@ -46,7 +48,7 @@ static bool accept(struct reader *rd, char c)
 	return true;
 }
 
-/* --- strings ----------------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static bool read_hex4(struct reader *rd, uint32_t *ret)
 {
@@ -115,9 +117,9 @@ static bool read_string(struct reader *rd, struct span *ret)
 		rd->p = q + 1;
 		return true;
 	}
-	while (q < rd->end && *q != '"')
-		q += *q == '\\' ? 2 : 1;
-	if (q >= rd->end)
+	for (; q < rd->end && *q != '"'; q++)
+		q += *q == '\\' && q + 1 < rd->end;
+	if (q == rd->end)
 		return bad(rd, start - 1, "the string is not closed");
 	copy = out = arena_alloc(rd->mem, (size_t)(q - start) + 1);
 	if (!copy)
@@ -138,7 +140,7 @@ static bool read_string(struct reader *rd, struct span *ret)
 	return true;
 }
 
-/* --- numbers ----------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 static size_t digits(struct reader *rd)
 {
@@ -184,7 +186,7 @@ static bool read_number(struct reader *rd, struct json *ret)
 	return true;
 }
 
-/* --- arrays and objects ------------------------------------------------------------------------------ */
+/* --- arrays and objects ----------------------------------------------------------------------- */
 
 struct members {
 	VEC(struct json) kid;
@@ -243,7 +245,8 @@ static bool read_members(struct reader *rd, bool object, struct members *m)
 		if (vec_push(&m->kid, v) < 0)
 			return no_memory(rd);
 	} while (accept(rd, ','));
-	return accept(rd, close) || bad(rd, rd->p, object ? "expected `,` or `}`" : "expected `,` or `]`");
+	return accept(rd, close) ||
+	       bad(rd, rd->p, object ? "expected `,` or `}`" : "expected `,` or `]`");
 }
 
 static bool read_container(struct reader *rd, bool object, struct json *ret)
@@ -281,7 +284,9 @@ static bool read_word(struct reader *rd, struct json *ret)
 		const char *word;
 		enum json_kind kind;
 		int64_t num;
-	} words[] = { { "true", JSON_BOOL, 1 }, { "false", JSON_BOOL, 0 }, { "null", JSON_NULL, 0 } };
+	} words[] = { { "true", JSON_BOOL, 1 },
+		      { "false", JSON_BOOL, 0 },
+		      { "null", JSON_NULL, 0 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		size_t n = strlen(words[i].word);

@@ -7,8 +7,8 @@
 #include "policy/mem.h"
 
 /*
- * JSON (RFC 8259) as Cedar needs it: exact integers, NUL in names, places for messages, duplicate keys
- * refused. For policies, entities and test data, which are loaded once; not for the hot path.
+ * JSON (RFC 8259) as Cedar needs it: exact integers, NUL in names, places for messages, duplicate
+ * keys refused. For policies, entities and test data, which are loaded once; not for the hot path.
  */
 #define JSON_DEPTH_MAX (CEDAR_VALUE_DEPTH_MAX * 2) /* each entity escape adds two levels */
 
@@ -34,7 +34,8 @@ struct json {
 	struct span *key;
 };
 
-/* The value lives in mem; strings without escapes point into text. -EINVAL with *error set; -ENOMEM, -EFBIG. */
+/* The value lives in mem; strings without escapes point into text. -EINVAL with *error set;
+ * -ENOMEM, -EFBIG. */
 int json_parse(struct arena *mem, struct span text, struct cedar_error *error, struct json *ret);
 
 /* The member, or NULL when there is none or v is no object. */
@@ -45,8 +46,8 @@ struct span json_str(const struct json *v);
 /* {"type": T, "id": I}, or that within "__entity". */
 bool json_uid(const struct json *v, struct cedar_uid *ret);
 
-/* Puts a value as Cedar reads it without a schema: {"__entity": ...} and {"__extn": ...} are escapes when they
- * stand alone and have the shape; null, fractions and "__expr" are errors. */
+/* Puts a value as Cedar reads it without a schema: {"__entity": ...} and {"__extn": ...} are
+ * escapes when they stand alone and have the shape; null, fractions and "__expr" are errors. */
 void json_put(struct cedar_build *b, const struct json *v);
 
 #endif

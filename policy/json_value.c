@@ -18,10 +18,12 @@ bool json_uid(const struct json *v, struct cedar_uid *ret)
 	return true;
 }
 
-/* {"fn": F, "arg": A} or {"fn": F, "args": [...]}; false when it has another shape, and is a record. */
+/* {"fn": F, "arg": A} or {"fn": F, "args": [...]}; false when it has another shape, and is a
+ * record. */
 static bool put_call(struct cedar_build *b, const struct json *v)
 {
-	const struct json *name = json_get(v, "fn"), *arg = json_get(v, "arg"), *args = json_get(v, "args");
+	const struct json *name = json_get(v, "fn"), *arg = json_get(v, "arg"),
+			  *args = json_get(v, "args");
 	enum ext_fn fn;
 
 	if (!name || name->kind != JSON_STRING || (!arg && (!args || args->kind != JSON_ARRAY)))

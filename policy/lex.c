@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Tokens of policy texts. Identifiers and numbers are ASCII; white space is Unicode's; the only comments
- * are //. What a string's escapes mean is not decided here.
+ * Tokens of policy texts. Identifiers and numbers are ASCII; white space is Unicode's; the only
+ * comments are //. What a string's escapes mean is not decided here.
  */
 #include "policy/lex.h"
 
@@ -44,7 +44,8 @@ static const char *skip_space(const char *p, const char *end)
 }
 
 /* From the opening quote; *ret_end is behind the closing one, or where reading may go on. */
-static bool scan_string(const char *p, const char *end, const char **ret_end, const char **ret_error)
+static bool scan_string(const char *p, const char *end, const char **ret_end,
+			const char **ret_error)
 {
 	for (p++; p < end; p++) {
 		if (*p == '"') {
@@ -69,13 +70,13 @@ struct punct {
 
 static const struct punct puncts[] = {
 	/* longer ones first */
-	{ "::", TOK_PATH },	{ "==", TOK_EQ },     { "!=", TOK_NE },	      { "<=", TOK_LE },
-	{ ">=", TOK_GE },	{ "&&", TOK_AND },    { "||", TOK_OR },	      { "(", TOK_LPAREN },
-	{ ")", TOK_RPAREN },	{ "[", TOK_LBRACKET }, { "]", TOK_RBRACKET }, { "{", TOK_LBRACE },
-	{ "}", TOK_RBRACE },	{ ",", TOK_COMMA },   { ";", TOK_SEMICOLON }, { ":", TOK_COLON },
-	{ ".", TOK_DOT },	{ "@", TOK_AT },      { "=", TOK_ASSIGN },    { "<", TOK_LT },
-	{ ">", TOK_GT },	{ "!", TOK_NOT },     { "+", TOK_PLUS },      { "-", TOK_MINUS },
-	{ "*", TOK_STAR },	{ "/", TOK_SLASH },   { "%", TOK_PERCENT },
+	{ "::", TOK_PATH },  { "==", TOK_EQ },      { "!=", TOK_NE },       { "<=", TOK_LE },
+	{ ">=", TOK_GE },    { "&&", TOK_AND },     { "||", TOK_OR },       { "(", TOK_LPAREN },
+	{ ")", TOK_RPAREN }, { "[", TOK_LBRACKET }, { "]", TOK_RBRACKET },  { "{", TOK_LBRACE },
+	{ "}", TOK_RBRACE }, { ",", TOK_COMMA },    { ";", TOK_SEMICOLON }, { ":", TOK_COLON },
+	{ ".", TOK_DOT },    { "@", TOK_AT },       { "=", TOK_ASSIGN },    { "<", TOK_LT },
+	{ ">", TOK_GT },     { "!", TOK_NOT },      { "+", TOK_PLUS },      { "-", TOK_MINUS },
+	{ "*", TOK_STAR },   { "/", TOK_SLASH },    { "%", TOK_PERCENT },
 };
 
 static enum token_kind scan_punct(const char *p, const char *end, const char **ret_end)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Entities into a snapshot: duplicates, cycles, and for each entity the sorted list of all its ancestors.
- * Entities with the same single parent share one list.
+ * Entities into a snapshot: duplicates, cycles, and for each entity the sorted list of all its
+ * ancestors. Entities with the same single parent share one list.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,8 +34,9 @@ struct loader {
 
 static int entity_error(struct loader *l, int r, const struct cedar_uid *uid, const char *what)
 {
-	error_set(l->error, NULL, 0, "entity %.*s::\"%.*s\": %s", (int)(uid->type.n > SHOWN_MAX ? SHOWN_MAX : uid->type.n),
-		  uid->type.p, (int)(uid->id.n > SHOWN_MAX ? SHOWN_MAX : uid->id.n), uid->id.p, what);
+	error_set(l->error, NULL, 0, "entity %.*s::\"%.*s\": %s",
+		  (int)(uid->type.n > SHOWN_MAX ? SHOWN_MAX : uid->type.n), uid->type.p,
+		  (int)(uid->id.n > SHOWN_MAX ? SHOWN_MAX : uid->id.n), uid->id.p, what);
 	return r;
 }
 
@@ -113,8 +114,10 @@ static int check_repetitions(struct loader *l, uint32_t *n_parents)
 		f = &l->es->e.v[first];
 		if (!same_record(e->attrs, f->attrs) || !same_record(e->tags, f->tags) ||
 		    n_parents[i] != n_parents[first] ||
-		    memcmp(parents_of(l, i).v, parents_of(l, first).v, n_parents[i] * sizeof(uint32_t)) != 0)
-			return entity_error(l, -EINVAL, &e->uid, "given twice with different content");
+		    memcmp(parents_of(l, i).v, parents_of(l, first).v,
+			   n_parents[i] * sizeof(uint32_t)) != 0)
+			return entity_error(l, -EINVAL, &e->uid,
+					    "given twice with different content");
 		l->number[i] = ENTITY_UNKNOWN;
 	}
 	return 0;
@@ -130,9 +133,11 @@ static int import_attributes(struct loader *l)
 		if (l->number[i] == ENTITY_UNKNOWN)
 			continue;
 		for (unsigned k = 0; k < 2; k++) {
-			int r = from[k] ? snapshot_import(l->s, (struct cval){ .tag = V_RECORD, .record = from[k] },
-							  &v) :
-					  0;
+			int r = from[k] ? snapshot_import(l->s,
+							  (struct cval){ .tag = V_RECORD,
+									 .record = from[k] },
+							  &v)
+					: 0;
 			if (r < 0)
 				return r;
 			if (from[k])
@@ -144,11 +149,12 @@ static int import_attributes(struct loader *l)
 	return 0;
 }
 
-/* --- ancestors ------------------------------------------------------------------------------------- */
+/* --- ancestors -------------------------------------------------------------------------------- */
 
 static int too_many(struct loader *l)
 {
-	error_set(l->error, NULL, 0, "the entities have more than %u ancestors together", ANCESTORS_MAX);
+	error_set(l->error, NULL, 0, "the entities have more than %u ancestors together",
+		  ANCESTORS_MAX);
 	return -E2BIG;
 }
 
@@ -202,9 +208,9 @@ static int list_of_many(struct loader *l, struct list parents, struct list *ret)
 static int set_ancestors(struct loader *l, uint32_t number, struct list parents)
 {
 	struct list all = { 0 };
-	int r = parents.n == 0 ? 0 :
-		parents.n == 1 ? list_with_self(l, parents.v[0], &all) :
-				 list_of_many(l, parents, &all);
+	int r = parents.n == 0   ? 0
+		: parents.n == 1 ? list_with_self(l, parents.v[0], &all)
+				 : list_of_many(l, parents, &all);
 
 	if (r < 0)
 		return r;
@@ -245,8 +251,8 @@ static int list_children(const struct loader *l, const uint32_t *n_parents, stru
 }
 
 /* From the roots down (Kahn): an entity's turn comes when all its parents had theirs. */
-static int close_over(struct loader *l, const uint32_t *n_parents, const struct child_table *children,
-		      uint32_t *queue)
+static int close_over(struct loader *l, const uint32_t *n_parents,
+		      const struct child_table *children, uint32_t *queue)
 {
 	uint32_t n = l->s->entities.e.n, head = 0, tail = 0;
 
@@ -308,7 +314,8 @@ static int load(struct loader *l, uint32_t *n_parents)
 	return r;
 }
 
-int load_entities(struct cedar_snapshot *s, const struct cedar_entities *es, struct cedar_error *error)
+int load_entities(struct cedar_snapshot *s, const struct cedar_entities *es,
+		  struct cedar_error *error)
 {
 	struct loader l = { .s = s, .es = es, .error = error };
 	uint32_t *n_parents = calloc((size_t)es->e.n + 1, sizeof(*n_parents));

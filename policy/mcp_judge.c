@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One MCP message into one Cedar request, and Cedar's answer into the gate's. Runs in the proxy, on names
- * and arguments that agents and servers chose. Everything that goes wrong here is a denial.
+ * One MCP message into one Cedar request, and Cedar's answer into the gate's. Runs in the proxy, on
+ * names and arguments that agents and servers chose. Everything that goes wrong here is a denial.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ void mcp_judge_free(struct mcp_judge *j)
 	free(j);
 }
 
-/* --- entities that the model may not know ------------------------------------------------------------ */
+/* --- entities that the model may not know ----------------------------------------------------- */
 
 static int joined(struct question *q, const char *first, struct span second, struct span *ret)
 {
@@ -75,8 +75,8 @@ static void string_member(struct cedar_build *b, const char *key, struct span va
 	cedar_put_string(b, value);
 }
 
-/* Tells an entity of the request whose attributes are a name and, when given, the server it is in. Being known
- * to the model already is fine; *ret_known says whether it was. */
+/* Tells an entity of the request whose attributes are a name and, when given, the server it is in.
+ * Being known to the model already is fine; *ret_known says whether it was. */
 static int tell(struct question *q, struct cedar_uid uid, const char *key, struct span name,
 		const char *server, bool *ret_known)
 {
@@ -230,7 +230,7 @@ static int ask(struct question *q, bool *ret_server)
 	return r;
 }
 
-/* --- context ----------------------------------------------------------------------------------------- */
+/* --- context ---------------------------------------------------------------------------------- */
 
 static void string_set(struct cedar_build *b, const char *key, const char *const *v, size_t n)
 {
@@ -307,7 +307,7 @@ static int put_question(struct question *q)
 	return r < 0 ? r : put_context(q);
 }
 
-/* --- the answer -------------------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void add_reason(const struct question *q, uint32_t policy, struct mcp_answer *ret)
 {
@@ -320,7 +320,8 @@ static void add_reason(const struct question *q, uint32_t policy, struct mcp_ans
 		ret->advice = p->advice;
 }
 
-static void add_reasons(const struct question *q, const uint32_t *policies, size_t n, struct mcp_answer *ret)
+static void add_reasons(const struct question *q, const uint32_t *policies, size_t n,
+			struct mcp_answer *ret)
 {
 	for (size_t i = 0; i < n; i++)
 		add_reason(q, policies[i], ret);
@@ -335,7 +336,8 @@ static bool is_forbid(const struct question *q, uint32_t policy)
 }
 
 /* The first failure of a forbid, or else of a permit, in words. */
-static void describe_failure(const struct question *q, const struct cedar_answer *a, struct mcp_answer *ret)
+static void describe_failure(const struct question *q, const struct cedar_answer *a,
+			     struct mcp_answer *ret)
 {
 	const struct cedar_failure *f = &a->failures[0];
 	struct cedar_policy_info info;
@@ -347,12 +349,13 @@ static void describe_failure(const struct question *q, const struct cedar_answer
 			break;
 	}
 	cedar_snapshot_policy(q->m->snapshot, f->policy, &info);
-	(void)snprintf(ret->error, sizeof(ret->error), "%s:%u:%u: %s: %s", info.text_name, f->line, f->column,
-		       q->m->policies[f->policy].name,
+	(void)snprintf(ret->error, sizeof(ret->error), "%s:%u:%u: %s: %s", info.text_name, f->line,
+		       f->column, q->m->policies[f->policy].name,
 		       cedar_failure_text(q->j->rq, f, what, sizeof(what)));
 }
 
-static void give_answer(const struct question *q, const struct cedar_answer *a, struct mcp_answer *ret)
+static void give_answer(const struct question *q, const struct cedar_answer *a,
+			struct mcp_answer *ret)
 {
 	ret->n_failed = a->n_failures;
 	if (a->n_failures)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Models of MCP in Cedar: the entities of agents, servers and tools, and the policies over them, as one
- * immutable snapshot with its hash. Knows names only; reads no configuration, catalog or message.
+ * Models of MCP in Cedar: the entities of agents, servers and tools, and the policies over them, as
+ * one immutable snapshot with its hash. Knows names only; reads no configuration, catalog or
+ * message.
  */
 #include "policy/mcp_model.h"
 
@@ -18,7 +19,7 @@ bool mcp_server_name_ok(const char *name)
 	return name && *name && !strchr(name, '/') && strcmp(name, "method") != 0;
 }
 
-/* --- hash -------------------------------------------------------------------------------------------- */
+/* --- hash ------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -44,7 +45,8 @@ static int put_item(struct buf *b, const void *p, size_t n)
 
 static int hash_texts(const struct mcp_model_input *in, char ret[SHA256_PREFIXED_SIZE])
 {
-	_cleanup_free_ const struct mcp_policy_text **order = calloc(in->n_texts + 1, sizeof(*order));
+	_cleanup_free_ const struct mcp_policy_text **order =
+		calloc(in->n_texts + 1, sizeof(*order));
 	_cleanup_buf_ struct buf b = { 0 };
 	uint8_t digest[SHA256_SIZE];
 	int r = order ? put_item(&b, HASH_DOMAIN, sizeof(HASH_DOMAIN) - 1) : -ENOMEM;
@@ -66,7 +68,7 @@ static int hash_texts(const struct mcp_model_input *in, char ret[SHA256_PREFIXED
 	return 0;
 }
 
-/* --- entities ---------------------------------------------------------------------------------------- */
+/* --- entities --------------------------------------------------------------------------------- */
 
 /* Errors stick in *r, so that the steps below can be written one after the other. */
 static void begin(struct cedar_entities *es, const char *type, const char *id, int *r)
@@ -91,11 +93,16 @@ static void string_member(struct cedar_build *b, const char *key, const char *va
 
 static int add_actions(struct cedar_entities *es)
 {
-	static const char *const names[] = { "tools/call",    "method",
-					     "resources/read", "prompts/get",
-					     "connect",	      "spawn",
-					     "server/use",    "sampling/createMessage",
-					     "elicitation/create", "roots/list" };
+	static const char *const names[] = { "tools/call",
+					     "method",
+					     "resources/read",
+					     "prompts/get",
+					     "connect",
+					     "spawn",
+					     "server/use",
+					     "sampling/createMessage",
+					     "elicitation/create",
+					     "roots/list" };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -181,14 +188,17 @@ static int add_server(struct cedar_entities *es, const struct mcp_server *s)
 	return r;
 }
 
-static int add_entities(const struct mcp_model_input *in, struct cedar_entities *es, struct buf *errors)
+static int add_entities(const struct mcp_model_input *in, struct cedar_entities *es,
+			struct buf *errors)
 {
 	int r = add_actions(es);
 
 	for (size_t i = 0; r == 0 && i < in->n_servers; i++) {
 		if (!mcp_server_name_ok(in->servers[i].name)) {
-			(void)buf_printf(errors, "server %s: the name must not be empty, hold '/' or be \"method\"\n",
-					 in->servers[i].name ? in->servers[i].name : "");
+			(void)buf_printf(
+				errors,
+				"server %s: the name is empty, holds '/' or is \"method\"\n",
+				in->servers[i].name ? in->servers[i].name : "");
 			return -EINVAL;
 		}
 		r = add_server(es, &in->servers[i]);
@@ -198,9 +208,10 @@ static int add_entities(const struct mcp_model_input *in, struct cedar_entities 
 	return r;
 }
 
-/* --- the model --------------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
-static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps, struct buf *errors)
+static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps,
+		     struct buf *errors)
 {
 	struct cedar_errors found;
 	bool bad = false;
@@ -215,7 +226,9 @@ static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps
 		for (uint32_t k = 0; k < found.n; k++) {
 			const struct cedar_error *e = &found.e[k];
 
-			r = buf_printf(errors, "%s:%u:%u: %s\n", name, e->line, e->column, e->message);
+			r = e->line ? buf_printf(errors, "%s:%u:%u: %s\n", name, e->line, e->column,
+						 e->message)
+				    : buf_printf(errors, "%s: %s\n", name, e->message);
 			if (r < 0)
 				return r;
 		}

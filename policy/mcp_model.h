@@ -14,13 +14,14 @@
  *	Action::"resources/read", "prompts/get", "connect", "spawn", "server/use",
  *	"sampling/createMessage", "elicitation/create", "roots/list"
  *
- * The context: input (record, when the message has arguments), session {labels, calls, age, workflow},
- * flow {sources, labels}, transport, attestation, time (datetime). An attribute or member that has no
- * value (no sponsor, no workflow) is absent: policies test it with `has`.
+ * The context: input (record, when the message has arguments), session {labels, calls, age,
+ * workflow}, flow {sources, labels}, transport, attestation, time (datetime). An attribute or
+ * member that has no value (no sponsor, no workflow) is absent: policies test it with `has`.
  *
- * So that "SERVER/TOOL" has one reading, a server's name holds no '/' and is not "method"; a model with such a
- * server is refused and a message for one is denied. An agent, server or tool that the model does not
- * know is judged with its name and, as far as known, its server, but without other attributes.
+ * So that "SERVER/TOOL" has one reading, a server's name holds no '/' and is not "method"; a model
+ * with such a server is refused and a message for one is denied. An agent, server or tool that the
+ * model does not know is judged with its name and, as far as known, its server, but without other
+ * attributes.
  */
 
 #include <stdbool.h>
@@ -36,7 +37,7 @@
 #define MCP_REASONS_MAX 16 /* policies named in one answer; more are counted */
 #define MCP_ERROR_TEXT_MAX 384
 
-/* --- what a model is made of: borrowed for the call ------------------------------------------------ */
+/* --- what a model is made of: borrowed for the call ------------------------------------------- */
 
 struct mcp_policy_text {
 	const char *name; /* path as it shall stand in messages and in the hash */
@@ -75,18 +76,19 @@ struct mcp_model_input {
 
 struct mcp_model; /* immutable, may be shared between threads */
 
-/* -EINVAL: the reasons, one "file:line:column: reason" per line, are appended to *errors. -ENOMEM, -EFBIG. */
+/* -EINVAL: the reasons, one "file:line:column: reason" per line, are appended to *errors. -ENOMEM,
+ * -EFBIG. */
 int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct mcp_model **ret);
 struct mcp_model *mcp_model_ref(struct mcp_model *m);
 void mcp_model_unref(struct mcp_model *m);
 DEFINE_CLEANUP(struct mcp_model *, mcp_model_unref)
 
-/* "sha256:..." over the policy texts, whatever their order: a domain tag, then for each text in order of
- * names both name and SHA-256 of the text, every item with its length before it. */
+/* "sha256:..." over the policy texts, whatever their order: a domain tag, then for each text in
+ * order of names both name and SHA-256 of the text, every item with its length before it. */
 const char *mcp_model_hash(const struct mcp_model *m);
 size_t mcp_model_policies(const struct mcp_model *m);
 
-/* --- a message to judge ---------------------------------------------------------------------------- */
+/* --- a message to judge ----------------------------------------------------------------------- */
 
 enum mcp_principal {
 	MCP_PRINCIPAL_AGENT = 0,
@@ -112,12 +114,13 @@ struct mcp_request {
 	enum mcp_principal principal; /* MCP_METHOD looks at it; the others know theirs */
 	enum mcp_action action;
 	const char *agent; /* the (inner) agent; NULL is denied */
-	const char *outer; /* the agent in whose scope this one was started, or NULL: both must be allowed */
+	const char *outer; /* in whose scope it was started, or NULL: both must be allowed */
 	const char *server; /* name in the catalog; NULL is denied, but for MCP_CONNECT */
 	struct span item; /* valid UTF-8 */
 
-	/* Gives context.input: must put exactly one record into b, or cedar_build_fail(). Called once per principal
-	 * that is judged. NULL: the message has no arguments. Ignored for list entries. */
+	/* Gives context.input: must put exactly one record into b, or cedar_build_fail(). Called
+	 * once per principal that is judged. NULL: the message has no arguments. Ignored for list
+	 * entries. */
 	void (*input)(void *ctx, struct cedar_build *b);
 	void *input_ctx;
 
@@ -146,21 +149,23 @@ enum mcp_why {
 	MCP_WHY_FAILED = 0, /* no decision could be made: error says why */
 	MCP_WHY_DEFAULT, /* no policy permits */
 	MCP_WHY_FORBID, /* reasons are forbids */
-	MCP_WHY_FORBID_ERRORED, /* Cedar skips a forbid that fails; the gate denies: reasons are those forbids */
+	MCP_WHY_FORBID_ERRORED, /* Cedar skips a forbid that fails; here it denies, as a reason */
 	MCP_WHY_PERMIT, /* reasons are permits */
-	MCP_WHY_INPUT, /* list entry: shown because the arguments will decide; reasons are those policies */
+	MCP_WHY_INPUT, /* list entry, shown: arguments decide; reasons are the policies that ask */
 };
 
 struct mcp_answer {
 	enum mcp_decision decision;
 	enum mcp_why why;
-	const char *principal; /* the agent whose judgement this is: inner, or outer when that one denied */
-	const char *reasons[MCP_REASONS_MAX]; /* @id where the policy has one, else policyN; of the model */
+	const char *principal; /* whose judgement this is: inner, or outer when that one denied */
+	const char *reasons
+		[MCP_REASONS_MAX]; /* @id where the policy has one, else policyN; of the model */
 	size_t n_reasons; /* in reasons */
 	size_t total_reasons;
 	const char *advice; /* @advice of the first reason that has one, or NULL; of the model */
 	size_t n_failed; /* policies that errored, permit or forbid */
-	char error[MCP_ERROR_TEXT_MAX]; /* the first one: "file:line:column: id: what"; "" without */
+	char error
+		[MCP_ERROR_TEXT_MAX]; /* the first one: "file:line:column: id: what"; "" without */
 };
 
 struct mcp_judge; /* per-thread memory */
@@ -173,10 +178,10 @@ DEFINE_CLEANUP(struct mcp_judge *, mcp_judge_free)
  * Judges one message. Always gives an answer, never an error: what goes wrong is a denial with
  * MCP_WHY_FAILED. Allocates nothing once the judge's memory has grown.
  *
- * A list entry is judged with the action of its use while context.input is unknown: it is hidden when it is
- * denied whatever the arguments (a forbid that holds without them, or no permit that could hold with
- * some), and shown otherwise, for the call itself is judged again. A forbid that errors
- * without needing the arguments hides.
+ * A list entry is judged with the action of its use while context.input is unknown: it is hidden
+ * when it is denied whatever the arguments (a forbid that holds without them, or no permit that
+ * could hold with some), and shown otherwise, for the call itself is judged again. A forbid that
+ * errors without needing the arguments hides.
  */
 void mcp_judge_decide(struct mcp_judge *j, struct mcp_model *m, const struct mcp_request *rq,
 		      struct mcp_answer *ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory of the engine: arenas for snapshots and requests, growable arrays, a sort. A request's arena is
- * what keeps decisions free of malloc(); nothing here may be freed one by one.
+ * Memory of the engine: arenas for snapshots and requests, growable arrays, a sort. A request's
+ * arena is what keeps decisions free of malloc(); nothing here may be freed one by one.
  */
 #include "policy/mem.h"
 

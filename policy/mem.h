@@ -23,8 +23,8 @@ void *arena_zalloc(struct arena *a, size_t n);
 void *arena_array(struct arena *a, size_t n, size_t size);
 /* Copies bytes and adds a NUL that is not counted. p is NULL on failure. */
 struct span arena_copy(struct arena *a, struct span s);
-/* Forgets all objects. What was spread over several chunks is given back and asked for again in one piece, so
- * use that repeats stops calling malloc(). */
+/* Forgets all objects. What was spread over several chunks is given back and asked for again in one
+ * piece, so use that repeats stops calling malloc(). */
 void arena_reset(struct arena *a);
 void arena_done(struct arena *a);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Policies: annotations, effect, scope, conditions. After an error the parser goes on behind the next
- * semicolon, which no policy holds inside, so one run finds the errors of several policies.
+ * Policies: annotations, effect, scope, conditions. After an error the parser goes on behind the
+ * next semicolon, which no policy holds inside, so one run finds the errors of several policies.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #define QUOTED_MAX 40 /* bytes of a token shown in a message */
 
-/* --- shared with the other parts ------------------------------------------------------------------- */
+/* --- shared with the other parts -------------------------------------------------------------- */
 
 void parser_advance(struct parser *ps)
 {
@@ -82,7 +82,7 @@ void *parser_keep(struct parser *ps, const void *v, uint32_t n, size_t size)
 	return p;
 }
 
-/* --- annotations ---------------------------------------------------------------------------------- */
+/* --- annotations ------------------------------------------------------------------------------ */
 
 /* Behind the '@'. Any identifier may be a key, reserved words too. */
 static bool parse_annotation(struct parser *ps, struct ast_annotation *ret)
@@ -116,8 +116,8 @@ static bool parse_annotations(struct parser *ps, struct ast_policy *p)
 		ok = parse_annotation(ps, &a);
 		for (uint32_t i = 0; ok && i < list.n; i++) {
 			if (span_eq(list.v[i].key, a.key))
-				ok = parser_fail(ps, pos, "the annotation @%.*s is given twice", (int)a.key.n,
-						 a.key.p);
+				ok = parser_fail(ps, pos, "the annotation @%.*s is given twice",
+						 (int)a.key.n, a.key.p);
 		}
 		if (ok && vec_push(&list, a) < 0)
 			ok = parser_no_memory(ps);
@@ -131,7 +131,7 @@ static bool parse_annotations(struct parser *ps, struct ast_policy *p)
 	return ok;
 }
 
-/* --- scope ---------------------------------------------------------------------------------------- */
+/* --- scope ------------------------------------------------------------------------------------ */
 
 static bool type_is_action(struct span type)
 {
@@ -146,7 +146,8 @@ static bool type_is_action(struct span type)
 static bool parse_scope_word(struct parser *ps, const char *word)
 {
 	if (ps->tok.kind == TOK_RPAREN)
-		return parser_fail(ps, ps->tok.pos, "the scope lacks `%s`: it is (principal, action, resource)",
+		return parser_fail(ps, ps->tok.pos,
+				   "the scope lacks `%s`: it is (principal, action, resource)",
 				   word);
 	if (!parser_at_word(ps, word)) {
 		char what[32];
@@ -183,7 +184,8 @@ static bool parse_entity_scope(struct parser *ps, const char *word, struct ast_s
 	if (s.op != AST_ANY && s.op != AST_SCOPE_IS && !parse_entity_ref(ps, "an entity", &s.uid))
 		return false;
 	if (s.op == AST_SCOPE_IN && parser_at_word(ps, "is"))
-		return parser_fail(ps, ps->tok.pos, "with `is` and `in` together, `is` must come first");
+		return parser_fail(ps, ps->tok.pos,
+				   "with `is` and `in` together, `is` must come first");
 	*ret = s;
 	return true;
 }
@@ -195,7 +197,9 @@ static bool parse_action_ref(struct parser *ps, struct cedar_uid *ret)
 	if (!parse_entity_ref(ps, "an action", ret))
 		return false;
 	if (!type_is_action(ret->type))
-		return parser_fail(ps, pos, "expected an action such as Action::\"id\": its type must be `Action`");
+		return parser_fail(
+			ps, pos,
+			"expected an action such as Action::\"id\": its type must be `Action`");
 	return true;
 }
 
@@ -238,15 +242,16 @@ static bool parse_action_scope(struct parser *ps, struct ast_scope *ret)
 	if (parser_accept(ps, TOK_EQ)) {
 		s.op = AST_SCOPE_EQ;
 		if (ps->tok.kind == TOK_LBRACKET)
-			return parser_fail(ps, ps->tok.pos, "`==` takes one action: write `in` before a list");
+			return parser_fail(ps, ps->tok.pos,
+					   "`==` takes one action: write `in` before a list");
 		ok = parse_action_ref(ps, &s.uid);
 	} else if (parser_at_word(ps, "in")) {
 		s.op = AST_SCOPE_IN;
 		parser_advance(ps);
 		while (parser_accept(ps, TOK_LPAREN))
 			parens++;
-		ok = parser_accept(ps, TOK_LBRACKET) ? parse_action_list(ps, &s) :
-						       parse_action_ref(ps, &s.uid);
+		ok = parser_accept(ps, TOK_LBRACKET) ? parse_action_list(ps, &s)
+						     : parse_action_ref(ps, &s.uid);
 		for (; ok && parens > 0; parens--)
 			ok = parser_expect(ps, TOK_RPAREN, "`)`");
 	} else {
@@ -259,7 +264,8 @@ static bool parse_action_scope(struct parser *ps, struct ast_scope *ret)
 
 static bool parse_scope(struct parser *ps, struct ast_policy *p)
 {
-	if (!parser_expect(ps, TOK_LPAREN, "`(`") || !parse_entity_scope(ps, "principal", &p->principal))
+	if (!parser_expect(ps, TOK_LPAREN, "`(`") ||
+	    !parse_entity_scope(ps, "principal", &p->principal))
 		return false;
 	if (ps->tok.kind != TOK_RPAREN && !parser_expect(ps, TOK_COMMA, "`,`"))
 		return false;
@@ -270,12 +276,13 @@ static bool parse_scope(struct parser *ps, struct ast_policy *p)
 	if (!parse_entity_scope(ps, "resource", &p->resource))
 		return false;
 	if (parser_accept(ps, TOK_COMMA) && ps->tok.kind != TOK_RPAREN)
-		return parser_fail(ps, ps->tok.pos,
-				   "the scope has an extra element: it is (principal, action, resource)");
+		return parser_fail(
+			ps, ps->tok.pos,
+			"the scope has an extra element: it is (principal, action, resource)");
 	return parser_expect(ps, TOK_RPAREN, "`)`");
 }
 
-/* --- policies ------------------------------------------------------------------------------------- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 static bool parse_conditions(struct parser *ps, struct ast_policy *p)
 {
@@ -317,8 +324,9 @@ static bool parse_policy(struct parser *ps, struct ast_policy *ret)
 		return parser_unexpected(ps, "`permit` or `forbid`");
 	parser_advance(ps);
 	if (!parse_scope(ps, &p) || !parse_conditions(ps, &p) ||
-	    !parser_expect(ps, TOK_SEMICOLON, p.n_conditions ? "`when`, `unless` or `;`" :
-							       "`when`, `unless` or `;` after the scope"))
+	    !parser_expect(ps, TOK_SEMICOLON,
+			   p.n_conditions ? "`when`, `unless` or `;`"
+					  : "`when`, `unless` or `;` after the scope"))
 		return false;
 	*ret = p;
 	return true;

@@ -1,460 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Expressions, by recursive descent along the grammar's levels: if, ||, &&, relation, + -, *, unary, member,
- * primary. Chains are read in loops; only what nests recurses, and parse_expr() counts it.
+ * Expressions, by recursive descent along the grammar's levels: if, ||, &&, relation, + -, *,
+ * unary, member, primary. Chains are read in loops; only what nests recurses, and parse_expr()
+ * counts it.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "policy/parser.h"
+#include "policy/parse_node.h"
 
 #define UNARY_MAX 4 /* ! or - in a row, as Cedar has it */
-
-struct kids {
-	struct ast **v;
-	uint32_t n, cap;
-};
-
-static void kids_done(struct kids *k)
-{
-	free(k->v);
-}
-
-#define _cleanup_kids_ _cleanup_(kids_done)
-
-struct list_of_names {
-	struct ast_name *v;
-	uint32_t n, cap;
-};
-
-struct list_of_steps {
-	struct ast_step *v;
-	uint32_t n, cap;
-};
 
 struct list_of_places {
 	struct ast_place *v;
 	uint32_t n, cap;
 };
-
-static struct ast *new_node(struct parser *ps, enum ast_kind kind, uint32_t pos)
-{
-	struct ast *e = arena_zalloc(ps->mem, sizeof(*e));
-
-	if (!e) {
-		parser_no_memory(ps);
-		return NULL;
-	}
-	e->kind = kind;
-	e->pos = pos;
-	return e;
-}
-
-static struct ast *with_kids(struct parser *ps, struct ast *e, struct ast *const *kid, uint32_t n)
-{
-	if (!e)
-		return NULL;
-	e->n = n;
-	e->kid = parser_keep(ps, kid, n, sizeof(struct ast *));
-	return e->kid ? e : NULL;
-}
-
-static struct ast *node1(struct parser *ps, enum ast_kind kind, uint32_t pos, struct ast *a)
-{
-	return with_kids(ps, new_node(ps, kind, pos), &a, 1);
-}
-
-static struct ast *node2(struct parser *ps, enum ast_kind kind, uint32_t pos, struct ast *a,
-			 struct ast *b)
-{
-	struct ast *kid[2] = { a, b };
-
-	return with_kids(ps, new_node(ps, kind, pos), kid, 2);
-}
-
-static bool push_kid(struct parser *ps, struct kids *k, struct ast *e)
-{
-	return e && (vec_push(k, e) == 0 || parser_no_memory(ps));
-}
-
-static struct ast *fail_at(struct parser *ps, uint32_t pos, const char *message)
-{
-	parser_fail(ps, pos, "%s", message);
-	return NULL;
-}
-
-/* --- primary -------------------------------------------------------------------------------------- */
-
-/* A literal's value as it stands; -9223372036854775808 is a literal, so negative allows one more. */
-static struct ast *parse_number(struct parser *ps, bool negative)
-{
-	struct ast *e = new_node(ps, AST_LONG, ps->tok.pos);
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < ps->tok.text.n; i++) {
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(ps->tok.text.p[i] - '0'), &v))
-			v = UINT64_MAX;
-	}
-	if (v > (uint64_t)INT64_MAX + negative)
-		return fail_at(ps, ps->tok.pos, "the number does not fit in 64 bits");
-	if (!e)
-		return NULL;
-	e->num = negative ? (int64_t)(0 - v) : (int64_t)v;
-	e->constant = true;
-	parser_advance(ps);
-	return e;
-}
-
-/* Expressions up to the closing token, which is taken; a comma may follow the last. */
-static bool parse_list(struct parser *ps, enum token_kind close, const char *what, struct kids *k)
-{
-	while (ps->tok.kind != close) {
-		if (!push_kid(ps, k, parse_expr(ps)))
-			return false;
-		if (!parser_accept(ps, TOK_COMMA))
-			break;
-	}
-	return parser_expect(ps, close, what);
-}
-
-static bool all_constant(const struct kids *k)
-{
-	for (uint32_t i = 0; i < k->n; i++) {
-		if (!k->v[i]->constant)
-			return false;
-	}
-	return true;
-}
-
-static struct ast *parse_set(struct parser *ps)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-	struct ast *e = new_node(ps, AST_SET, ps->tok.pos);
-
-	parser_advance(ps);
-	if (!e || !parse_list(ps, TOK_RBRACKET, "`,` or `]`", &k))
-		return NULL;
-	e->constant = all_constant(&k);
-	return with_kids(ps, e, k.v, k.n);
-}
-
-static bool parse_record_key(struct parser *ps, struct ast_name *ret)
-{
-	if (ps->tok.kind == TOK_STRING) {
-		ret->pos = ps->tok.pos;
-		return parse_string(ps, &ret->s);
-	}
-	return parse_identifier(ps, "an attribute name or `}`", ret);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct ast_name *x = a, *y = b;
-	size_t n = x->s.n < y->s.n ? x->s.n : y->s.n;
-	int c = n ? memcmp(x->s.p, y->s.p, n) : 0;
-
-	if (c == 0)
-		c = (x->s.n > y->s.n) - (x->s.n < y->s.n);
-	return c ? c : (x->pos > y->pos) - (x->pos < y->pos);
-}
-
-/* Sorted, so that a record of many members is checked in reasonable time. */
-static bool names_differ(struct parser *ps, const struct list_of_names *names)
-{
-	struct ast_name *sorted = malloc(names->n * sizeof(*sorted) + 1);
-	bool ok = true;
-
-	if (!sorted)
-		return parser_no_memory(ps);
-	if (names->n)
-		memcpy(sorted, names->v, names->n * sizeof(*sorted));
-	heap_sort(sorted, names->n, sizeof(*sorted), by_name);
-	for (uint32_t i = 1; ok && i < names->n; i++) {
-		if (span_eq(sorted[i - 1].s, sorted[i].s))
-			ok = parser_fail(ps, sorted[i].pos, "the record has the attribute `%.*s` twice",
-					 (int)(sorted[i].s.n > 60 ? 60 : sorted[i].s.n), sorted[i].s.p);
-	}
-	free(sorted);
-	return ok;
-}
-
-static bool parse_members(struct parser *ps, struct list_of_names *names, struct kids *k)
-{
-	while (ps->tok.kind != TOK_RBRACE) {
-		struct ast_name key;
-
-		if (!parse_record_key(ps, &key) || !parser_expect(ps, TOK_COLON, "`:`") ||
-		    !push_kid(ps, k, parse_expr(ps)))
-			return false;
-		if (vec_push(names, key) < 0)
-			return parser_no_memory(ps);
-		if (!parser_accept(ps, TOK_COMMA))
-			break;
-	}
-	return parser_expect(ps, TOK_RBRACE, "`,` or `}`") && names_differ(ps, names);
-}
-
-static struct ast *parse_record(struct parser *ps)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-	struct list_of_names names = { 0 };
-	struct ast *e = new_node(ps, AST_RECORD, ps->tok.pos);
-
-	parser_advance(ps);
-	if (e && !parse_members(ps, &names, &k))
-		e = NULL;
-	e = with_kids(ps, e, k.v, k.n);
-	if (e) {
-		e->constant = all_constant(&k);
-		e->names = parser_keep(ps, names.v, names.n, sizeof(*names.v));
-		e->n_parts = names.n;
-		if (!e->names)
-			e = NULL;
-	}
-	free(names.v);
-	return e;
-}
-
-/* A constructor of an extension value whose text is there and good is a constant. */
-static bool call_is_constant(enum ext_fn fn, const struct kids *k)
-{
-	struct cip ip;
-	int64_t v;
-
-	if (k->n != 1 || k->v[0]->kind != AST_STRING)
-		return false;
-	switch (fn) {
-	case EXT_DECIMAL:
-		return ext_decimal_parse(k->v[0]->str, &v) == 0;
-	case EXT_IP:
-		return ext_ip_parse(k->v[0]->str, &ip) == 0;
-	case EXT_DATETIME:
-		return ext_datetime_parse(k->v[0]->str, &v) == 0;
-	case EXT_DURATION:
-		return ext_duration_parse(k->v[0]->str, &v) == 0;
-	default:
-		return false;
-	}
-}
-
-static bool method_find(struct span name, enum ast_method *ret)
-{
-	static const char *const names[] = { "contains", "containsAll", "containsAny",
-					     "isEmpty",	 "hasTag",	"getTag" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (span_is(name, names[i])) {
-			*ret = (enum ast_method)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static struct ast *parse_call(struct parser *ps, struct span name, uint32_t pos)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-	struct ast *e = new_node(ps, AST_CALL, pos);
-	enum ext_fn fn = ext_find(name);
-	enum ast_method method;
-
-	if (fn == EXT_FN_COUNT || ext_info(fn)->method) {
-		bool is_method = fn != EXT_FN_COUNT || method_find(name, &method);
-
-		parser_fail(ps, pos, is_method ? "`%.*s` is a method, not a function: write x.%.*s(...)" :
-						 "`%.*s` is not a function",
-			    (int)(name.n > 60 ? 60 : name.n), name.p, (int)(name.n > 60 ? 60 : name.n), name.p);
-		return NULL;
-	}
-	parser_advance(ps);
-	if (!e || !parse_list(ps, TOK_RPAREN, "`,` or `)`", &k))
-		return NULL;
-	e->fn = fn;
-	e->constant = call_is_constant(fn, &k);
-	return with_kids(ps, e, k.v, k.n);
-}
-
-static struct ast *parse_variable(struct parser *ps, struct ast_name name)
-{
-	static const char *const vars[] = { "principal", "action", "resource", "context" };
-	struct ast *e = new_node(ps, AST_VAR, name.pos);
-
-	if (!e)
-		return NULL;
-	for (unsigned i = 0; i < ARRAY_SIZE(vars); i++) {
-		if (span_is(name.s, vars[i])) {
-			e->num = i;
-			return e;
-		}
-	}
-	parser_fail(ps, name.pos,
-		    "`%.*s` is not a variable: there are principal, action, resource and context",
-		    (int)(name.s.n > 60 ? 60 : name.s.n), name.s.p);
-	return NULL;
-}
-
-/* What begins with an identifier: variable, entity literal, function call, true, false. */
-static struct ast *parse_named(struct parser *ps)
-{
-	struct ast_name first = { ps->tok.text, ps->tok.pos };
-	struct span name, id;
-	bool entity;
-	struct ast *e;
-
-	if (span_is(first.s, "true") || span_is(first.s, "false")) {
-		e = new_node(ps, AST_BOOL, first.pos);
-		if (!e)
-			return NULL;
-		e->num = span_is(first.s, "true");
-		e->constant = true;
-		parser_advance(ps);
-		if (ps->tok.kind == TOK_PATH)
-			return fail_at(ps, first.pos, "`true` and `false` are reserved words");
-		return e;
-	}
-	if (span_is(first.s, "if"))
-		return fail_at(ps, first.pos, "`if` must stand in parentheses here");
-	if (!parse_identifier(ps, "an expression", &first) ||
-	    !parse_path(ps, first, &name, &entity, &id))
-		return NULL;
-	if (entity) {
-		e = new_node(ps, AST_ENTITY, first.pos);
-		if (!e)
-			return NULL;
-		e->uid = (struct cedar_uid){ name, id };
-		e->constant = true;
-		return e;
-	}
-	if (ps->tok.kind == TOK_LPAREN)
-		return parse_call(ps, name, first.pos);
-	return parse_variable(ps, (struct ast_name){ name, first.pos });
-}
-
-static struct ast *parse_primary(struct parser *ps)
-{
-	struct ast *e;
-
-	switch (ps->tok.kind) {
-	case TOK_NUMBER:
-		return parse_number(ps, false);
-	case TOK_STRING:
-		e = new_node(ps, AST_STRING, ps->tok.pos);
-		if (!e || !parse_string(ps, &e->str))
-			return NULL;
-		e->constant = true;
-		return e;
-	case TOK_LPAREN:
-		parser_advance(ps);
-		e = parse_expr(ps);
-		return e && parser_expect(ps, TOK_RPAREN, "an operator or `)`") ? e : NULL;
-	case TOK_LBRACKET:
-		return parse_set(ps);
-	case TOK_LBRACE:
-		return parse_record(ps);
-	case TOK_IDENT:
-		return parse_named(ps);
-	case TOK_SLOT:
-		return fail_at(ps, ps->tok.pos, "a slot can stand in the scope only");
-	default:
-		parser_unexpected(ps, "an expression");
-		return NULL;
-	}
-}
-
-/* --- member --------------------------------------------------------------------------------------- */
-
-static bool parse_arguments(struct parser *ps, struct ast_step *s)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-
-	parser_advance(ps);
-	if (!parse_list(ps, TOK_RPAREN, "`,` or `)`", &k))
-		return false;
-	s->n = k.n;
-	s->arg = parser_keep(ps, k.v, k.n, sizeof(*k.v));
-	return s->arg != NULL;
-}
-
-/* At the '(' behind a name. The arity of Cedar's own methods is grammar; that of extensions is not. */
-static bool parse_method(struct parser *ps, struct ast_step *s)
-{
-	int n = (int)(s->name.n > 60 ? 60 : s->name.n);
-	unsigned arity;
-
-	s->fn = ext_find(s->name);
-	if (method_find(s->name, &s->method)) {
-		s->kind = AST_STEP_METHOD;
-	} else if (s->fn != EXT_FN_COUNT && ext_info(s->fn)->method) {
-		s->kind = AST_STEP_EXT;
-	} else if (s->fn != EXT_FN_COUNT) {
-		return parser_fail(ps, s->pos, "`%.*s` is a function, not a method", n, s->name.p);
-	} else {
-		return parser_fail(ps, s->pos, "`%.*s` is not a method", n, s->name.p);
-	}
-	if (!parse_arguments(ps, s))
-		return false;
-	arity = s->method == AST_IS_EMPTY ? 0 : 1;
-	if (s->kind == AST_STEP_METHOD && s->n != arity)
-		return parser_fail(ps, s->pos, "`%.*s` takes %u argument%s, not %u", n, s->name.p, arity,
-				   arity == 1 ? "" : "s", s->n);
-	return true;
-}
-
-static bool parse_step(struct parser *ps, struct ast_step *ret)
-{
-	struct ast_step s = { .kind = AST_STEP_ATTR };
-	struct ast_name name;
-
-	if (parser_accept(ps, TOK_LBRACKET)) {
-		s.pos = ps->tok.pos;
-		if (ps->tok.kind != TOK_STRING)
-			return parser_unexpected(ps, "a string: the name of an attribute");
-		if (!parse_string(ps, &s.name) || !parser_expect(ps, TOK_RBRACKET, "`]`"))
-			return false;
-	} else {
-		parser_advance(ps);
-		if (!parse_identifier(ps, "an attribute or method", &name))
-			return false;
-		s.name = name.s;
-		s.pos = name.pos;
-		if (ps->tok.kind == TOK_LPAREN && !parse_method(ps, &s))
-			return false;
-	}
-	*ret = s;
-	return true;
-}
-
-/* Behind a primary. */
-static struct ast *parse_steps(struct parser *ps, struct ast *base)
-{
-	struct list_of_steps steps = { 0 };
-	struct ast *e = NULL;
-	bool ok = true;
-
-	if (!base || (ps->tok.kind != TOK_DOT && ps->tok.kind != TOK_LBRACKET))
-		return base;
-	while (ok && (ps->tok.kind == TOK_DOT || ps->tok.kind == TOK_LBRACKET)) {
-		struct ast_step s;
-
-		ok = parse_step(ps, &s);
-		if (ok && vec_push(&steps, s) < 0)
-			ok = parser_no_memory(ps);
-	}
-	if (ok)
-		e = node1(ps, AST_ACCESS, base->pos, base);
-	if (e) {
-		e->n_parts = steps.n;
-		e->steps = parser_keep(ps, steps.v, steps.n, sizeof(*steps.v));
-		if (!e->steps)
-			e = NULL;
-	}
-	free(steps.v);
-	return e;
-}
-
-/* --- operators ------------------------------------------------------------------------------------ */
 
 static struct ast *parse_unary(struct parser *ps)
 {
@@ -467,13 +24,15 @@ static struct ast *parse_unary(struct parser *ps)
 		return parse_steps(ps, parse_primary(ps));
 	for (; ps->tok.kind == kind; n++) {
 		if (n == UNARY_MAX)
-			return fail_at(ps, ps->tok.pos, kind == TOK_NOT ? "more than four `!` in a row" :
-									  "more than four `-` in a row");
+			return node_fail(ps, ps->tok.pos,
+					 kind == TOK_NOT ? "more than four `!` in a row"
+							 : "more than four `-` in a row");
 		pos[n] = ps->tok.pos;
 		parser_advance(ps);
 	}
 	if (kind == TOK_MINUS && ps->tok.kind == TOK_NUMBER) {
-		/* The last minus belongs to the number, unless something follows that binds closer. */
+		/* The last minus belongs to the number, unless something follows that binds
+		 * closer. */
 		struct lexer ahead = ps->lx;
 		enum token_kind next = lexer_next(&ahead).kind;
 		bool literal = next != TOK_DOT && next != TOK_LBRACKET;
@@ -484,12 +43,13 @@ static struct ast *parse_unary(struct parser *ps)
 		e = parse_steps(ps, parse_primary(ps));
 	}
 	while (e && n-- > 0)
-		e = node1(ps, kind == TOK_NOT ? AST_NOT : AST_NEG, pos[n], e);
+		e = node_unary(ps, kind == TOK_NOT ? AST_NOT : AST_NEG, pos[n], e);
 	return e;
 }
 
 /* The two levels of arithmetic: operands joined by operators of the level. */
-static struct ast *parse_chain(struct parser *ps, enum ast_kind kind, struct ast *(*operand)(struct parser *))
+static struct ast *parse_chain(struct parser *ps, enum ast_kind kind,
+			       struct ast *(*operand)(struct parser *))
 {
 	_cleanup_kids_ struct kids k = { 0 };
 	struct list_of_places places = { 0 };
@@ -499,16 +59,17 @@ static struct ast *parse_chain(struct parser *ps, enum ast_kind kind, struct ast
 
 	if (!first || (ps->tok.kind != plus && !(kind == AST_SUM && ps->tok.kind == TOK_MINUS)))
 		return first;
-	ok = push_kid(ps, &k, first) &&
+	ok = node_push(ps, &k, first) &&
 	     (vec_push(&places, (struct ast_place){ 0 }) == 0 || parser_no_memory(ps));
 	while (ok && (ps->tok.kind == plus || (kind == AST_SUM && ps->tok.kind == TOK_MINUS))) {
 		struct ast_place at = { ps->tok.pos, ps->tok.kind == TOK_MINUS };
 
 		parser_advance(ps);
-		ok = push_kid(ps, &k, operand(ps)) && (vec_push(&places, at) == 0 || parser_no_memory(ps));
+		ok = node_push(ps, &k, operand(ps)) &&
+		     (vec_push(&places, at) == 0 || parser_no_memory(ps));
 	}
 	if (ok)
-		e = with_kids(ps, new_node(ps, kind, places.v[1].pos), k.v, k.n);
+		e = node_with(ps, node_new(ps, kind, places.v[1].pos), k.v, k.n);
 	if (e) {
 		e->places = parser_keep(ps, places.v, places.n, sizeof(*places.v));
 		if (!e->places)
@@ -523,7 +84,7 @@ static struct ast *parse_product(struct parser *ps)
 	struct ast *e = parse_chain(ps, AST_PRODUCT, parse_unary);
 
 	if (e && (ps->tok.kind == TOK_SLASH || ps->tok.kind == TOK_PERCENT))
-		return fail_at(ps, ps->tok.pos, "Cedar has no division and no remainder");
+		return node_fail(ps, ps->tok.pos, "Cedar has no division and no remainder");
 	return e;
 }
 
@@ -536,11 +97,12 @@ static struct ast *parse_has(struct parser *ps, struct ast *left, uint32_t pos)
 {
 	struct list_of_names names = { 0 };
 	struct ast_name name = { .pos = ps->tok.pos };
-	struct ast *e = node1(ps, AST_HAS, pos, left);
+	struct ast *e = node_unary(ps, AST_HAS, pos, left);
 	bool ok = e != NULL;
 
 	if (ok && ps->tok.kind == TOK_STRING) {
-		ok = parse_string(ps, &name.s) && (vec_push(&names, name) == 0 || parser_no_memory(ps));
+		ok = parse_string(ps, &name.s) &&
+		     (vec_push(&names, name) == 0 || parser_no_memory(ps));
 	} else if (ok) {
 		do {
 			ok = parse_identifier(ps, "an attribute name or a string", &name) &&
@@ -558,7 +120,7 @@ static struct ast *parse_has(struct parser *ps, struct ast *left, uint32_t pos)
 
 static struct ast *parse_like(struct parser *ps, struct ast *left, uint32_t pos)
 {
-	struct ast *e = node1(ps, AST_LIKE, pos, left);
+	struct ast *e = node_unary(ps, AST_LIKE, pos, left);
 
 	if (ps->tok.kind != TOK_STRING) {
 		parser_unexpected(ps, "a string: the pattern of `like`");
@@ -580,7 +142,7 @@ static struct ast *parse_is(struct parser *ps, struct ast *left, uint32_t pos)
 		if (!right)
 			return NULL;
 	}
-	e = right ? node2(ps, AST_IS, pos, left, right) : node1(ps, AST_IS, pos, left);
+	e = right ? node_binary(ps, AST_IS, pos, left, right) : node_unary(ps, AST_IS, pos, left);
 	if (e)
 		e->str = type;
 	return e;
@@ -603,11 +165,11 @@ static enum ast_kind relation_kind(const struct parser *ps)
 	case TOK_GE:
 		return AST_GE;
 	case TOK_IDENT:
-		return parser_at_word(ps, "in")	  ? AST_IN :
-		       parser_at_word(ps, "has")  ? AST_HAS :
-		       parser_at_word(ps, "like") ? AST_LIKE :
-		       parser_at_word(ps, "is")	  ? AST_IS :
-						    AST_BOOL;
+		return parser_at_word(ps, "in")     ? AST_IN
+		       : parser_at_word(ps, "has")  ? AST_HAS
+		       : parser_at_word(ps, "like") ? AST_LIKE
+		       : parser_at_word(ps, "is")   ? AST_IS
+						    : AST_BOOL;
 	default:
 		return AST_BOOL;
 	}
@@ -620,7 +182,7 @@ static struct ast *parse_relation(struct parser *ps)
 	uint32_t pos = ps->tok.pos;
 
 	if (left && ps->tok.kind == TOK_ASSIGN)
-		return fail_at(ps, pos, "`=` is no operator: write `==`");
+		return node_fail(ps, pos, "`=` is no operator: write `==`");
 	if (!left || kind == AST_BOOL)
 		return left;
 	parser_advance(ps);
@@ -632,10 +194,12 @@ static struct ast *parse_relation(struct parser *ps)
 		left = parse_is(ps, left, pos);
 	} else {
 		right = parse_sum(ps);
-		left = right ? node2(ps, kind, pos, left, right) : NULL;
+		left = right ? node_binary(ps, kind, pos, left, right) : NULL;
 	}
 	if (left && relation_kind(ps) != AST_BOOL)
-		return fail_at(ps, ps->tok.pos, "relations do not chain: use parentheses to say which comes first");
+		return node_fail(
+			ps, ps->tok.pos,
+			"relations do not chain: use parentheses to say which comes first");
 	return left;
 }
 
@@ -648,13 +212,13 @@ static struct ast *parse_logic(struct parser *ps, enum ast_kind kind, enum token
 
 	if (!first || ps->tok.kind != op)
 		return first;
-	if (!push_kid(ps, &k, first))
+	if (!node_push(ps, &k, first))
 		return NULL;
 	while (parser_accept(ps, op)) {
-		if (!push_kid(ps, &k, operand(ps)))
+		if (!node_push(ps, &k, operand(ps)))
 			return NULL;
 	}
-	return with_kids(ps, new_node(ps, kind, pos), k.v, k.n);
+	return node_with(ps, node_new(ps, kind, pos), k.v, k.n);
 }
 
 static struct ast *parse_and(struct parser *ps)
@@ -665,7 +229,8 @@ static struct ast *parse_and(struct parser *ps)
 static struct ast *parse_if(struct parser *ps)
 {
 	static const char *const words[] = { "if", "then", "else" };
-	static const char *const expected[] = { "`if`", "an operator or `then`", "an operator or `else`" };
+	static const char *const expected[] = { "`if`", "an operator or `then`",
+						"an operator or `else`" };
 	uint32_t pos = ps->tok.pos;
 	struct ast *kid[3];
 
@@ -679,7 +244,7 @@ static struct ast *parse_if(struct parser *ps)
 		if (!kid[i])
 			return NULL;
 	}
-	return with_kids(ps, new_node(ps, AST_IF, pos), kid, 3);
+	return node_with(ps, node_new(ps, AST_IF, pos), kid, 3);
 }
 
 struct ast *parse_expr(struct parser *ps)
@@ -687,7 +252,8 @@ struct ast *parse_expr(struct parser *ps)
 	struct ast *e;
 
 	if (ps->depth == CEDAR_NESTING_MAX) {
-		parser_fail(ps, ps->tok.pos, "expressions are nested deeper than %d", CEDAR_NESTING_MAX);
+		parser_fail(ps, ps->tok.pos, "expressions are nested deeper than %d",
+			    CEDAR_NESTING_MAX);
 		return NULL;
 	}
 	ps->depth++;

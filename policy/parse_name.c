@@ -14,7 +14,8 @@ bool parse_identifier(struct parser *ps, const char *expected, struct ast_name *
 	if (span_is(t.text, "__cedar"))
 		return parser_fail(ps, t.pos, "the name `__cedar` is reserved");
 	if (is_reserved(t.text))
-		return parser_fail(ps, t.pos, "`%.*s` is a reserved word and cannot be used as a name",
+		return parser_fail(ps, t.pos,
+				   "`%.*s` is a reserved word and cannot be used as a name",
 				   (int)t.text.n, t.text.p);
 	*ret = (struct ast_name){ t.text, t.pos };
 	parser_advance(ps);
@@ -31,8 +32,8 @@ static bool bad_string(struct parser *ps, int r, size_t at, size_t len)
 	if (raw.p[at] == '\r')
 		return parser_fail(ps, ps->tok.pos + 1 + (uint32_t)at,
 				   "a carriage return cannot stand in a string: write `\\r`");
-	return parser_fail(ps, ps->tok.pos + 1 + (uint32_t)at, "`%.*s` is not a valid escape", (int)len,
-			   raw.p + at);
+	return parser_fail(ps, ps->tok.pos + 1 + (uint32_t)at, "`%.*s` is not a valid escape",
+			   (int)len, raw.p + at);
 }
 
 bool parse_string(struct parser *ps, struct span *ret)
@@ -81,8 +82,9 @@ bool parse_path(struct parser *ps, struct ast_name first, struct span *ret_name,
 			ok = parse_string(ps, ret_id);
 			break;
 		}
-		ok = parse_identifier(ps, ret_entity ? "a name or a string after `::`" : "a name after `::`",
-				      &part);
+		ok = parse_identifier(
+			ps, ret_entity ? "a name or a string after `::`" : "a name after `::`",
+			&part);
 		if (!ok)
 			break;
 		memcpy(name.v + name.n, "::", 2);
@@ -102,7 +104,8 @@ bool parse_type_name(struct parser *ps, struct span *ret)
 {
 	struct ast_name first;
 
-	return parse_identifier(ps, "an entity type", &first) && parse_path(ps, first, ret, NULL, NULL);
+	return parse_identifier(ps, "an entity type", &first) &&
+	       parse_path(ps, first, ret, NULL, NULL);
 }
 
 bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret)
@@ -116,14 +119,18 @@ bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret
 		parens++;
 	pos = ps->tok.pos;
 	if (ps->tok.kind == TOK_SLOT)
-		return parser_fail(ps, pos, "templates are not supported: `%.*s` needs %s in its place",
+		return parser_fail(ps, pos,
+				   "templates are not supported: `%.*s` needs %s in its place",
 				   (int)ps->tok.text.n, ps->tok.text.p, what);
 	if (ps->tok.kind == TOK_STRING)
-		return parser_fail(ps, pos, "expected %s such as Type::\"id\", found a string", what);
-	if (!parse_identifier(ps, what, &first) || !parse_path(ps, first, &ret->type, &entity, &ret->id))
+		return parser_fail(ps, pos, "expected %s such as Type::\"id\", found a string",
+				   what);
+	if (!parse_identifier(ps, what, &first) ||
+	    !parse_path(ps, first, &ret->type, &entity, &ret->id))
 		return false;
 	if (!entity)
-		return parser_fail(ps, pos, "expected %s such as Type::\"id\", found the name `%.*s`", what,
+		return parser_fail(ps, pos,
+				   "expected %s such as Type::\"id\", found the name `%.*s`", what,
 				   (int)(ret->type.n > 60 ? 60 : ret->type.n), ret->type.p);
 	while (parens-- > 0) {
 		if (!parser_expect(ps, TOK_RPAREN, "`)`"))

@@ -6,8 +6,9 @@
 #include "policy/lex.h"
 #include "policy/text.h"
 
-/* What the parts of the parser share: parse.c (policies, scopes), parse_expr.c (conditions), parse_name.c
- * (names, literals). Parse functions return false or NULL after recording one error. */
+/* What the parts of the parser share: parse.c (policies, scopes), parse_expr.c and parse_primary.c
+ * (conditions), parse_name.c (names, literals). Parse functions return false or NULL after
+ * recording one error. */
 struct parser {
 	struct lexer lx;
 	struct token tok; /* the one looked at */
@@ -33,21 +34,21 @@ bool parser_no_memory(struct parser *ps);
 /* Copies a finished array into the set's memory; NULL without memory (recorded). */
 void *parser_keep(struct parser *ps, const void *v, uint32_t n, size_t size);
 
-/* --- parse_name.c */
+/* --- parse_name.c ----------------------------------------------------------------------------- */
 /* An identifier that may name something: not reserved. */
 bool parse_identifier(struct parser *ps, const char *expected, struct ast_name *ret);
 /* The string literal at the current token, unescaped. */
 bool parse_string(struct parser *ps, struct span *ret);
 bool parse_pattern(struct parser *ps, struct pattern *ret);
-/* The rest of a name whose first identifier was taken: ("::" identifier)* and, when id is not NULL, maybe
- * "::" string, which makes it an entity (*ret_entity). The name is normalised. */
+/* The rest of a name whose first identifier was taken: ("::" identifier)* and, when id is not NULL,
+ * maybe "::" string, which makes it an entity (*ret_entity). The name is normalised. */
 bool parse_path(struct parser *ps, struct ast_name first, struct span *ret_name, bool *ret_entity,
 		struct span *ret_id);
 bool parse_type_name(struct parser *ps, struct span *ret);
 /* Entity literal, in any number of parentheses. what: how a message calls it. */
 bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret);
 
-/* --- parse_expr.c */
+/* --- parse_expr.c ----------------------------------------------------------------------------- */
 struct ast *parse_expr(struct parser *ps);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Matching for `like`. A pattern of literal runs matches when the first is a prefix, the last a suffix, and
- * the others are found in order between them; taking the earliest place for each is enough.
+ * Matching for `like`. A pattern of literal runs matches when the first is a prefix, the last a
+ * suffix, and the others are found in order between them; taking the earliest place for each is
+ * enough.
  */
 #include "policy/pattern.h"
 

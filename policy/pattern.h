@@ -7,15 +7,15 @@
 
 #include "user/base/span.h"
 
-/* The right side of `like`: literal runs with one wildcard between each two of them. "a*" is {"a", ""}, "**"
- * is {"", "", ""}. */
+/* The right side of `like`: literal runs with one wildcard between each two of them. "a*" is {"a",
+ * ""}, "**" is {"", "", ""}. */
 struct pattern {
 	const struct span *run;
 	uint32_t n; /* at least 1 */
 };
 
-/* Bytes may be compared because UTF-8 synchronises itself. Runs in O(pattern + subject) per run, never
- * backtracks. */
+/* Bytes may be compared because UTF-8 synchronises itself. Runs in O(pattern + subject) per run,
+ * never backtracks. */
 bool pattern_match(const struct pattern *p, struct span s);
 
 #endif

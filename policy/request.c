@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Requests: the memory of one thread in which questions are put, one after the other. Nothing here outlives
- * cedar_request_begin() but the memory itself.
+ * Requests: the memory of one thread in which questions are put, one after the other. Nothing here
+ * outlives cedar_request_begin() but the memory itself.
  */
 #include "policy/request.h"
 
@@ -139,7 +139,7 @@ int cedar_request_context(struct cedar_request *rq)
 	return 0;
 }
 
-/* --- entities told with the request ------------------------------------------------------------------ */
+/* --- entities told with the request ----------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
 {
@@ -149,8 +149,8 @@ static int by_number(const void *a, const void *b)
 }
 
 /* The parents and all that is above them, by number where they have one. */
-static int told_ancestors(struct cedar_request *rq, const struct cedar_uid *parents, size_t n,
-			  struct entity_view *ret)
+static int told_ancestors(struct cedar_request *rq, struct cval self,
+			  const struct cedar_uid *parents, size_t n, struct entity_view *ret)
 {
 	uint32_t total = 0, others = 0, *all, k = 0;
 	struct cval *parent = arena_array(&rq->mem, n, sizeof(*parent)), *other;
@@ -187,10 +187,18 @@ static int told_ancestors(struct cedar_request *rq, const struct cedar_uid *pare
 	}
 	heap_sort(all, total, sizeof(*all), by_number);
 	for (uint32_t i = 0; i < total; i++) {
+		if (self.n != ENTITY_UNKNOWN && all[i] == self.n)
+			return -ELOOP;
 		if (k == 0 || all[k - 1] != all[i])
 			all[k++] = all[i];
 	}
-	*ret = (struct entity_view){ .ancestors = all, .n_ancestors = k, .others = other, .n_others = others };
+	for (uint32_t i = 0; i < others; i++) {
+		if (cval_equal(other[i], self))
+			return -ELOOP;
+	}
+	*ret = (struct entity_view){
+		.ancestors = all, .n_ancestors = k, .others = other, .n_others = others
+	};
 	return 0;
 }
 
@@ -216,7 +224,7 @@ int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool at
 	if (r == 0 && request_view(rq, t.uid, &there))
 		r = -EEXIST;
 	if (r == 0)
-		r = told_ancestors(rq, parents, n_parents, &t.view);
+		r = told_ancestors(rq, t.uid, parents, n_parents, &t.view);
 	if (r < 0)
 		return r;
 	t.view.attrs = attrs ? rec.record : NULL;
@@ -224,14 +232,15 @@ int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool at
 	return 0;
 }
 
-/* --- what operators ask ------------------------------------------------------------------------------ */
+/* --- what operators ask ----------------------------------------------------------------------- */
 
 bool request_view(const struct cedar_request *rq, struct cval entity, struct entity_view *ret)
 {
 	if (entity.n != ENTITY_UNKNOWN && rq->snap->entities.e.v[entity.n].present) {
 		const struct centity *e = &rq->snap->entities.e.v[entity.n];
 
-		*ret = (struct entity_view){ e->attrs, e->tags, e->ancestors, e->n_ancestors, NULL, 0 };
+		*ret = (struct entity_view){ e->attrs,       e->tags, e->ancestors,
+					     e->n_ancestors, NULL,    0 };
 		return true;
 	}
 	for (uint32_t i = 0; i < rq->n_told; i++) {

@@ -58,7 +58,8 @@ struct cedar_request {
 	struct told_entity told[CEDAR_REQUEST_ENTITIES_MAX];
 	uint32_t n_told;
 
-	/* For each number: the epoch in which it was the principal (resource) or an ancestor of it. */
+	/* For each number: the epoch in which it was the principal (resource) or an ancestor of
+	 * it. */
 	uint32_t *under_principal, *under_resource;
 	uint32_t *key_seen; /* for each key of the index */
 	uint32_t epoch;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots: what policies and entities become, immutable once made. This file owns their life, their
- * names and what can be asked about them; loading and compiling have files of their own.
+ * Snapshots: what policies and entities become, immutable once made. This file owns their life,
+ * their names and what can be asked about them; loading and compiling have files of their own.
  */
 #include "policy/snapshot.h"
 
@@ -12,7 +12,7 @@
 
 #include "policy/text.h"
 
-/* --- entities by name ------------------------------------------------------------------------------ */
+/* --- entities by name ------------------------------------------------------------------------- */
 
 static uint32_t uid_hash(const struct cedar_snapshot *s, uint32_t type, struct span id)
 {
@@ -117,7 +117,7 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 	return 0;
 }
 
-/* --- values ---------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int import_set(struct cedar_snapshot *s, const struct cset *from, struct cval *ret)
 {
@@ -173,7 +173,8 @@ int snapshot_import(struct cedar_snapshot *s, struct cval v, struct cval *ret)
 		*ret = cval_string(copy);
 		return 0;
 	case V_ENTITY:
-		r = v.n == ENTITY_UNKNOWN ? snapshot_add_entity(s, v.uid->type, v.uid->id, &v.n) : 0;
+		r = v.n == ENTITY_UNKNOWN ? snapshot_add_entity(s, v.uid->type, v.uid->id, &v.n)
+					  : 0;
 		if (r == 0)
 			*ret = (struct cval){ .tag = V_ENTITY, .n = v.n };
 		return r;
@@ -194,7 +195,7 @@ int snapshot_import(struct cedar_snapshot *s, struct cval v, struct cval *ret)
 	}
 }
 
-/* --- life ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void snapshot_free(struct cedar_snapshot *s)
 {
@@ -258,26 +259,19 @@ void cedar_snapshot_unref(struct cedar_snapshot *s)
 		snapshot_free(s);
 }
 
-/* --- questions --------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
-void snapshot_place(const struct cedar_snapshot *s, uint32_t text, uint32_t offset, uint32_t *ret_line,
-		    uint32_t *ret_column)
+void snapshot_place(const struct cedar_snapshot *s, uint32_t policy, uint32_t offset,
+		    uint32_t *ret_line, uint32_t *ret_column)
 {
-	const struct ctext *t = &s->texts.v[text];
-	uint32_t lo = 0, hi = t->n_lines, line, column;
+	const struct cpolicy_cold *c = &s->cold.v[policy];
+	struct span text = s->texts.v[c->text].text;
+	uint32_t line, column;
 
-	while (hi - lo > 1) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (t->lines[mid] <= offset)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	text_place((struct span){ t->text.p + t->lines[lo], t->text.n - t->lines[lo] },
-		   offset - t->lines[lo], &line, &column);
-	*ret_line = lo + 1;
-	*ret_column = column;
+	text_place((struct span){ text.p + c->pos, text.n - c->pos }, offset - c->pos, &line,
+		   &column);
+	*ret_line = c->line + line - 1;
+	*ret_column = line == 1 ? c->column + column - 1 : column;
 }
 
 size_t cedar_snapshot_policies(const struct cedar_snapshot *s)
@@ -285,7 +279,8 @@ size_t cedar_snapshot_policies(const struct cedar_snapshot *s)
 	return s->policies.n;
 }
 
-void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy, struct cedar_policy_info *ret)
+void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy,
+			   struct cedar_policy_info *ret)
 {
 	const struct cpolicy_cold *c;
 
@@ -296,10 +291,12 @@ void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy, stru
 	ret->id = c->id;
 	ret->effect = (enum cedar_effect)s->policies.v[policy].effect;
 	ret->text_name = s->texts.v[c->text].name.p;
-	snapshot_place(s, c->text, c->pos, &ret->line, &ret->column);
+	ret->line = c->line;
+	ret->column = c->column;
 }
 
-const char *cedar_snapshot_annotation(const struct cedar_snapshot *s, uint32_t policy, const char *key)
+const char *cedar_snapshot_annotation(const struct cedar_snapshot *s, uint32_t policy,
+				      const char *key)
 {
 	const struct cpolicy_cold *c = policy < s->cold.n ? &s->cold.v[policy] : NULL;
 

@@ -8,7 +8,8 @@
 #include "policy/code.h"
 #include "policy/value.h"
 
-/* Inside of a snapshot: everything a decision reads. Nothing in it changes after cedar_snapshot_new(). */
+/* Inside of a snapshot: everything a decision reads. Nothing in it changes after
+ * cedar_snapshot_new(). */
 
 /* An entity by number: of the store, or only named (as a parent, in a policy, in an attribute). */
 struct centity {
@@ -18,7 +19,8 @@ struct centity {
 	const struct crecord *attrs, *tags; /* NULL: none */
 	const uint32_t *ancestors; /* sorted */
 	uint32_t n_ancestors;
-	uint32_t keys, n_keys; /* as an action: the action scopes it satisfies, in index.action_keys */
+	uint32_t keys,
+		n_keys; /* as an action: the action scopes it satisfies, in index.action_keys */
 };
 
 struct centities {
@@ -48,15 +50,14 @@ struct cannotation {
 /* What a decision does not need. */
 struct cpolicy_cold {
 	char id[16];
-	uint32_t text, pos;
+	uint32_t text, pos; /* where the policy begins, */
+	uint32_t line, column; /* and the same for people */
 	uint32_t n_annotations;
 	struct cannotation *annotations;
 };
 
 struct ctext {
 	struct span name, text;
-	uint32_t *lines; /* offset of each line's first byte */
-	uint32_t n_lines;
 };
 
 struct cchain { /* of has: symbols */
@@ -74,9 +75,9 @@ struct cshape {
 };
 
 /*
- * Which policies to look at. Every distinct action scope is a key; key 0 is "any action". Within a key a
- * policy hangs on its principal or resource entity when its scope names one, else on the key alone. So
- * each policy is in one place, and a request visits it at most once.
+ * Which policies to look at. Every distinct action scope is a key; key 0 is "any action". Within a
+ * key a policy hangs on its principal or resource entity when its scope names one, else on the key
+ * alone. So each policy is in one place, and a request visits it at most once.
  */
 struct ckey {
 	uint32_t first, n; /* of the policies on the key alone, in index.policies */
@@ -128,15 +129,20 @@ uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, 
 int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span id, uint32_t *ret);
 /* A symbol whose name is copied when it is new. */
 int snapshot_symbol(struct cedar_snapshot *s, struct span name, uint32_t *ret);
-/* Copies a value of an entity store or a constant of a policy, resolving its names; sets get canonical. */
+/* Copies a value of an entity store or a constant of a policy, resolving its names; sets get
+ * canonical. */
 int snapshot_import(struct cedar_snapshot *s, struct cval v, struct cval *ret);
 
-/* The steps of cedar_snapshot_new(), each in its own file. 0, -EINVAL with *error, -E2BIG with *error, -ENOMEM. */
-int load_entities(struct cedar_snapshot *s, const struct cedar_entities *es, struct cedar_error *error);
-int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps, struct cedar_error *error);
+/* The steps of cedar_snapshot_new(), each in its own file. 0, -EINVAL with *error, -E2BIG with
+ * *error, -ENOMEM. */
+int load_entities(struct cedar_snapshot *s, const struct cedar_entities *es,
+		  struct cedar_error *error);
+int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps,
+		     struct cedar_error *error);
 int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps);
 
-/* compile_expr.c: appends the code of one conjunct of a policy (negated: of its negation). 0 or -ENOMEM, -E2BIG. */
+/* compile_expr.c: appends the code of one conjunct of a policy (negated: of its negation). 0 or
+ * -ENOMEM, -E2BIG. */
 int compile_conjunct(struct cedar_snapshot *s, const struct ast *e, bool negated);
 
 enum index_side { INDEX_PRINCIPAL = 1, INDEX_RESOURCE = 2 };
@@ -150,8 +156,8 @@ const struct cbucket *index_find(const struct cedar_snapshot *s, uint64_t id);
 /* The literals that name an entity: the first of them, and how many. */
 uint32_t index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n);
 
-/* Line and column of an offset in a text. */
-void snapshot_place(const struct cedar_snapshot *s, uint32_t text, uint32_t offset, uint32_t *ret_line,
-		    uint32_t *ret_column);
+/* Line and column of an offset within a policy. Costs the distance from the policy's beginning. */
+void snapshot_place(const struct cedar_snapshot *s, uint32_t policy, uint32_t offset,
+		    uint32_t *ret_line, uint32_t *ret_column);
 
 #endif

@@ -13,7 +13,11 @@ unsigned utf8_decode(const char *p, const char *end, uint32_t *ret)
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *u = (const unsigned char *)p;
 	uint32_t c = u[0];
-	unsigned n = c < 0x80 ? 1 : (c & 0xe0) == 0xc0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : (c & 0xf8) == 0xf0 ? 4 : 0;
+	unsigned n = c < 0x80             ? 1
+		     : (c & 0xe0) == 0xc0 ? 2
+		     : (c & 0xf0) == 0xe0 ? 3
+		     : (c & 0xf8) == 0xf0 ? 4
+					  : 0;
 
 	if (n == 0 || (size_t)(end - p) < n)
 		return 0;
@@ -112,8 +116,8 @@ void message_clean(char *s)
 	}
 }
 
-static void set_error(struct cedar_error *e, const struct span *text, size_t offset, const char *fmt,
-		      va_list ap)
+static void set_error(struct cedar_error *e, const struct span *text, size_t offset,
+		      const char *fmt, va_list ap)
 {
 	*e = (struct cedar_error){ 0 };
 	if (text) {
@@ -147,7 +151,7 @@ int error_add(struct cedar_errors *es, const struct span *text, size_t offset, c
 	return -EINVAL;
 }
 
-/* --- escapes ------------------------------------------------------------------------------------- */
+/* --- escapes ---------------------------------------------------------------------------------- */
 
 static int hex_value(char c)
 {
@@ -227,7 +231,8 @@ static int bad_escape(struct span raw, const char *p, size_t *ret_at, size_t *re
 	return -EINVAL;
 }
 
-int text_unescape(struct arena *a, struct span raw, struct span *ret, size_t *ret_at, size_t *ret_len)
+int text_unescape(struct arena *a, struct span raw, struct span *ret, size_t *ret_at,
+		  size_t *ret_len)
 {
 	const char *p = raw.p, *end = raw.p + raw.n;
 	char *out = arena_alloc(a, raw.n + 1), *start = out;
@@ -280,7 +285,8 @@ int text_unescape_pattern(struct arena *a, struct span raw, struct pattern *ret,
 			break;
 		}
 		if (c == '*') {
-			r = vec_push(&runs, ((struct span){ run_start, (size_t)(out - run_start) }));
+			r = vec_push(&runs,
+				     ((struct span){ run_start, (size_t)(out - run_start) }));
 			run_start = out;
 		} else if (*p == '\\') {
 			out += utf8_encode(c, out);
@@ -302,7 +308,7 @@ int text_unescape_pattern(struct arena *a, struct span raw, struct pattern *ret,
 	return r;
 }
 
-/* --- names --------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 bool is_identifier(struct span s)
 {
@@ -318,8 +324,8 @@ bool is_identifier(struct span s)
 
 bool is_reserved(struct span s)
 {
-	static const char *const words[] = { "true", "false", "if", "then", "else",
-					     "in", "is", "like", "has", "__cedar" };
+	static const char *const words[] = { "true", "false", "if",   "then", "else",
+					     "in",   "is",    "like", "has",  "__cedar" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (span_is(s, words[i]))

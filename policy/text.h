@@ -11,8 +11,8 @@
 #include "policy/pattern.h"
 #include "user/base/span.h"
 
-/* Decodes one character of UTF-8 at p (at least one byte before end). Its length, or 0 when it is not
- * well-formed (overlong, surrogate, above U+10FFFF, cut off). */
+/* Decodes one character of UTF-8 at p (at least one byte before end). Its length, or 0 when it is
+ * not well-formed (overlong, surrogate, above U+10FFFF, cut off). */
 unsigned utf8_decode(const char *p, const char *end, uint32_t *ret);
 /* Offset of the first byte that is not UTF-8; n when all is. */
 size_t utf8_check(struct span s);
@@ -35,8 +35,10 @@ int error_add(struct cedar_errors *es, const struct span *text, size_t offset, c
  * stays one line of UTF-8 whatever a text quoted in it holds. */
 void message_clean(char *s);
 
-/* Unescapes the inside of a string literal. 0; -EINVAL with the offending offset and length within raw; -ENOMEM. */
-int text_unescape(struct arena *a, struct span raw, struct span *ret, size_t *ret_at, size_t *ret_len);
+/* Unescapes the inside of a string literal. 0; -EINVAL with the offending offset and length within
+ * raw; -ENOMEM. */
+int text_unescape(struct arena *a, struct span raw, struct span *ret, size_t *ret_at,
+		  size_t *ret_len);
 /* The same for the literal after `like`, where \* is a star and any other star a wildcard. */
 int text_unescape_pattern(struct arena *a, struct span raw, struct pattern *ret, size_t *ret_at,
 			  size_t *ret_len);
@@ -45,7 +47,8 @@ int text_unescape_pattern(struct arena *a, struct span raw, struct pattern *ret,
 bool is_identifier(struct span s);
 /* true false if then else in is like has, and __cedar */
 bool is_reserved(struct span s);
-/* Identifiers joined by "::", none reserved, nothing else between: how a type is named outside policy texts. */
+/* Identifiers joined by "::", none reserved, nothing else between: how a type is named outside
+ * policy texts. */
 bool is_normal_name(struct span s);
 
 #endif

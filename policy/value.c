@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Values: equality, order, sets and records. Comparison recurses as deep as values nest, which the builder
- * bounds; it is never more than linear in the size of what it compares.
+ * Values: equality, order, sets and records. Comparison recurses as deep as values nest, which the
+ * builder bounds; it is never more than linear in the size of what it compares.
  */
 #include "policy/value.h"
 
@@ -12,9 +12,9 @@
 
 const char *cval_type_name(unsigned tag)
 {
-	static const char *const names[] = { "nothing", "bool",	  "long",    "string",
-					     "entity",	"set",	  "record",  "decimal",
-					     "ipaddr",	"datetime", "duration", "unknown" };
+	static const char *const names[] = { "nothing", "bool",     "long",     "string",
+					     "entity",  "set",      "record",   "decimal",
+					     "ipaddr",  "datetime", "duration", "unknown" };
 
 	return tag < ARRAY_SIZE(names) ? names[tag] : "nothing";
 }

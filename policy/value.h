@@ -30,10 +30,10 @@ enum cval_tag {
 #define ENTITY_UNKNOWN UINT32_MAX
 
 /*
- * A value. Strings borrow their bytes. An entity that the snapshot knows (of the store, or named in a policy)
- * is its number n; any other has n == ENTITY_UNKNOWN and its name in uid. Values of one snapshot and
- * its requests can be compared with each other; values without snapshot (of an entity store under
- * construction) have only unknown entities and names without symbol.
+ * A value. Strings borrow their bytes. An entity that the snapshot knows (of the store, or named in
+ * a policy) is its number n; any other has n == ENTITY_UNKNOWN and its name in uid. Values of one
+ * snapshot and its requests can be compared with each other; values without snapshot (of an entity
+ * store under construction) have only unknown entities and names without symbol.
  */
 struct cval {
 	uint8_t tag;
@@ -50,8 +50,8 @@ struct cval {
 
 _Static_assert(sizeof(struct cval) == 16, "a value is two words");
 
-/* canonical: sorted, without duplicates. A set of a request is made so when an operator first needs it;
- * sets of a snapshot always are, so readers never write. */
+/* canonical: sorted, without duplicates. A set of a request is made so when an operator first needs
+ * it; sets of a snapshot always are, so readers never write. */
 struct cset {
 	uint32_t n;
 	bool canonical;

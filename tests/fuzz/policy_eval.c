@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Three parts separated by zero bytes: policies, entities in JSON, a context in JSON. All that loads is asked
- * twice; both answers must be the same, and every failure must have words.
+ * Three parts separated by zero bytes: policies, entities in JSON, a context in JSON. All that
+ * loads is asked twice; both answers must be the same, and every failure must have words.
  */
 #include <stdlib.h>
 
@@ -27,7 +27,8 @@ static int ask(struct cedar_request *rq, struct cedar_snapshot *s, const struct 
 	char words[64];
 	int r;
 
-	if (cedar_request_begin(rq, s) < 0 || cedar_request_principal(rq, SPAN("U"), SPAN("a")) < 0 ||
+	if (cedar_request_begin(rq, s) < 0 ||
+	    cedar_request_principal(rq, SPAN("U"), SPAN("a")) < 0 ||
 	    cedar_request_action(rq, SPAN("Action"), SPAN("x")) < 0 ||
 	    cedar_request_resource(rq, SPAN("R"), SPAN("r")) < 0)
 		return -1;
@@ -36,7 +37,8 @@ static int ask(struct cedar_request *rq, struct cedar_snapshot *s, const struct 
 		return -1;
 	r = cedar_authorize(rq, ret);
 	for (size_t i = 0; r == 0 && i < ret->n_failures; i++) {
-		if (!*cedar_failure_text(rq, &ret->failures[i], words, sizeof(words)) || ret->failures[i].line == 0)
+		if (!*cedar_failure_text(rq, &ret->failures[i], words, sizeof(words)) ||
+		    ret->failures[i].line == 0)
 			abort();
 	}
 	return r;
@@ -44,7 +46,8 @@ static int ask(struct cedar_request *rq, struct cedar_snapshot *s, const struct 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct span rest = { (const char *)data, size }, policies = take(&rest), entities = take(&rest);
+	struct span rest = { (const char *)data, size }, policies = take(&rest),
+		    entities = take(&rest);
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
 	_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
 	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
@@ -55,7 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cedar_error error;
 	struct json context;
 
-	if (cedar_policies_new(&ps) < 0 || cedar_entities_new(&es) < 0 || cedar_request_new(LIMIT, &rq) < 0 ||
+	if (cedar_policies_new(&ps) < 0 || cedar_entities_new(&es) < 0 ||
+	    cedar_request_new(LIMIT, &rq) < 0 ||
 	    cedar_policies_add(ps, "fuzz", policies, &errors) < 0 ||
 	    (entities.n && cedar_entities_add_json(es, entities, &error) < 0) ||
 	    cedar_snapshot_new(ps, es, &error, &s) < 0)
@@ -64,8 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rest = SPAN("{}");
 	if (json_parse(&mem, rest, &error, &context) < 0 || ask(rq, s, &context, &a) < 0)
 		return 0;
-	if (ask(rq, s, &context, &b) < 0 || a.decision != b.decision || a.n_reasons != b.n_reasons ||
-	    a.n_failures != b.n_failures)
+	if (ask(rq, s, &context, &b) < 0 || a.decision != b.decision ||
+	    a.n_reasons != b.n_reasons || a.n_failures != b.n_failures)
 		abort();
 	return 0;
 }

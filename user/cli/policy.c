@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tollgate policy: checks Cedar policy files before they are used. Works on files only; asks no daemon.
+ * tollgate policy: checks Cedar policy files before they are used. Works on files only; asks no
+ * daemon.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +19,8 @@
 static const char usage_text[] =
 	"usage: tollgate policy check FILE... [--json]\n"
 	"\n"
-	"check  parses the files as one policy set and explains every error: file:line:column: message, the\n"
-	"       line, and a mark below the place.\n"
+	"check  parses the files as one policy set and explains every error with its place, the\n"
+	"       line, and a mark below it.\n"
 	"Exit status: 0 no errors, 1 errors, 2 usage.\n";
 
 struct check {
@@ -29,7 +30,7 @@ struct check {
 	bool failed;
 };
 
-/* --- where an error is ------------------------------------------------------------------------------- */
+/* --- where an error is ------------------------------------------------------------------------ */
 
 static bool is_continuation(char c)
 {
@@ -80,7 +81,7 @@ static void print_source(struct span text, uint32_t offset)
 	fputs("^\n", stderr);
 }
 
-/* --- one file ---------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------- */
 
 static void report_text(const char *path, struct span text, const struct cedar_errors *errors)
 {
@@ -157,7 +158,8 @@ static void check_set(struct check *c)
 	int r = cedar_snapshot_new(c->set, NULL, &error, &s);
 
 	if (r < 0 && !c->json)
-		fprintf(stderr, "tollgate: compile policies: %s\n", *error.message ? error.message : err_text(r));
+		fprintf(stderr, "tollgate: compile policies: %s\n",
+			*error.message ? error.message : err_text(r));
 	c->failed |= r < 0;
 }
 
@@ -204,7 +206,8 @@ static int check(struct cli *cli, int n, char **paths)
 		if (strcmp(paths[i], "--json") == 0) {
 			c.json = true;
 		} else if (paths[i][0] == '-' && paths[i][1]) {
-			fprintf(stderr, "tollgate: policy check: no such option: %s\n%s", paths[i], usage_text);
+			fprintf(stderr, "tollgate: policy check: no such option: %s\n%s", paths[i],
+				usage_text);
 			return CLI_USAGE;
 		} else {
 			files++;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Decisions over sets of policies: index, reasons, errors, unknowns, entities of the request, limits. */
+/* Decisions over sets of policies: index, reasons, errors, unknowns, entities of the request,
+ * limits. */
 #include "policy/cedar.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ static struct cedar_snapshot *compile(const char *text, struct cedar_entities *e
 	return s;
 }
 
-static void begin(struct cedar_request *rq, struct cedar_snapshot *s, const char *p, const char *a, const char *r)
+static void begin(struct cedar_request *rq, struct cedar_snapshot *s, const char *p, const char *a,
+		  const char *r)
 {
 	assert_int_equal(cedar_request_begin(rq, s), 0);
 	assert_int_equal(cedar_request_principal(rq, SPAN("P"), span_of(p)), 0);
@@ -46,21 +48,30 @@ static void decides(void **state)
 	} cases[] = {
 		{ "", CEDAR_DENY, 0, 0, false },
 		{ "permit(principal,action,resource);", CEDAR_ALLOW, 1, 0, false },
-		{ "permit(principal,action,resource);permit(principal,action,resource);", CEDAR_ALLOW, 2, 0, false },
-		{ "permit(principal,action,resource);forbid(principal,action,resource);", CEDAR_DENY, 1, 0, false },
-		{ "permit(principal,action,resource);forbid(principal,action,resource) when {false};", CEDAR_ALLOW, 1, 0, false },
-		{ "permit(principal,action,resource);forbid(principal,action,resource) when {1};", CEDAR_ALLOW, 1, 1, true },
+		{ "permit(principal,action,resource);permit(principal,action,resource);",
+		  CEDAR_ALLOW, 2, 0, false },
+		{ "permit(principal,action,resource);forbid(principal,action,resource);",
+		  CEDAR_DENY, 1, 0, false },
+		{ "permit(principal,action,resource);forbid(principal,action,resource) when {false};",
+		  CEDAR_ALLOW, 1, 0, false },
+		{ "permit(principal,action,resource);forbid(principal,action,resource) when {1};",
+		  CEDAR_ALLOW, 1, 1, true },
 		{ "permit(principal,action,resource) when {context.x};", CEDAR_DENY, 0, 1, false },
-		{ "permit(principal == P::\"q\",action,resource) when {context.x};", CEDAR_DENY, 0, 0, false },
-		{ "permit(principal,action,resource) when {false} when {context.x};", CEDAR_DENY, 0, 0, false },
-		{ "permit(principal,action,resource) unless {false || false} unless {!(true || context.x)};", CEDAR_ALLOW, 1, 0, false },
-		{ "permit(principal,action,resource) when {!(false || false)} unless {!(!(false || true))};", CEDAR_DENY, 0, 0, false },
+		{ "permit(principal == P::\"q\",action,resource) when {context.x};", CEDAR_DENY, 0,
+		  0, false },
+		{ "permit(principal,action,resource) when {false} when {context.x};", CEDAR_DENY, 0,
+		  0, false },
+		{ "permit(principal,action,resource) unless {false || false} unless {!(true || context.x)};",
+		  CEDAR_ALLOW, 1, 0, false },
+		{ "permit(principal,action,resource) when {!(false || false)} unless {!(!(false || true))};",
+		  CEDAR_DENY, 0, 0, false },
 	};
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 
 	assert_int_equal(cedar_request_new(0, &rq), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = compile(cases[i].text, NULL);
+		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s =
+			compile(cases[i].text, NULL);
 		struct cedar_answer a;
 
 		begin(rq, s, "p", "a", "r");
@@ -77,7 +88,8 @@ static void decides(void **state)
 
 static void incomplete_requests(void **state)
 {
-	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = compile("permit(principal,action,resource);", NULL);
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s =
+		compile("permit(principal,action,resource);", NULL);
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 	struct cedar_answer a = { .n_reasons = 77 };
 
@@ -100,8 +112,9 @@ static void incomplete_requests(void **state)
 
 static void answers_name_policies(void **state)
 {
-	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s =
-		compile("permit(principal,action,resource) when {false};\n\n  @id(\"x\") @empty\nforbid(principal,action,resource);", NULL);
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = compile(
+		"permit(principal,action,resource) when {false};\n\n  @id(\"x\") @empty\nforbid(principal,action,resource);",
+		NULL);
 	struct cedar_policy_info info;
 
 	assert_int_equal(cedar_snapshot_policies(s), 2);
@@ -118,7 +131,7 @@ static void answers_name_policies(void **state)
 	assert_null(cedar_snapshot_annotation(s, 9, "id"));
 }
 
-/* --- the index against a plain reading of the scopes --------------------------------------------------- */
+/* --- the index against a plain reading of the scopes ------------------------------------------ */
 
 #define N 6 /* entities of each kind: e0 .. e5, of which e(i) may have parents e(j), j > i */
 
@@ -140,7 +153,8 @@ static void make_kind(struct world *w, const char *type, bool in[N][N])
 			if (rand() % 3)
 				continue;
 			snprintf(id, sizeof(id), "e%d", k);
-			assert_int_equal(cedar_entities_parent(w->es, span_of(type), span_of(id)), 0);
+			assert_int_equal(cedar_entities_parent(w->es, span_of(type), span_of(id)),
+					 0);
 			for (int j = 0; j < N; j++)
 				in[i][j] |= in[k][j];
 		}
@@ -148,7 +162,8 @@ static void make_kind(struct world *w, const char *type, bool in[N][N])
 }
 
 /* One side's scope as text, and which of the N satisfy it. */
-static void random_scope(struct buf *b, const char *var, const char *type, bool in[N][N], bool holds[N])
+static void random_scope(struct buf *b, const char *var, const char *type, bool in[N][N],
+			 bool holds[N])
 {
 	int k = rand() % N, op = rand() % 5;
 
@@ -234,7 +249,8 @@ static void index_agrees_with_scopes(void **state)
 			for (uint32_t i = 0; i < POLICIES; i++) {
 				want += p[i][qp] && a[i][qa] && r[i][qr];
 				for (size_t k = 0; k < ans.n_reasons; k++)
-					found += ans.reasons[k] == i && p[i][qp] && a[i][qa] && r[i][qr];
+					found += ans.reasons[k] == i && p[i][qp] && a[i][qa] &&
+						 r[i][qr];
 			}
 			assert_int_equal(ans.n_reasons, want);
 			assert_int_equal(found, want);
@@ -242,7 +258,7 @@ static void index_agrees_with_scopes(void **state)
 	}
 }
 
-/* --- unknown values ------------------------------------------------------------------------------------- */
+/* --- unknown values --------------------------------------------------------------------------- */
 
 static void unknowns(void **state)
 {
@@ -252,26 +268,37 @@ static void unknowns(void **state)
 		size_t depending;
 	} cases[] = {
 		{ "permit(principal,action,resource) when {context.u};", CEDAR_DEPENDS, 1 },
-		{ "permit(principal,action,resource) when {context.u == 1 && false};", CEDAR_DENY, 0 },
-		{ "permit(principal,action,resource) when {context.u == 1 && context.nope};", CEDAR_DENY, 0 },
-		{ "permit(principal,action,resource) when {context.nope && context.u == 1};", CEDAR_DENY, 0 },
-		{ "permit(principal,action,resource); permit(principal,action,resource) when {context.u};", CEDAR_ALLOW, 1 },
-		{ "permit(principal,action,resource); forbid(principal,action,resource) when {context.u};", CEDAR_DEPENDS, 1 },
-		{ "permit(principal,action,resource) when {context.u}; forbid(principal,action,resource);", CEDAR_DENY, 1 },
+		{ "permit(principal,action,resource) when {context.u == 1 && false};", CEDAR_DENY,
+		  0 },
+		{ "permit(principal,action,resource) when {context.u == 1 && context.nope};",
+		  CEDAR_DENY, 0 },
+		{ "permit(principal,action,resource) when {context.nope && context.u == 1};",
+		  CEDAR_DENY, 0 },
+		{ "permit(principal,action,resource); permit(principal,action,resource) when {context.u};",
+		  CEDAR_ALLOW, 1 },
+		{ "permit(principal,action,resource); forbid(principal,action,resource) when {context.u};",
+		  CEDAR_DEPENDS, 1 },
+		{ "permit(principal,action,resource) when {context.u}; forbid(principal,action,resource);",
+		  CEDAR_DENY, 1 },
 		{ "forbid(principal,action,resource) when {context.u};", CEDAR_DENY, 1 },
-		{ "permit(principal,action,resource) when {context.k == 1 || context.u};", CEDAR_ALLOW, 0 },
-		{ "permit(principal,action,resource) when {context has u && !(context has v)};", CEDAR_ALLOW, 0 },
+		{ "permit(principal,action,resource) when {context.k == 1 || context.u};",
+		  CEDAR_ALLOW, 0 },
+		{ "permit(principal,action,resource) when {context has u && !(context has v)};",
+		  CEDAR_ALLOW, 0 },
 		{ "permit(principal,action,resource) when {context has u.x};", CEDAR_DEPENDS, 1 },
-		{ "permit(principal,action,resource) when {[context].isEmpty()};", CEDAR_DEPENDS, 1 },
+		{ "permit(principal,action,resource) when {[context].isEmpty()};", CEDAR_DEPENDS,
+		  1 },
 		{ "permit(principal,action,resource) when {context == {k: 1}};", CEDAR_DEPENDS, 1 },
-		{ "permit(principal,action,resource) when {(if true then context else context).k == 1};", CEDAR_DEPENDS, 1 },
+		{ "permit(principal,action,resource) when {(if true then context else context).k == 1};",
+		  CEDAR_DEPENDS, 1 },
 		{ "permit(principal,action,resource) when {(context).k == 1};", CEDAR_ALLOW, 0 },
 	};
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 
 	assert_int_equal(cedar_request_new(0, &rq), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = compile(cases[i].text, NULL);
+		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s =
+			compile(cases[i].text, NULL);
 		struct cedar_build *b;
 		struct cedar_answer a;
 
@@ -292,18 +319,22 @@ static void unknowns(void **state)
 	}
 }
 
-/* --- entities of the request ---------------------------------------------------------------------------- */
+/* --- entities of the request ------------------------------------------------------------------ */
 
 static void told_entities(void **state)
 {
-	static const char text[] = "permit(principal in P::\"top\", action in Action::\"group\", resource is R in R::\"root\")"
-				   " when { resource.size == 3 && resource in R::\"mid\" && context.other in R::\"new\" };";
+	static const char text[] =
+		"permit(principal in P::\"top\", action in Action::\"group\", resource is R in R::\"root\")"
+		" when { resource.size == 3 && resource in R::\"mid\" && context.other in R::\"new\" };";
 	_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
 	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
-	struct cedar_uid top = { SPAN("P"), SPAN("top") }, group = { SPAN("Action"), SPAN("group") };
+	struct cedar_uid top = { SPAN("P"), SPAN("top") },
+			 group = { SPAN("Action"), SPAN("group") };
 	struct cedar_uid mid = { SPAN("R"), SPAN("mid") }, fresh = { SPAN("R"), SPAN("new") };
-	struct cedar_uid self[] = { { SPAN("P"), SPAN("p") }, { SPAN("Action"), SPAN("a") }, { SPAN("R"), SPAN("r") },
+	struct cedar_uid self[] = { { SPAN("P"), SPAN("p") },
+				    { SPAN("Action"), SPAN("a") },
+				    { SPAN("R"), SPAN("r") },
 				    { SPAN("R"), SPAN("child") } };
 	struct cedar_build *b;
 	struct cedar_answer a;
@@ -317,7 +348,8 @@ static void told_entities(void **state)
 		begin(rq, s, "p", "a", "r");
 		if (told) {
 			assert_int_equal(cedar_request_entity(rq, self[0], false, &top, 1), 0);
-			assert_int_equal(cedar_request_entity(rq, self[0], false, &top, 1), -EEXIST);
+			assert_int_equal(cedar_request_entity(rq, self[0], false, &top, 1),
+					 -EEXIST);
 			assert_int_equal(cedar_request_entity(rq, mid, false, NULL, 0), -EEXIST);
 			assert_int_equal(cedar_request_entity(rq, self[1], false, &group, 1), 0);
 			b = cedar_request_build(rq);
@@ -337,17 +369,21 @@ static void told_entities(void **state)
 		assert_int_equal(cedar_authorize(rq, &a), 0);
 		assert_int_equal(a.decision, told ? CEDAR_ALLOW : CEDAR_DENY);
 	}
-	assert_int_equal(cedar_request_entity(rq, (struct cedar_uid){ SPAN("bad name"), SPAN("") }, false, NULL, 0), -EINVAL);
+	assert_int_equal(cedar_request_entity(rq, (struct cedar_uid){ SPAN("bad name"), SPAN("") },
+					      false, NULL, 0),
+			 -EINVAL);
 	for (int i = 0; i < CEDAR_REQUEST_ENTITIES_MAX - 4; i++) {
 		static const char ids[] = "0123456789";
 		struct cedar_uid uid = { SPAN("X"), { ids + i, 1 } };
 
 		assert_int_equal(cedar_request_entity(rq, uid, false, NULL, 0), 0);
 	}
-	assert_int_equal(cedar_request_entity(rq, (struct cedar_uid){ SPAN("X"), SPAN("y") }, false, NULL, 0), -ENOSPC);
+	assert_int_equal(cedar_request_entity(rq, (struct cedar_uid){ SPAN("X"), SPAN("y") }, false,
+					      NULL, 0),
+			 -ENOSPC);
 }
 
-/* --- limits and memory ---------------------------------------------------------------------------------- */
+/* --- limits and memory ------------------------------------------------------------------------ */
 
 static void memory_limit(void **state)
 {
@@ -384,13 +420,14 @@ static void memory_limit(void **state)
 	assert_int_equal(cedar_authorize(rq, &a), -ENOSPC);
 }
 
-/* Sets that an agent chose must not make a decision quadratic: 2 * 100,000 elements, in well under a second. */
+/* Sets that an agent chose must not make a decision quadratic: 2 * 100,000 elements, in well under
+ * a second. */
 static void large_sets(void **state)
 {
-	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s =
-		compile("permit(principal,action,resource) when { context.a.containsAll(context.b) && !context.a.containsAny(context.c)"
-			" && context.a != context.b };",
-			NULL);
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = compile(
+		"permit(principal,action,resource) when { context.a.containsAll(context.b) && !context.a.containsAny(context.c)"
+		" && context.a != context.b };",
+		NULL);
 	static const char *const keys[] = { "a", "b", "c" };
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 	struct cedar_build *b;
@@ -495,7 +532,8 @@ static void readers_share_a_snapshot(void **state)
 /* A request object outlives the snapshots it is bound to, of different sizes, in any order. */
 static void rebinding(void **state)
 {
-	struct cedar_snapshot *s[2] = { compile(busy, NULL), compile("permit(principal,action,resource);", NULL) };
+	struct cedar_snapshot *s[2] = { compile(busy, NULL),
+					compile("permit(principal,action,resource);", NULL) };
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 	struct cedar_answer a;
 

@@ -62,7 +62,9 @@ static void good_files(void **state)
 {
 	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
 
-	write_file("good", "permit(principal, action, resource);\n@id(\"x\") forbid(principal, action, resource);");
+	write_file(
+		"good",
+		"permit(principal, action, resource);\n@id(\"x\") forbid(principal, action, resource);");
 	assert_int_equal(run("check", path_of("good"), NULL, &out, &err), CLI_OK);
 	assert_string_equal(buf_cstr(&out), "2 policies in 1 file, no errors\n");
 	assert_int_equal(buf_len(&err), 0);
@@ -73,7 +75,9 @@ static void errors_are_explained(void **state)
 	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
 	char want[512];
 
-	write_file("bad", "permit(principal, action, resource)\nwhen {\n\tcontext.a = 1\n};\n\nallow(x);\n");
+	write_file(
+		"bad",
+		"permit(principal, action, resource)\nwhen {\n\tcontext.a = 1\n};\n\nallow(x);\n");
 	assert_int_equal(run("check", path_of("bad"), NULL, &out, &err), CLI_FAILED);
 	snprintf(want, sizeof(want),
 		 "%s/bad:3:12: `=` is no operator: write `==`\n"
@@ -116,11 +120,12 @@ static void json_is_one_document(void **state)
 
 	write_file("bad", "permit(principal, action);");
 	assert_int_equal(run("check", "--json", path_of("bad"), &out, &err), CLI_FAILED);
-	snprintf(want, sizeof(want),
-		 "{\"files\":[{\"file\":\"%s/bad\",\"policies\":0,\"errors\":[{\"line\":1,\"column\":25,\"offset\":24,"
-		 "\"message\":\"the scope lacks `resource`: it is (principal, action, resource)\"}]}],"
-		 "\"policies\":0,\"ok\":false}\n",
-		 dir);
+	snprintf(
+		want, sizeof(want),
+		"{\"files\":[{\"file\":\"%s/bad\",\"policies\":0,\"errors\":[{\"line\":1,\"column\":25,\"offset\":24,"
+		"\"message\":\"the scope lacks `resource`: it is (principal, action, resource)\"}]}],"
+		"\"policies\":0,\"ok\":false}\n",
+		dir);
 	assert_string_equal(buf_cstr(&out), want);
 	assert_int_equal(buf_len(&err), 0);
 	buf_clear(&out);
@@ -148,7 +153,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = { "good", "bad", "empty", "long", "broken", "end", "out", "err" };
+	static const char *const names[] = { "good",   "bad", "empty", "long",
+					     "broken", "end", "out",   "err" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlink(path_of(names[i]));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Cedar's own cases: the fuzz corpus, the hand-written integration tests and the probes. Entities whose JSON can
- * only be read with a schema (which is not built) are read by a rule of this test; such cases are
- * counted and named in the report.
+ * Cedar's own cases: the fuzz corpus, the hand-written integration tests and the probes. Entities
+ * whose JSON can only be read with a schema (which is not built) are read by a rule of this test;
+ * such cases are counted and named in the report.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ static bool read_text(const char *dir, struct span name, struct buf *b)
 	return file_read(path, FILE_MAX, b) == 0;
 }
 
-/* --- one case ---------------------------------------------------------------------------------------- */
+/* --- one case --------------------------------------------------------------------------------- */
 
 static void put_implicit(struct cedar_build *b, const struct json *v)
 {
@@ -77,7 +77,8 @@ static void add_implicit(struct cedar_entities *es, const struct json *all)
 	}
 }
 
-static int add_entities(struct cedar_entities *es, struct span text, bool implicit, struct cedar_error *error)
+static int add_entities(struct cedar_entities *es, struct span text, bool implicit,
+			struct cedar_error *error)
 {
 	_cleanup_(arena_done) struct arena mem = { 0 };
 	struct json all;
@@ -89,7 +90,8 @@ static int add_entities(struct cedar_entities *es, struct span text, bool implic
 	return 0;
 }
 
-static struct cedar_snapshot *load_case(const char *dir, const struct json *c, const char *name, bool implicit)
+static struct cedar_snapshot *load_case(const char *dir, const struct json *c, const char *name,
+					bool implicit)
 {
 	_cleanup_buf_ struct buf policies = { 0 }, entities = { 0 };
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
@@ -106,8 +108,8 @@ static struct cedar_snapshot *load_case(const char *dir, const struct json *c, c
 	assert_int_equal(cedar_policies_new(&ps), 0);
 	assert_int_equal(cedar_entities_new(&es), 0);
 	if (cedar_policies_add(ps, name, buf_span(&policies), &errors) < 0)
-		print_message("%s: policies:%u:%u: %s\n", name, errors.e[0].line, errors.e[0].column,
-			      errors.e[0].message);
+		print_message("%s: policies:%u:%u: %s\n", name, errors.e[0].line,
+			      errors.e[0].column, errors.e[0].message);
 	else if (add_entities(es, buf_span(&entities), implicit, &error) < 0 ||
 		 cedar_snapshot_new(ps, es, &error, &s) < 0)
 		print_message("%s: entities: %s\n", name, error.message);
@@ -144,7 +146,8 @@ static bool expects(const struct json *list, const char *id)
 	return false;
 }
 
-static bool same_ids(const struct cedar_snapshot *s, const struct json *want, const uint32_t *ids, size_t n)
+static bool same_ids(const struct cedar_snapshot *s, const struct json *want, const uint32_t *ids,
+		     size_t n)
 {
 	if (!want || want->kind != JSON_ARRAY || want->n != n)
 		return false;
@@ -161,7 +164,8 @@ static bool same_ids(const struct cedar_snapshot *s, const struct json *want, co
 static void check_request(struct cedar_request *rq, struct cedar_snapshot *s, const struct json *q,
 			  const char *name, struct tally *t)
 {
-	struct span want = json_str(json_get(q, "decision")), what = json_str(json_get(q, "description"));
+	struct span want = json_str(json_get(q, "decision")),
+		    what = json_str(json_get(q, "description"));
 	struct cedar_answer a = { 0 };
 	uint32_t failed[64];
 	bool bad = false;
@@ -176,7 +180,8 @@ static void check_request(struct cedar_request *rq, struct cedar_snapshot *s, co
 	assert_true(a.n_failures < 64);
 	for (size_t i = 0; i < a.n_failures; i++)
 		failed[i] = a.failures[i].policy;
-	if ((a.decision == CEDAR_ALLOW) != (span_is(want, "allow")) || a.decision == CEDAR_DEPENDS) {
+	if ((a.decision == CEDAR_ALLOW) != (span_is(want, "allow")) ||
+	    a.decision == CEDAR_DEPENDS) {
 		t->decision++;
 		bad = true;
 	}
@@ -193,8 +198,8 @@ static void check_request(struct cedar_request *rq, struct cedar_snapshot *s, co
 
 		if (a.n_failures)
 			cedar_failure_text(rq, &a.failures[0], text, sizeof(text));
-		print_message("%s: %.*s: differs, want %.*s; first error here: %s\n", name, (int)what.n, what.p,
-			      (int)want.n, want.p, text);
+		print_message("%s: %.*s: differs, want %.*s; first error here: %s\n", name,
+			      (int)what.n, what.p, (int)want.n, want.p, text);
 	}
 }
 
@@ -225,20 +230,22 @@ static void run_case(struct cedar_request *rq, const char *dir, const char *name
 
 static void report(const char *what, const struct tally *t)
 {
-	print_message("%s: cases %u, requests %u, decision mismatches %u, reason mismatches %u, "
-		      "error mismatches %u, contexts not read %u, load failures %u, without their schema %u\n",
-		      what, t->cases, t->requests, t->decision, t->reason, t->error, t->unreadable, t->load,
-		      t->instead_of_schema);
+	print_message(
+		"%s: cases %u, requests %u, decision mismatches %u, reason mismatches %u, "
+		"error mismatches %u, contexts not read %u, load failures %u, without their schema %u\n",
+		what, t->cases, t->requests, t->decision, t->reason, t->error, t->unreadable,
+		t->load, t->instead_of_schema);
 	assert_int_equal(t->decision + t->reason + t->error + t->unreadable + t->load, 0);
 }
 
-/* --- the corpus -------------------------------------------------------------------------------------- */
+/* --- the corpus ------------------------------------------------------------------------------- */
 
 static int is_case(const struct dirent *d)
 {
 	size_t n = strlen(d->d_name);
 
-	return n > 5 && strcmp(d->d_name + n - 5, ".json") == 0 && !strstr(d->d_name, ".entities.json");
+	return n > 5 && strcmp(d->d_name + n - 5, ".json") == 0 &&
+	       !strstr(d->d_name, ".entities.json");
 }
 
 static void corpus(void **state)
@@ -326,7 +333,7 @@ static void many_policies(void **state)
 	report("many policies", &t);
 }
 
-/* --- probes ------------------------------------------------------------------------------------------ */
+/* --- probes ----------------------------------------------------------------------------------- */
 
 static const char *probe_outcome(struct cedar_request *rq, const struct json *context,
 				 const struct json *probe, const struct cedar_entities *es)
@@ -383,9 +390,10 @@ static void probes(void **state)
 	list = json_get(&all, "probes");
 	entities = json_get(&all, "entities");
 	assert_int_equal(cedar_entities_new(&es), 0);
-	assert_int_equal(cedar_entities_add_json(
-				 es, raw_member(buf_span(&text), entities, json_get(&all, "note")), &error),
-			 0);
+	assert_int_equal(
+		cedar_entities_add_json(
+			es, raw_member(buf_span(&text), entities, json_get(&all, "note")), &error),
+		0);
 	assert_int_equal(cedar_request_new(0, &rq), 0);
 	for (uint32_t i = 0; i < list->n; i++) {
 		struct span want = json_str(json_get(&list->kid[i], "result"));
@@ -393,8 +401,8 @@ static void probes(void **state)
 		const char *got = probe_outcome(rq, json_get(&all, "context"), &list->kid[i], es);
 
 		if (want.n < strlen(got) || memcmp(want.p, got, strlen(got)) != 0) {
-			print_message("probe %.*s: want %.*s, got %s\n", (int)input.n, input.p, (int)want.n, want.p,
-				      got);
+			print_message("probe %.*s: want %.*s, got %s\n", (int)input.n, input.p,
+				      (int)want.n, want.p, got);
 			mismatches++;
 		}
 	}
@@ -402,7 +410,7 @@ static void probes(void **state)
 	assert_int_equal(mismatches, 0);
 }
 
-/* --- set-up ------------------------------------------------------------------------------------------ */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static int unpack(void **state)
 {
@@ -411,7 +419,8 @@ static int unpack(void **state)
 	strcpy(dir_corpus, "/tmp/cedar-corpus-XXXXXX");
 	if (!mkdtemp(dir_corpus))
 		return -1;
-	snprintf(command, sizeof(command), "tar -xJf '%s/cedar/corpus.tar.xz' -C '%s'", dir_vectors, dir_corpus);
+	snprintf(command, sizeof(command), "tar -xJf '%s/cedar/corpus.tar.xz' -C '%s'", dir_vectors,
+		 dir_corpus);
 	return system(command);
 }
 

@@ -58,7 +58,12 @@ static void reads_json(void **state)
 static void refuses_json(void **state)
 {
 	static const char *const bad[] = {
-		"", "{}", "[1]", "[{}]", "[", "[{\"uid\":{\"type\":\"A\",\"id\":\"a\"}}]",
+		"",
+		"{}",
+		"[1]",
+		"[{}]",
+		"[",
+		"[{\"uid\":{\"type\":\"A\",\"id\":\"a\"}}]",
 		"[{\"uid\":{\"type\":\"A\",\"id\":\"a\"},\"attrs\":{}}]",
 		"[{\"uid\":{\"type\":\"A\",\"id\":\"a\"},\"attrs\":{},\"parents\":{}}]",
 		"[{\"uid\":{\"type\":\"A\",\"id\":\"a\"},\"attrs\":{},\"parents\":[1]}]",
@@ -66,13 +71,20 @@ static void refuses_json(void **state)
 		"[{\"uid\":{\"type\":\"A :: B\",\"id\":\"a\"},\"attrs\":{},\"parents\":[]}]",
 		"[{\"uid\":{\"type\":\"if\",\"id\":\"a\"},\"attrs\":{},\"parents\":[]}]",
 		"[{\"uid\":{\"type\":\"__cedar\",\"id\":\"a\"},\"attrs\":{},\"parents\":[]}]",
-		ENTITY("{\"a\":null}"), ENTITY("{\"a\":1.0}"), ENTITY("{\"a\":1e1}"),
-		ENTITY("{\"a\":9223372036854775808}"), ENTITY("{\"a\":{\"__expr\":\"1\"}}"), ENTITY("{\"a\":1,\"a\":1}"),
+		ENTITY("{\"a\":null}"),
+		ENTITY("{\"a\":1.0}"),
+		ENTITY("{\"a\":1e1}"),
+		ENTITY("{\"a\":9223372036854775808}"),
+		ENTITY("{\"a\":{\"__expr\":\"1\"}}"),
+		ENTITY("{\"a\":1,\"a\":1}"),
 		ENTITY("{\"a\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"x\"}}}"),
 		ENTITY("{\"a\":{\"__extn\":{\"fn\":\"nope\",\"arg\":\"x\"}}}"),
 		ENTITY("{\"a\":{\"__extn\":{\"fn\":\"offset\",\"args\":[1,2,3]}}}"),
 		ENTITY("{\"a\":{\"__extn\":{\"fn\":\"ip\",\"args\":[]}}}"),
-		ENTITY("1"), ENTITY("{\"a\":\"\\ud800\"}"), ENTITY("{\"a\":\"\xff\"}"), ENTITY("{\"a\":\"\n\"}"),
+		ENTITY("1"),
+		ENTITY("{\"a\":\"\\ud800\"}"),
+		ENTITY("{\"a\":\"\xff\"}"),
+		ENTITY("{\"a\":\"\n\"}"),
 		ENTITY("{\"a\":{\"__entity\":{\"type\":\"1\",\"id\":\"\"}}}"),
 		/* different twice */
 		"[{\"uid\":{\"type\":\"A\",\"id\":\"a\"},\"attrs\":{},\"parents\":[]},"
@@ -125,8 +137,11 @@ static void errors_have_places(void **state)
 	struct cedar_snapshot *s = NULL;
 	struct cedar_error e;
 
-	assert_int_equal(load_json("[\n {\"uid\": {\"type\": \"A\", \"id\": \"a\"},\n  \"attrs\": {\"x\": null}, \"parents\": []}]", &e, &s),
-			 -EINVAL);
+	assert_int_equal(
+		load_json(
+			"[\n {\"uid\": {\"type\": \"A\", \"id\": \"a\"},\n  \"attrs\": {\"x\": null}, \"parents\": []}]",
+			&e, &s),
+		-EINVAL);
 	assert_int_equal(e.line, 3);
 	assert_int_equal(e.column, 12);
 	assert_string_equal(e.message, "entity A::\"a\": the attributes cannot be read as values");
@@ -175,15 +190,18 @@ static void ancestors(void **state)
 	add(es, "other", "left", NULL);
 	assert_int_equal(cedar_entities_count(es), 6);
 	assert_int_equal(cedar_snapshot_new(ps, es, &e, &s), 0);
-	assert_true(is_above(s, "leaf", "top") && is_above(s, "leaf", "ghost") && is_above(s, "leaf", "left"));
+	assert_true(is_above(s, "leaf", "top") && is_above(s, "leaf", "ghost") &&
+		    is_above(s, "leaf", "left"));
 	assert_true(is_above(s, "left", "top") && !is_above(s, "left", "ghost"));
 	assert_false(is_above(s, "top", "leaf"));
 	assert_false(is_above(s, "leaf", "leaf"));
 	assert_true(is_above(s, "twin", "left") && is_above(s, "twin", "top"));
-	assert_int_equal(s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("twin"))].n_ancestors, 2);
+	assert_int_equal(
+		s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("twin"))].n_ancestors, 2);
 	/* one parent: the list is shared */
-	assert_ptr_equal(s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("twin"))].ancestors,
-			 s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("other"))].ancestors);
+	assert_ptr_equal(
+		s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("twin"))].ancestors,
+		s->entities.e.v[snapshot_find_entity(s, SPAN("E"), SPAN("other"))].ancestors);
 	assert_int_equal(snapshot_find_entity(s, SPAN("E"), SPAN("nobody")), ENTITY_UNKNOWN);
 	assert_int_equal(snapshot_find_entity(s, SPAN("F"), SPAN("leaf")), ENTITY_UNKNOWN);
 }
@@ -234,9 +252,12 @@ static void builder_misuse(void **state)
 	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_key(b, SPAN("b")));
 	REFUSED(cedar_open_set(b); cedar_key(b, SPAN("a")));
 	REFUSED(cedar_key(b, SPAN("a")); cedar_open_record(b); cedar_close(b));
-	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_put_unknown(b); cedar_close(b));
-	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_put_ip(b, SPAN("x")); cedar_close(b));
-	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_put_entity(b, SPAN(""), SPAN("x")); cedar_close(b));
+	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_put_unknown(b);
+		cedar_close(b));
+	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a")); cedar_put_ip(b, SPAN("x"));
+		cedar_close(b));
+	REFUSED(cedar_open_record(b); cedar_key(b, SPAN("a"));
+		cedar_put_entity(b, SPAN(""), SPAN("x")); cedar_close(b));
 	REFUSED(cedar_build_fail(b, 0); cedar_open_record(b); cedar_close(b));
 	b = cedar_entities_build(es);
 	cedar_open_record(b);
@@ -254,7 +275,8 @@ static void builder_misuse(void **state)
 
 static void json_mutations(void **state)
 {
-	static const char text[] = ENTITY("{\"a\":[1,-2,{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}},\"\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":true}}");
+	static const char text[] = ENTITY(
+		"{\"a\":[1,-2,{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}},\"\\u00e9\\ud83d\\ude00\"],\"b\":{\"c\":true}}");
 	char copy[sizeof(text)];
 
 	srand(3);
@@ -264,8 +286,9 @@ static void json_mutations(void **state)
 
 		memcpy(copy, text, sizeof(text));
 		for (int k = rand() % 3; k >= 0; k--)
-			copy[rand() % (int)(sizeof(text) - 1)] = rand() % 3 ? text[rand() % (int)(sizeof(text) - 1)] :
-									      (char)(rand() % 255 + 1);
+			copy[rand() % (int)(sizeof(text) - 1)] =
+				rand() % 3 ? text[rand() % (int)(sizeof(text) - 1)]
+					   : (char)(rand() % 255 + 1);
 		if (load_json(copy, &e, &s) < 0)
 			assert_true(*e.message);
 	}
@@ -274,10 +297,14 @@ static void json_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_json),	     cmocka_unit_test(refuses_json),
-		cmocka_unit_test(json_depth_is_bounded), cmocka_unit_test(errors_have_places),
-		cmocka_unit_test(ancestors),	     cmocka_unit_test(too_many_ancestors),
-		cmocka_unit_test(builder_misuse),    cmocka_unit_test(json_mutations),
+		cmocka_unit_test(reads_json),
+		cmocka_unit_test(refuses_json),
+		cmocka_unit_test(json_depth_is_bounded),
+		cmocka_unit_test(errors_have_places),
+		cmocka_unit_test(ancestors),
+		cmocka_unit_test(too_many_ancestors),
+		cmocka_unit_test(builder_misuse),
+		cmocka_unit_test(json_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,13 +39,31 @@ static void check_bad(int (*parse)(struct span, int64_t *), const char *const *v
 static void decimals(void **state)
 {
 	static const struct number good[] = {
-		{ "0.0", 0 },	  { "-0.0", 0 },      { "-0.5", -5000 },
-		{ "1.2345", 12345 }, { "00012.5", 125000 }, { "922337203685477.5807", INT64_MAX },
+		{ "0.0", 0 },
+		{ "-0.0", 0 },
+		{ "-0.5", -5000 },
+		{ "1.2345", 12345 },
+		{ "00012.5", 125000 },
+		{ "922337203685477.5807", INT64_MAX },
 		{ "-922337203685477.5808", INT64_MIN },
 	};
-	static const char *const bad[] = { "", "-", "1", "1.", ".5", "+1.0", " 1.0", "1.0 ", "1.00000", "1e3", "--1.0", "1.0.0",
-					   "922337203685477.5808", "-922337203685477.5809", "99999999999999999999.0",
-					   "1.0\n", "\xd9\xa1.\xd9\xa0" };
+	static const char *const bad[] = { "",
+					   "-",
+					   "1",
+					   "1.",
+					   ".5",
+					   "+1.0",
+					   " 1.0",
+					   "1.0 ",
+					   "1.00000",
+					   "1e3",
+					   "--1.0",
+					   "1.0.0",
+					   "922337203685477.5808",
+					   "-922337203685477.5809",
+					   "99999999999999999999.0",
+					   "1.0\n",
+					   "\xd9\xa1.\xd9\xa0" };
 
 	check_good(ext_decimal_parse, good, ARRAY_SIZE(good));
 	check_bad(ext_decimal_parse, bad, ARRAY_SIZE(bad));
@@ -54,15 +72,36 @@ static void decimals(void **state)
 static void durations(void **state)
 {
 	static const struct number good[] = {
-		{ "1d", 86400000 },    { "1h", 3600000 },	    { "1m", 60000 },
-		{ "1s", 1000 },	       { "1ms", 1 },		    { "1m1ms", 60001 },
-		{ "-1d12h", -129600000 }, { "1d2h3m4s5ms", 93784005 }, { "00001s", 1000 },
-		{ "0d0h0m0s0ms", 0 },  { "9223372036854775807ms", INT64_MAX },
+		{ "1d", 86400000 },
+		{ "1h", 3600000 },
+		{ "1m", 60000 },
+		{ "1s", 1000 },
+		{ "1ms", 1 },
+		{ "1m1ms", 60001 },
+		{ "-1d12h", -129600000 },
+		{ "1d2h3m4s5ms", 93784005 },
+		{ "00001s", 1000 },
+		{ "0d0h0m0s0ms", 0 },
+		{ "9223372036854775807ms", INT64_MAX },
 		{ "-9223372036854775808ms", INT64_MIN },
 	};
-	static const char *const bad[] = { "", "-", "1", "d", "1H", "1h 2m", "1ms1s", "1s1m", "1d1d", "+1d", "--1d", "1.5h",
-					   "9223372036854775808ms", "-9223372036854775809ms", "106751991168d",
-					   "18446744073709551616ms", "18446744073709551615d" };
+	static const char *const bad[] = { "",
+					   "-",
+					   "1",
+					   "d",
+					   "1H",
+					   "1h 2m",
+					   "1ms1s",
+					   "1s1m",
+					   "1d1d",
+					   "+1d",
+					   "--1d",
+					   "1.5h",
+					   "9223372036854775808ms",
+					   "-9223372036854775809ms",
+					   "106751991168d",
+					   "18446744073709551616ms",
+					   "18446744073709551615d" };
 
 	check_good(ext_duration_parse, good, ARRAY_SIZE(good));
 	check_bad(ext_duration_parse, bad, ARRAY_SIZE(bad));
@@ -82,13 +121,32 @@ static void datetimes(void **state)
 		{ "2024-10-15T11:38:02-2359", 1729078622000 },
 		{ "1970-01-01T00:00:00-0000", 0 },
 	};
-	static const char *const bad[] = { "", "1970", "1970-1-1", "1970-01-01Z", "1970-13-01", "1970-00-01", "1970-01-00",
-					   "1970-01-32", "1970-02-29", "1900-02-29", "2024-10-15T11:38Z", "2024-10-15T11:38:02",
-					   "2024-10-15 11:38:02Z", "2024-10-15t11:38:02Z", "2024-10-15T11:38:02z",
-					   "2024-10-15T24:00:00Z", "2024-10-15T23:60:00Z", "2024-10-15T23:59:60Z",
-					   "2024-10-15T11:38:02.1Z", "2024-10-15T11:38:02.1234Z", "2024-10-15T11:38:02+2400",
-					   "2024-10-15T11:38:02+0060", "2024-10-15T11:38:02+01:30", "2024-10-15T",
-					   "2024-10-15T11:38:02Zx", "+2024-10-15" };
+	static const char *const bad[] = { "",
+					   "1970",
+					   "1970-1-1",
+					   "1970-01-01Z",
+					   "1970-13-01",
+					   "1970-00-01",
+					   "1970-01-00",
+					   "1970-01-32",
+					   "1970-02-29",
+					   "1900-02-29",
+					   "2024-10-15T11:38Z",
+					   "2024-10-15T11:38:02",
+					   "2024-10-15 11:38:02Z",
+					   "2024-10-15t11:38:02Z",
+					   "2024-10-15T11:38:02z",
+					   "2024-10-15T24:00:00Z",
+					   "2024-10-15T23:60:00Z",
+					   "2024-10-15T23:59:60Z",
+					   "2024-10-15T11:38:02.1Z",
+					   "2024-10-15T11:38:02.1234Z",
+					   "2024-10-15T11:38:02+2400",
+					   "2024-10-15T11:38:02+0060",
+					   "2024-10-15T11:38:02+01:30",
+					   "2024-10-15T",
+					   "2024-10-15T11:38:02Zx",
+					   "+2024-10-15" };
 	int64_t v;
 
 	check_good(ext_datetime_parse, good, ARRAY_SIZE(good));
@@ -104,12 +162,36 @@ static void datetimes(void **state)
 
 static void addresses(void **state)
 {
-	static const char *const good[] = { "1.2.3.4", "0.0.0.0/0", "255.255.255.255/32", "::", "::1", "::/0", "1::/128",
-					    "1:2:3:4:5:6:7::", "ABCD:ef01::", "::ffff:7f00:1" };
-	static const char *const bad[] = { "", "1", "1.2.3", "01.2.3.4", "1.2.3.4.5", "256.1.1.1", "0x1.2.3.4", "1.2.3.4/",
-					   "1.2.3.4/33", "1.2.3.4/08", "1.2.3.4/+8", "1.2.3.4/8/8", "1.2.3.4/100", "::1/129",
-					   "::1/0128", "1::2::3", "12345::", "1:2:3:4:5:6:7:8:9", "1:2:3", "::1%eth0", "[::1]",
-					   "::1.2.3.4", "::ffff:127.0.0.1", "/8", " 1.2.3.4", "1.2.3.4 ",
+	static const char *const good[] = {
+		"1.2.3.4", "0.0.0.0/0", "255.255.255.255/32", "::",          "::1",
+		"::/0",    "1::/128",   "1:2:3:4:5:6:7::",    "ABCD:ef01::", "::ffff:7f00:1"
+	};
+	static const char *const bad[] = { "",
+					   "1",
+					   "1.2.3",
+					   "01.2.3.4",
+					   "1.2.3.4.5",
+					   "256.1.1.1",
+					   "0x1.2.3.4",
+					   "1.2.3.4/",
+					   "1.2.3.4/33",
+					   "1.2.3.4/08",
+					   "1.2.3.4/+8",
+					   "1.2.3.4/8/8",
+					   "1.2.3.4/100",
+					   "::1/129",
+					   "::1/0128",
+					   "1::2::3",
+					   "12345::",
+					   "1:2:3:4:5:6:7:8:9",
+					   "1:2:3",
+					   "::1%eth0",
+					   "[::1]",
+					   "::1.2.3.4",
+					   "::ffff:127.0.0.1",
+					   "/8",
+					   " 1.2.3.4",
+					   "1.2.3.4 ",
 					   "0000:0000:0000:0000:0000:0000:0000:0000/1280" };
 	struct cip a, b;
 
@@ -135,13 +217,20 @@ static void kinds_of_address(void **state)
 		const char *ip;
 		bool v6, loopback, multicast;
 	} cases[] = {
-		{ "127.0.0.1", false, true, false },   { "127.0.0.0/8", false, true, false },
-		{ "127.0.0.0/7", false, false, false }, { "128.0.0.1", false, false, false },
-		{ "224.0.0.1", false, false, true },   { "224.0.0.0/4", false, false, true },
-		{ "224.0.0.0/3", false, false, false }, { "240.0.0.1", false, false, false },
-		{ "::1", true, true, false },	       { "::1/127", true, false, false },
-		{ "::ffff:7f00:1", true, false, false }, { "ff00::/8", true, false, true },
-		{ "ff00::/7", true, false, false },    { "fe80::1", true, false, false },
+		{ "127.0.0.1", false, true, false },
+		{ "127.0.0.0/8", false, true, false },
+		{ "127.0.0.0/7", false, false, false },
+		{ "128.0.0.1", false, false, false },
+		{ "224.0.0.1", false, false, true },
+		{ "224.0.0.0/4", false, false, true },
+		{ "224.0.0.0/3", false, false, false },
+		{ "240.0.0.1", false, false, false },
+		{ "::1", true, true, false },
+		{ "::1/127", true, false, false },
+		{ "::ffff:7f00:1", true, false, false },
+		{ "ff00::/8", true, false, true },
+		{ "ff00::/7", true, false, false },
+		{ "fe80::1", true, false, false },
 	};
 	struct cip ip;
 
@@ -167,8 +256,9 @@ static void table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decimals),	   cmocka_unit_test(durations), cmocka_unit_test(datetimes),
-		cmocka_unit_test(addresses),	   cmocka_unit_test(kinds_of_address), cmocka_unit_test(table),
+		cmocka_unit_test(decimals),         cmocka_unit_test(durations),
+		cmocka_unit_test(datetimes),        cmocka_unit_test(addresses),
+		cmocka_unit_test(kinds_of_address), cmocka_unit_test(table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,11 +31,14 @@ static void check(const char *text, const enum token_kind *want)
 static void tokens(void **state)
 {
 	check("", (const enum token_kind[]){ TOK_END });
-	check(" \t\n\r\v\f\xc2\xa0\xc2\x85\xe2\x80\xa8\xe3\x80\x80", (const enum token_kind[]){ TOK_END });
+	check(" \t\n\r\v\f\xc2\xa0\xc2\x85\xe2\x80\xa8\xe3\x80\x80",
+	      (const enum token_kind[]){ TOK_END });
 	check("// only a comment", (const enum token_kind[]){ TOK_END });
 	CHECK("a// comment\rb", TOK_IDENT, TOK_IDENT);
-	CHECK("_a1 A::B \"x\" 007", TOK_IDENT, TOK_IDENT, TOK_PATH, TOK_IDENT, TOK_STRING, TOK_NUMBER);
-	CHECK("==!=<=>=&&||:::", TOK_EQ, TOK_NE, TOK_LE, TOK_GE, TOK_AND, TOK_OR, TOK_PATH, TOK_COLON);
+	CHECK("_a1 A::B \"x\" 007", TOK_IDENT, TOK_IDENT, TOK_PATH, TOK_IDENT, TOK_STRING,
+	      TOK_NUMBER);
+	CHECK("==!=<=>=&&||:::", TOK_EQ, TOK_NE, TOK_LE, TOK_GE, TOK_AND, TOK_OR, TOK_PATH,
+	      TOK_COLON);
 	CHECK("(){}[],;.@=<>!+-*/%", TOK_LPAREN, TOK_RPAREN, TOK_LBRACE, TOK_RBRACE, TOK_LBRACKET,
 	      TOK_RBRACKET, TOK_COMMA, TOK_SEMICOLON, TOK_DOT, TOK_AT, TOK_ASSIGN, TOK_LT, TOK_GT,
 	      TOK_NOT, TOK_PLUS, TOK_MINUS, TOK_STAR, TOK_SLASH, TOK_PERCENT);
@@ -47,7 +50,9 @@ static void tokens(void **state)
 static void bad_tokens(void **state)
 {
 	CHECK("a & b", TOK_IDENT, TOK_BAD, TOK_IDENT);
-	CHECK("\xef\xbb\xbf" "a", TOK_BAD, TOK_IDENT);
+	CHECK("\xef\xbb\xbf"
+	      "a",
+	      TOK_BAD, TOK_IDENT);
 	CHECK("\xc3\xa9", TOK_BAD);
 	CHECK("'x'", TOK_BAD, TOK_IDENT, TOK_BAD);
 	CHECK("?", TOK_BAD);
@@ -80,8 +85,16 @@ static void positions(void **state)
 
 static void utf8(void **state)
 {
-	static const char *const bad[] = { "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-					   "\xf8\x88\x80\x80\x80", "\xff", "\xe2\x82", "\xf0\x9f\x98" };
+	static const char *const bad[] = { "\x80",
+					   "\xc3",
+					   "\xc0\xaf",
+					   "\xe0\x80\xaf",
+					   "\xed\xa0\x80",
+					   "\xf4\x90\x80\x80",
+					   "\xf8\x88\x80\x80\x80",
+					   "\xff",
+					   "\xe2\x82",
+					   "\xf0\x9f\x98" };
 
 	assert_int_equal(utf8_check(SPAN("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80")), 10);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -110,7 +123,10 @@ static void escapes(void **state)
 		size_t at, len;
 	} cases[] = {
 		{ "\\n\\r\\t\\\\\\'\\\"", "\n\r\t\\'\"", 0, 0 },
-		{ "\\x41\\x7f\\u{41}\\u{0_0_4_1}\\u{10ffff}", "A\x7f" "AA\xf4\x8f\xbf\xbf", 0, 0 },
+		{ "\\x41\\x7f\\u{41}\\u{0_0_4_1}\\u{10ffff}",
+		  "A\x7f"
+		  "AA\xf4\x8f\xbf\xbf",
+		  0, 0 },
 		{ "\\u{1F600}\\u{e_}", "\xf0\x9f\x98\x80\x0e", 0, 0 },
 		{ "ab\\a", NULL, 2, 2 },
 		{ "\\/", NULL, 0, 2 },
@@ -162,7 +178,8 @@ static bool matches(const char *raw, const char *s)
 
 static void patterns(void **state)
 {
-	static const char big[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
+	static const char big[] =
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
 
 	assert_true(matches("", ""));
 	assert_false(matches("", "a"));
@@ -205,7 +222,9 @@ static void names(void **state)
 static void messages_stay_one_line(void **state)
 {
 	struct cedar_error e;
-	char cut[] = "x\xf0\x9f\x98", odd[] = "a\x01" "b\xff" "c\nlonger";
+	char cut[] = "x\xf0\x9f\x98", odd[] = "a\x01"
+					      "b\xff"
+					      "c\nlonger";
 
 	message_clean(cut);
 	assert_string_equal(cut, "x");
@@ -219,9 +238,10 @@ static void messages_stay_one_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokens),   cmocka_unit_test(bad_tokens), cmocka_unit_test(positions),
-		cmocka_unit_test(utf8),	    cmocka_unit_test(escapes),	  cmocka_unit_test(patterns),
-		cmocka_unit_test(names),    cmocka_unit_test(messages_stay_one_line),
+		cmocka_unit_test(tokens),    cmocka_unit_test(bad_tokens),
+		cmocka_unit_test(positions), cmocka_unit_test(utf8),
+		cmocka_unit_test(escapes),   cmocka_unit_test(patterns),
+		cmocka_unit_test(names),     cmocka_unit_test(messages_stay_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,12 @@
 
 static const char *const groups[] = { "coding", "trusted" };
 static const struct mcp_agent agents[] = {
-	{ .name = "claude", .sponsor = "alice", .groups = groups, .n_groups = 2, .exe = "/usr/bin/node", .uid = 1000 },
+	{ .name = "claude",
+	  .sponsor = "alice",
+	  .groups = groups,
+	  .n_groups = 2,
+	  .exe = "/usr/bin/node",
+	  .uid = 1000 },
 	{ .name = "intern", .uid = -1 },
 };
 static const struct mcp_tool fs_tools[] = { { "read_file", NULL }, { "delete_file", "high" } };
@@ -50,7 +55,8 @@ static void put_input(void *ctx, struct cedar_build *b)
 	cedar_close(b);
 }
 
-static struct mcp_request call(const char *agent, const char *server, const char *tool, const char *args)
+static struct mcp_request call(const char *agent, const char *server, const char *tool,
+			       const char *args)
 {
 	return (struct mcp_request){
 		.action = MCP_TOOL_CALL,
@@ -148,9 +154,11 @@ static void knows_the_entities(void **state)
 	char policy[512];
 
 	for (size_t i = 0; i < ARRAY_SIZE(hold); i++) {
-		snprintf(policy, sizeof(policy), "permit(principal, action, resource) when { %s };", hold[i]);
+		snprintf(policy, sizeof(policy), "permit(principal, action, resource) when { %s };",
+			 hold[i]);
 		print_message("%s\n", hold[i]);
-		assert_int_equal(decision(policy, call("claude", "fs", "delete_file", "path=/x")), MCP_ALLOW);
+		assert_int_equal(decision(policy, call("claude", "fs", "delete_file", "path=/x")),
+				 MCP_ALLOW);
 	}
 }
 
@@ -187,7 +195,8 @@ static void errored_forbid_denies(void **state)
 	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
 	assert_string_equal(a.reasons[0], "size");
 	assert_int_equal(a.n_failed, 1);
-	assert_string_equal(a.error, "test.cedar:3:17: size: the record does not have the attribute `size`");
+	assert_string_equal(a.error,
+			    "test.cedar:3:17: size: the record does not have the attribute `size`");
 	rq.input_ctx = (void *)"size=1";
 	decide(policy, &rq, &a);
 	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
@@ -209,7 +218,8 @@ static void errored_permit_is_only_counted(void **state)
 	assert_int_equal(a.decision, MCP_ALLOW);
 	assert_int_equal(a.n_failed, 1);
 	assert_string_equal(a.reasons[0], "ok");
-	assert_string_equal(a.error, "test.cedar:1:44: policy0: the record does not have the attribute `nope`");
+	assert_string_equal(
+		a.error, "test.cedar:1:44: policy0: the record does not have the attribute `nope`");
 }
 
 static void lists_show_what_arguments_may_allow(void **state)
@@ -221,22 +231,26 @@ static void lists_show_what_arguments_may_allow(void **state)
 	} cases[] = {
 		{ "permit(principal, action, resource);", MCP_ALLOW, MCP_WHY_PERMIT },
 		{ "", MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" };", MCP_ALLOW,
-		  MCP_WHY_INPUT },
+		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" };",
+		  MCP_ALLOW, MCP_WHY_INPUT },
 		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" && principal.name == \"x\" };",
 		  MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { context.input has path } when { principal.nope };", MCP_DENY,
-		  MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource) when { context.input has path } when { principal.nope };",
+		  MCP_DENY, MCP_WHY_DEFAULT },
 		{ "permit(principal, action, resource); forbid(principal, action, resource) when { context.input.a == \"b\" };",
 		  MCP_ALLOW, MCP_WHY_INPUT },
 		{ "permit(principal, action, resource); forbid(principal, action, resource) when { resource is Tool };",
 		  MCP_DENY, MCP_WHY_FORBID },
 		{ "permit(principal, action, resource); forbid(principal, action, resource) when { principal.nope };",
 		  MCP_DENY, MCP_WHY_FORBID_ERRORED },
-		{ "permit(principal, action, resource) when { context has input };", MCP_ALLOW, MCP_WHY_PERMIT },
-		{ "permit(principal, action, resource) when { false && context.input.x };", MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { true || context.input.x };", MCP_ALLOW, MCP_WHY_PERMIT },
-		{ "permit(principal, action, resource) when { context == {} };", MCP_ALLOW, MCP_WHY_INPUT },
+		{ "permit(principal, action, resource) when { context has input };", MCP_ALLOW,
+		  MCP_WHY_PERMIT },
+		{ "permit(principal, action, resource) when { false && context.input.x };",
+		  MCP_DENY, MCP_WHY_DEFAULT },
+		{ "permit(principal, action, resource) when { true || context.input.x };",
+		  MCP_ALLOW, MCP_WHY_PERMIT },
+		{ "permit(principal, action, resource) when { context == {} };", MCP_ALLOW,
+		  MCP_WHY_INPUT },
 	};
 	struct mcp_request rq = call("claude", "fs", "read_file", NULL);
 	struct mcp_answer a;
@@ -274,55 +288,96 @@ static void other_actions(void **state)
 	struct mcp_request rq = call("claude", "fs", "file:///etc/passwd", NULL);
 
 	rq.action = MCP_RESOURCE_READ;
-	assert_int_equal(decision("permit(principal, action == Action::\"resources/read\", resource is Resource in Server::\"fs\")"
-				  " when { resource.uri like \"file:///etc/*\" && resource.server == Server::\"fs\" };",
-				  rq),
-			 MCP_ALLOW);
-	assert_int_equal(decision("permit(principal, action, resource == Resource::\"file:///etc/passwd\");", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action == Action::\"resources/read\", resource is Resource in Server::\"fs\")"
+			" when { resource.uri like \"file:///etc/*\" && resource.server == Server::\"fs\" };",
+			rq),
+		MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action, resource == Resource::\"file:///etc/passwd\");",
+			 rq),
+		MCP_ALLOW);
 	rq.action = MCP_PROMPT_GET;
 	rq.item = SPAN("greet");
-	assert_int_equal(decision("permit(principal, action == Action::\"prompts/get\", resource == Prompt::\"fs/greet\");", rq),
-			 MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action == Action::\"prompts/get\", resource == Prompt::\"fs/greet\");",
+			rq),
+		MCP_ALLOW);
 	rq.action = MCP_PROMPT_LIST_ENTRY;
-	assert_int_equal(decision("permit(principal, action, resource) when { context.input.x == \"y\" };", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action, resource) when { context.input.x == \"y\" };",
+			 rq),
+		MCP_ALLOW);
 	rq.action = MCP_METHOD;
 	rq.item = SPAN("completion/complete");
-	assert_int_equal(decision("permit(principal is Agent, action in Action::\"method\", resource == Server::\"fs\");", rq),
-			 MCP_ALLOW);
-	assert_int_equal(decision("permit(principal, action == Action::\"method/completion/complete\", resource);", rq),
-			 MCP_ALLOW);
-	assert_int_equal(decision("permit(principal, action in [Action::\"connect\", Action::\"method\"], resource);", rq),
-			 MCP_ALLOW);
-	assert_int_equal(decision("permit(principal, action in Action::\"tools/call\", resource);", rq), MCP_DENY);
+	assert_int_equal(
+		decision(
+			"permit(principal is Agent, action in Action::\"method\", resource == Server::\"fs\");",
+			rq),
+		MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action == Action::\"method/completion/complete\", resource);",
+			rq),
+		MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action in [Action::\"connect\", Action::\"method\"], resource);",
+			rq),
+		MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action in Action::\"tools/call\", resource);", rq),
+		MCP_DENY);
 	rq.principal = MCP_PRINCIPAL_SERVER;
-	assert_int_equal(decision("permit(principal == Server::\"fs\", action, resource == Agent::\"claude\");", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal == Server::\"fs\", action, resource == Agent::\"claude\");",
+			rq),
+		MCP_ALLOW);
 	rq.action = MCP_SAMPLING;
-	assert_int_equal(decision("permit(principal is Server in Boundary::\"internal\", action == Action::\"sampling/createMessage\","
-				  " resource in AgentGroup::\"coding\");",
-				  rq),
-			 MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal is Server in Boundary::\"internal\", action == Action::\"sampling/createMessage\","
+			" resource in AgentGroup::\"coding\");",
+			rq),
+		MCP_ALLOW);
 	rq.principal = MCP_PRINCIPAL_AGENT;
 	rq.action = MCP_SPAWN;
-	assert_int_equal(decision("permit(principal, action == Action::\"spawn\", resource == Server::\"fs\");", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action == Action::\"spawn\", resource == Server::\"fs\");",
+			rq),
+		MCP_ALLOW);
 }
 
 static void hosts(void **state)
 {
-	struct mcp_request rq = { .action = MCP_CONNECT, .agent = "claude", .item = SPAN("api.example.com:443") };
+	struct mcp_request rq = { .action = MCP_CONNECT,
+				  .agent = "claude",
+				  .item = SPAN("api.example.com:443") };
 	struct mcp_answer a;
 
-	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource) when {"
-				  " resource.name like \"*.example.com\" && resource.port == 443 };",
-				  rq),
-			 MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action == Action::\"connect\", resource) when {"
+			 " resource.name like \"*.example.com\" && resource.port == 443 };",
+			 rq),
+		MCP_ALLOW);
 	rq.item = SPAN("[::1]:8080");
-	assert_int_equal(decision("permit(principal, action, resource) when { ip(resource.name).isLoopback() && resource.port == 8080 };",
-				  rq),
-			 MCP_ALLOW);
+	assert_int_equal(
+		decision(
+			"permit(principal, action, resource) when { ip(resource.name).isLoopback() && resource.port == 8080 };",
+			rq),
+		MCP_ALLOW);
 	rq.item = SPAN("nowhere");
-	assert_int_equal(decision("permit(principal, action, resource) unless { resource has port };", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action, resource) unless { resource has port };", rq),
+		MCP_ALLOW);
 	rq.item = SPAN("x:99999999999999999999");
-	assert_int_equal(decision("permit(principal, action, resource) unless { resource has port };", rq), MCP_ALLOW);
+	assert_int_equal(
+		decision("permit(principal, action, resource) unless { resource has port };", rq),
+		MCP_ALLOW);
 	rq.item = SPAN("");
 	decide("permit(principal, action, resource) when { resource.port > 0 };", &rq, &a);
 	assert_int_equal(a.decision, MCP_DENY);
@@ -396,7 +451,8 @@ static void put_failure(void *ctx, struct cedar_build *b)
 
 static void bad_input_denies(void **state)
 {
-	static void (*const bad[])(void *, struct cedar_build *) = { put_nothing, put_two, put_deep, put_failure };
+	static void (*const bad[])(void *, struct cedar_build *) = { put_nothing, put_two, put_deep,
+								     put_failure };
 	struct mcp_request rq = call("claude", "fs", "read_file", "");
 	struct mcp_answer a;
 
@@ -411,8 +467,10 @@ static void bad_input_denies(void **state)
 
 static void errors_have_places(void **state)
 {
-	struct mcp_policy_text t[] = { { "a.cedar", SPAN("permit(principal, action, resource);\nnonsense;") },
-				       { "b.cedar", SPAN("permit(principal, action, resource) when { foo };") } };
+	struct mcp_policy_text t[] = {
+		{ "a.cedar", SPAN("permit(principal, action, resource);\nnonsense;") },
+		{ "b.cedar", SPAN("permit(principal, action, resource) when { foo };") }
+	};
 	struct mcp_model_input in = { t, 2, NULL, 0, NULL, 0 };
 	_cleanup_buf_ struct buf errors = { 0 };
 	struct mcp_model *m = NULL;
@@ -427,7 +485,8 @@ static void errors_have_places(void **state)
 
 static void hash_is_of_names_and_texts(void **state)
 {
-	struct mcp_policy_text t[] = { { "a", SPAN("permit(principal,action,resource);") }, { "b", SPAN("") } };
+	struct mcp_policy_text t[] = { { "a", SPAN("permit(principal,action,resource);") },
+				       { "b", SPAN("") } };
 	struct mcp_policy_text swapped[] = { t[1], t[0] };
 	struct mcp_policy_text moved[] = { { "ab", t[0].text }, { "", SPAN("") } };
 	struct mcp_model_input in = { .texts = t, .n_texts = 2 };
@@ -448,7 +507,9 @@ static void hash_is_of_names_and_texts(void **state)
 	assert_string_not_equal(mcp_model_hash(m[0]), mcp_model_hash(m[3]));
 	assert_int_equal(mcp_model_policies(m[0]), 1);
 	/* The form is fixed: domain tag, then name and digest of each, all with 8-byte lengths. */
-	assert_string_equal(mcp_model_hash(m[3]), "sha256:5c7cb523331d27ee204783d543dbd2e14c95179a69abc8dee3dd34c417e8f9dd");
+	assert_string_equal(
+		mcp_model_hash(m[3]),
+		"sha256:5c7cb523331d27ee204783d543dbd2e14c95179a69abc8dee3dd34c417e8f9dd");
 	for (int i = 0; i < 4; i++)
 		mcp_model_unref(m[i]);
 }
@@ -467,9 +528,9 @@ static size_t heap_used(void)
 
 static void decisions_do_not_allocate(void **state)
 {
-	_cleanup_(mcp_model_unref_p) struct mcp_model *m =
-		model_of("permit(principal, action, resource) when { [context.input.path, \"x\"].contains(\"/x\") };"
-			 "forbid(principal, action, resource) when { context.input.size > 3 };");
+	_cleanup_(mcp_model_unref_p) struct mcp_model *m = model_of(
+		"permit(principal, action, resource) when { [context.input.path, \"x\"].contains(\"/x\") };"
+		"forbid(principal, action, resource) when { context.input.size > 3 };");
 	_cleanup_(mcp_judge_free_p) struct mcp_judge *j = NULL;
 	struct mcp_request rq = call("claude", "fs", "unlisted", "path=/x,y=z");
 	struct mcp_answer a;

@@ -94,7 +94,8 @@ static void hashes_differ(void **state)
 	static const char zeros[64];
 
 	for (size_t n = 0; n < 63; n++)
-		assert_true(hash_bytes(7, (struct span){ zeros, n }) != hash_bytes(7, (struct span){ zeros, n + 1 }));
+		assert_true(hash_bytes(7, (struct span){ zeros, n }) !=
+			    hash_bytes(7, (struct span){ zeros, n + 1 }));
 	assert_true(hash_bytes(1, SPAN("a")) != hash_bytes(2, SPAN("a")));
 }
 
@@ -109,9 +110,11 @@ static struct cval set_of(struct arena *a, const int *v, uint32_t n)
 
 static void sets(void **state)
 {
-	static const int many[] = { 9, 1, 9, 3, 3, 3, 8, 2, 7, 7, 0, 5 }, few[] = { 3, 1 }, other[] = { 4, 6 };
+	static const int many[] = { 9, 1, 9, 3, 3, 3, 8, 2, 7, 7, 0, 5 }, few[] = { 3, 1 },
+			 other[] = { 4, 6 };
 	struct arena a = { 0 };
-	struct cval s = set_of(&a, many, 12), t = set_of(&a, few, 2), u = set_of(&a, other, 2), e = set_of(&a, NULL, 0);
+	struct cval s = set_of(&a, many, 12), t = set_of(&a, few, 2), u = set_of(&a, other, 2),
+		    e = set_of(&a, NULL, 0);
 
 	assert_true(cset_contains(s.set, cval_long(V_LONG, 0)));
 	assert_false(cset_contains(s.set, cval_long(V_LONG, 4)));
@@ -130,7 +133,8 @@ static void sets(void **state)
 static void equality(void **state)
 {
 	static const int x[] = { 2, 1, 1 }, y[] = { 1, 2, 2, 2 };
-	struct cedar_uid p = { SPAN("U"), SPAN("a") }, q = { SPAN("U"), SPAN("b") }, r = { SPAN("V"), SPAN("a") };
+	struct cedar_uid p = { SPAN("U"), SPAN("a") }, q = { SPAN("U"), SPAN("b") },
+			 r = { SPAN("V"), SPAN("a") };
 	struct cval ep = { .tag = V_ENTITY, .n = ENTITY_UNKNOWN, .uid = &p }, eq = ep, er = ep;
 	struct cip ip = { 0, 32, { 10 } }, ip6 = { 1, 32, { 10 } };
 	struct cval a = { .tag = V_IP, .ip = &ip }, b = { .tag = V_IP, .ip = &ip6 };
@@ -153,9 +157,12 @@ static void equality(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arena_gives_and_forgets), cmocka_unit_test(arena_keeps_its_limit),
-		cmocka_unit_test(sorts),		   cmocka_unit_test(interns),
-		cmocka_unit_test(hashes_differ),	   cmocka_unit_test(sets),
+		cmocka_unit_test(arena_gives_and_forgets),
+		cmocka_unit_test(arena_keeps_its_limit),
+		cmocka_unit_test(sorts),
+		cmocka_unit_test(interns),
+		cmocka_unit_test(hashes_differ),
+		cmocka_unit_test(sets),
 		cmocka_unit_test(equality),
 	};
 

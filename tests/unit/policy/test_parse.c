@@ -36,8 +36,10 @@ static void valid(void **state)
 		{ S ";", 1 },
 		{ S ";" S ";forbid(principal,action,resource);", 3 },
 		{ "permit(principal,action,resource,);", 1 },
-		{ "permit(principal == U::\"a\", action == Action::\"x\", resource in R::\"r\");", 1 },
-		{ "permit(principal is U, action in [Action::\"x\",A::Action::\"y\",], resource is A::B in R::\"r\");", 1 },
+		{ "permit(principal == U::\"a\", action == Action::\"x\", resource in R::\"r\");",
+		  1 },
+		{ "permit(principal is U, action in [Action::\"x\",A::Action::\"y\",], resource is A::B in R::\"r\");",
+		  1 },
 		{ "permit(principal == ((U::\"a\")), action in ([]), resource);", 1 },
 		{ "permit(principal, action in (Action::\"a\"), resource);", 1 },
 		{ "@id(\"x\") @if @__cedar(\"\") " S ";", 1 },
@@ -49,12 +51,14 @@ static void valid(void **state)
 		{ W("principal has a.b.c && principal has \"if\" && context[\"if\"] == 1"), 1 },
 		{ W("[1,2,].contains(3,) && {a:1,\"b c\":2,} has a"), 1 },
 		{ W("(if true then 1 else 2) == 1"), 1 },
-		{ W("if true then if true then true else false else if true then false else true"), 1 },
+		{ W("if true then if true then true else false else if true then false else true"),
+		  1 },
 		{ W("U :: \"a\" == U:: // comment\n \"a\""), 1 },
 		{ W("\"a\nb\tc\" like \"*\\**\""), 1 },
 		{ W("principal is U in [G::\"x\"]"), 1 },
 		{ W("007 == 7 && 1 - -1 == 2 && 2*3*-1 == -6"), 1 },
-		{ W("decimal(\"x\", 1) == 1"), 1 }, /* arity of extensions is a matter of evaluation */
+		{ W("decimal(\"x\", 1) == 1"),
+		  1 }, /* arity of extensions is a matter of evaluation */
 		{ W("context.hasTag(\"a\") && principal.getTag(\"b\").isEmpty()"), 1 },
 		{ W("context.contains == 1"), 1 },
 	};
@@ -64,7 +68,8 @@ static void valid(void **state)
 		size_t n;
 
 		if (parse(span_of(cases[i].text), &n, &e) < 0)
-			print_message("%s\n  %u:%u: %s\n", cases[i].text, e.e[0].line, e.e[0].column, e.e[0].message);
+			print_message("%s\n  %u:%u: %s\n", cases[i].text, e.e[0].line,
+				      e.e[0].column, e.e[0].message);
 		assert_int_equal(e.total, 0);
 		assert_int_equal(n, cases[i].n);
 	}
@@ -86,17 +91,24 @@ static void invalid(void **state)
 		{ "permit(principal,action,resource,context);", 1, 34, "extra element" },
 		{ "permit(principal: U,action,resource);", 1, 17, "`is`" },
 		{ "permit(principal == \"a\",action,resource);", 1, 21, "found a string" },
-		{ "permit(principal == resource,action,resource);", 1, 21, "found the name `resource`" },
-		{ "permit(principal == ?principal,action,resource);", 1, 21, "templates are not supported" },
+		{ "permit(principal == resource,action,resource);", 1, 21,
+		  "found the name `resource`" },
+		{ "permit(principal == ?principal,action,resource);", 1, 21,
+		  "templates are not supported" },
 		{ "permit(principal != U::\"a\",action,resource);", 1, 18, "`,`" },
-		{ "permit(principal is U == U::\"a\",action,resource);", 1, 23, "`is` cannot stand together" },
-		{ "permit(principal in U::\"a\" is U,action,resource);", 1, 28, "`is` must come first" },
+		{ "permit(principal is U == U::\"a\",action,resource);", 1, 23,
+		  "`is` cannot stand together" },
+		{ "permit(principal in U::\"a\" is U,action,resource);", 1, 28,
+		  "`is` must come first" },
 		{ "permit(principal in [U::\"a\"],action,resource);", 1, 21, "expected an entity" },
 		{ "permit(principal,action is Action,resource);", 1, 25, "scope of the action" },
 		{ "permit(principal,action == [Action::\"x\"],resource);", 1, 28, "write `in`" },
-		{ "permit(principal,action == U::\"x\",resource);", 1, 28, "its type must be `Action`" },
-		{ "permit(principal,action in [[Action::\"x\"]],resource);", 1, 29, "expected an action" },
-		{ "permit(principal,action == XAction::\"x\",resource);", 1, 28, "its type must be `Action`" },
+		{ "permit(principal,action == U::\"x\",resource);", 1, 28,
+		  "its type must be `Action`" },
+		{ "permit(principal,action in [[Action::\"x\"]],resource);", 1, 29,
+		  "expected an action" },
+		{ "permit(principal,action == XAction::\"x\",resource);", 1, 28,
+		  "its type must be `Action`" },
 		{ "@a @a " S ";", 1, 4, "@a is given twice" },
 		{ "@a(1) " S ";", 1, 4, "a string" },
 		{ "@a(\"\\q\") " S ";", 1, 5, "not a valid escape" },
@@ -158,7 +170,8 @@ static void invalid(void **state)
 		assert_int_equal(parse(span_of(cases[i].text), &n, &e), -EINVAL);
 		if (e.e[0].line != cases[i].line || e.e[0].column != cases[i].column ||
 		    !strstr(e.e[0].message, cases[i].part))
-			print_message("%s\n  %u:%u: %s\n", cases[i].text, e.e[0].line, e.e[0].column, e.e[0].message);
+			print_message("%s\n  %u:%u: %s\n", cases[i].text, e.e[0].line,
+				      e.e[0].column, e.e[0].message);
 		assert_int_equal(e.e[0].line, cases[i].line);
 		assert_int_equal(e.e[0].column, cases[i].column);
 		assert_non_null(strstr(e.e[0].message, cases[i].part));
@@ -172,7 +185,8 @@ static void finds_several_errors(void **state)
 	struct cedar_errors e;
 	size_t n;
 
-	assert_int_equal(parse(SPAN("permit(x);\n" S ";\nforbid(;\n@a " W("foo")), &n, &e), -EINVAL);
+	assert_int_equal(parse(SPAN("permit(x);\n" S ";\nforbid(;\n@a " W("foo")), &n, &e),
+			 -EINVAL);
 	assert_int_equal(e.n, 3);
 	assert_int_equal(e.e[1].line, 3);
 	assert_int_equal(e.e[2].line, 4);
@@ -248,9 +262,10 @@ static void chains_are_not(void **state)
 /* Every cut and every changed byte of a text is parsed or refused, with a place in it. */
 static void mutations(void **state)
 {
-	static const char text[] = "@a(\"b\") permit(principal is A::B in U::\"\\u{61}\", action in [Action::\"x\"],"
-				   " resource) when { [1, {a: -2, \"b\": ip(\"::1\")}].contains(context.x[\"y\"].z(3)) || 1 + 2 * 3 < 4 &&"
-				   " principal has a.b && \"x\" like \"*\\*\" } unless { if true then !false else principal is T in E::\"e\" };";
+	static const char text[] =
+		"@a(\"b\") permit(principal is A::B in U::\"\\u{61}\", action in [Action::\"x\"],"
+		" resource) when { [1, {a: -2, \"b\": ip(\"::1\")}].contains(context.x[\"y\"].z(3)) || 1 + 2 * 3 < 4 &&"
+		" principal has a.b && \"x\" like \"*\\*\" } unless { if true then !false else principal is T in E::\"e\" };";
 	char copy[sizeof(text)];
 	struct cedar_errors e;
 	size_t n;
@@ -261,7 +276,8 @@ static void mutations(void **state)
 	for (int i = 0; i < 20000; i++) {
 		memcpy(copy, text, sizeof(text));
 		for (int k = rand() % 4; k >= 0; k--)
-			copy[rand() % (int)sizeof(text)] = rand() % 3 ? text[rand() % (int)sizeof(text)] : (char)rand();
+			copy[rand() % (int)sizeof(text)] =
+				rand() % 3 ? text[rand() % (int)sizeof(text)] : (char)rand();
 		if (parse((struct span){ copy, sizeof(text) - 1 }, &n, &e) < 0)
 			assert_true(e.n > 0 && e.e[0].offset <= sizeof(text));
 	}

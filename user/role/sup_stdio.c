@@ -40,6 +40,7 @@
 enum stage {
 	JOB_LOOK = 0, /* a proxy is asked what it is */
 	JOB_AGAIN, /* undecided: look again in a moment */
+	JOB_READER, /* MCP, but who will read it does not show yet: a wrapper runs on, its reads are held */
 	JOB_QUEUED, /* waits for an injector */
 	JOB_TAKING,
 	JOB_JUDGING, /* the proxy judges what the server had read already */
@@ -254,6 +255,69 @@ static void queue(struct supervisor *s, struct sup_job *job)
 	start_next(s);
 }
 
+/* --- who is the server? --------------------------------------------------------------------------- */
+
+static bool listed(struct supervisor *s, pid_t pid)
+{
+	struct catalog_match m = { 0 };
+	struct proc_identity id;
+
+	if (proc_identity_read(pid, &id) < 0)
+		return false;
+	catalog_server_find_stdio(s->current.snap->catalog, &id, &m);
+	return m.server;
+}
+
+struct reader {
+	uint64_t key;
+	pid_t pid;
+};
+
+static int is_reader(pid_t pid, const struct tg_stopped *st, void *arg)
+{
+	struct reader *r = arg;
+
+	if (st->kind != TG_STOP_STDIO || st->stream != r->key)
+		return 0;
+	r->pid = pid;
+	return 1;
+}
+
+/* A host may write before its server is there: `sh -c` and `npx` hold the descriptors first and execute or
+ * fork the program that will read. The server is whoever the catalog recognises, or else whoever reads: a
+ * read on a held stream stops the reader with the bytes in hand, before its code sees them. */
+static void await_reader(struct supervisor *s, struct sup_job *job)
+{
+	struct reader r = { .key = job->key };
+	struct tg_stream st;
+
+	if (kern_stdio_read(s->kern, job->key, &st) < 0) {
+		finish(s, job); /* the stream is gone, and with it what was written */
+		return;
+	}
+	job->server = (pid_t)st.server_tgid;
+	(void)kern_stopped_each(s->kern, is_reader, &r);
+	if (r.pid)
+		job->server = r.pid;
+	if (r.pid || listed(s, job->server)) {
+		queue(s, job);
+		return;
+	}
+	job->stage = JOB_READER;
+	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
+}
+
+/* It is MCP. When the catalog knows the process that has the descriptors, nothing needs to be read first. */
+static void found_mcp(struct supervisor *s, struct sup_job *job)
+{
+	if (listed(s, job->server)) {
+		queue(s, job);
+		return;
+	}
+	(void)kern_stopped_continue(s->kern, job->server);
+	await_reader(s, job);
+}
+
 void sup_stdio_injector(struct supervisor *s)
 {
 	for (struct sup_job *j = s->jobs, *next; j; j = next) {
@@ -310,13 +374,13 @@ int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m)
 		return 0;
 	patience = !l->full && clock_mono_ns() - job->since < LOOK_LONGEST_NS;
 	if (l->is == MSG_LOOKED_MCP)
-		queue(s, job);
+		found_mcp(s, job);
 	else if (l->is == MSG_LOOKED_NOT)
 		not_mcp(s, job);
 	else if (patience)
 		look_later(s, job);
 	else if (job->why == TG_WHY_KEYWORD)
-		queue(s, job); /* a line that names "jsonrpc" and does not end is not let through */
+		found_mcp(s, job); /* a line that names "jsonrpc" and does not end is not let through */
 	else
 		not_mcp(s, job); /* LIMIT: nothing but an escape or an unread byte spoke for it */
 	return 0;
@@ -373,6 +437,8 @@ void sup_stdio_look_again(struct supervisor *s)
 		next = j->next;
 		if (j->stage == JOB_AGAIN)
 			look(s, j);
+		else if (j->stage == JOB_READER)
+			await_reader(s, j);
 	}
 }
 

@@ -114,6 +114,8 @@ static int join_cgroup(char dir[PATH_MAX])
 		(void)snprintf(dir, PATH_MAX, "%s", here);
 	else
 		r = cgroup_create(here, DAEMON_CGROUP, dir);
+	if (r >= 0 && !(base && strcmp(base + 1, DAEMON_CGROUP) == 0) && cgroup_populated(dir) == 1)
+		return log_err(-EBUSY, "supervisor: join %s: another tollgated runs there; stop it first", dir);
 	if (r >= 0)
 		r = cgroup_move(dir, getppid());
 	return r < 0 ? r : cgroup_move(dir, 0);

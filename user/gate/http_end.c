@@ -237,7 +237,7 @@ static enum net_verdict judge_unlisted(struct gate_http *h, struct net_exchange 
 	char target[CONV_ADDRESS_MAX + 16];
 	struct gate_verdict v;
 
-	if (rq->body.n && jsonrpc_peek(rq->body) == JSONRPC_PEEK_YES)
+	if (rq->body.n && jsonrpc_looks(rq->body))
 		return judge_post(h, x, rq);
 	(void)snprintf(target, sizeof(target), strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", h->host,
 		       h->origin.port);
@@ -391,7 +391,7 @@ static enum net_verdict on_response(struct net_exchange *x, const struct net_res
 	learn_session(h, resp);
 	if (resp->mode == NET_EVENTS || resp->body.n == 0)
 		return NET_FORWARD;
-	if (resp->status >= 400 && jsonrpc_peek(resp->body) != JSONRPC_PEEK_YES)
+	if (resp->status >= 400 && !jsonrpc_looks(resp->body))
 		return bare_status(x, resp);
 	gate_judge(h->conv, &gx, resp->body, &v);
 	if (v.act == GATE_FORWARD)

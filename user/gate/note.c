@@ -113,6 +113,9 @@ static int fill_facts(struct gate_conv *c, struct record *rec, struct record_kv 
 	if (r < 0)
 		return r;
 	rec->detail_n = record_facts_detail(&facts, kv);
+	if (*c->snap->pins_hash && rec->detail_n < RECORD_DETAIL_MAX)
+		kv[rec->detail_n++] = (struct record_kv){ .key = "catalog_pins_hash",
+							  .s = span_of(c->snap->pins_hash) };
 	rec->detail = kv;
 	return 0;
 }

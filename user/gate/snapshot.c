@@ -292,6 +292,8 @@ int snapshot_new(const struct snapshot_input *in, struct buf *errors, struct sna
 		return r;
 	memcpy(s->policy_hash, mcp_model_hash(s->model), sizeof(s->policy_hash) - 1);
 	sha256_prefixed(catalog_hash(s->catalog), s->catalog_hash);
+	if (in->pins.p)
+		sha256_prefixed(catalog_pins_hash(s->catalog), s->pins_hash);
 	*ret = take_ptr(s);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct snapshot {
 	unsigned nagents;
 	char policy_hash[SHA256_PREFIXED_SIZE];
 	char catalog_hash[SHA256_PREFIXED_SIZE];
+	char pins_hash[SHA256_PREFIXED_SIZE]; /* of catalog.pins.json; "" without one */
 };
 
 /* What it is made from, borrowed: bundles (bundle.h) as the supervisor packs them.

@@ -132,7 +132,7 @@ struct msg_setup {
 	uint64_t conversations_max;
 	uint32_t request_timeout_ms, idle_timeout_ms;
 	uint32_t audit_gid;
-	uint32_t nproxies; /* notary: producers to expect */
+	uint32_t fresh; /* notary: no producer of an earlier log session lives */
 	char node[MSG_NAME_MAX];
 	char boot_id[40];
 	char program_hash[SHA256_PREFIXED_SIZE]; /* of the tollgated image */

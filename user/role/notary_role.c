@@ -113,6 +113,15 @@ static int tell_instance(struct notary_role *n, uint32_t producer)
 	return r;
 }
 
+/* Storage may refuse to close the dead producer's sessions; the ring then stays failed, and denies. */
+static void reset_ring(struct notary_role *n, const struct producer *p)
+{
+	int r = notary_ring_restarted(n->notary, p->number);
+
+	if (r < 0)
+		log_warn("notary: reset ring %d: %s", p->number, err_text(r));
+}
+
 static int on_ring(struct notary_role *n, struct ipc_msg *m)
 {
 	const struct msg_ring *ring = m->body;
@@ -124,7 +133,7 @@ static int on_ring(struct notary_role *n, struct ipc_msg *m)
 	p = &n->producers[ring->producer];
 	if (p->used) { /* told again by a restarted supervisor, whose own ring begins anew */
 		if (ring->producer == 0)
-			(void)notary_ring_restarted(n->notary, p->number);
+			reset_ring(n, p);
 		return tell_instance(n, ring->producer);
 	}
 	p->ring = ipc_take_fd(m, 0);
@@ -151,7 +160,7 @@ static int on_restarted(struct notary_role *n, const struct ipc_msg *m)
 		return -EBADMSG;
 	if (!n->producers[ring->producer].used)
 		return 0;
-	(void)notary_ring_restarted(n->notary, n->producers[ring->producer].number);
+	reset_ring(n, &n->producers[ring->producer]);
 	return tell_instance(n, ring->producer);
 }
 
@@ -198,6 +207,7 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	int r;
 
 	c.facts = &facts;
+	c.producers_gone = setup->fresh;
 	(void)snprintf(key_path, sizeof(key_path), "%s/log.key", spec->state_dir);
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
 	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

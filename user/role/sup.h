@@ -94,7 +94,7 @@ struct supervisor {
 	struct ipc *notary, *query, *query_scope, *injector;
 	int audit_fd;
 	struct msg_notary_up notary_up;
-	bool notary_there;
+	bool notary_there, rings_made;
 	struct sup_ring rings[SUP_PRODUCERS_MAX];
 	struct msg_setup setup;
 

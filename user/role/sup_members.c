@@ -170,8 +170,11 @@ static int make_ring(struct supervisor *s, unsigned producer)
 	struct sup_ring *r = &s->rings[producer];
 	char key[MSG_KEY_MAX];
 
-	if (r->ring < 0 && ring_create(RING_SIZE_DEFAULT, &r->ring) < 0)
-		return -ENOMEM;
+	if (r->ring < 0) {
+		if (ring_create(RING_SIZE_DEFAULT, &r->ring) < 0)
+			return -ENOMEM;
+		s->rings_made = true;
+	}
 	if (r->wake < 0)
 		r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (r->progress < 0)
@@ -461,6 +464,8 @@ static int role_up(struct supervisor *s, struct ipc_msg *m)
 		return role->index < s->nproxies ? proxy_up(s, m, role->index) : -EBADMSG;
 	case ROLE_NOTARY:
 		r = connect_to(s, m, &notary_ops, s, &s->notary);
+		/* Rings that this supervisor made have never had a producer: nor has any session in the log. */
+		s->setup.fresh = s->rings_made && !s->notary_up.verifier_key[0];
 		return r < 0 ? r : send_setup(s, s->notary);
 	case ROLE_QUERY:
 		return query_up(s, m);

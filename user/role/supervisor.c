@@ -215,7 +215,6 @@ static int fill_setup(struct supervisor *s)
 	m->request_timeout_ms = s->conf.http.request_ms;
 	m->idle_timeout_ms = s->conf.http.idle_ms;
 	m->audit_gid = s->conf.audit_gid;
-	m->nproxies = s->nproxies;
 	(void)snprintf(m->node, sizeof(m->node), "%s", s->conf.node);
 	read_boot_id(m->boot_id);
 	return 0;

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	at = (size_t)n;
 	while (http_field_next((struct span){ in.p, at }, &pos, &field))
-		if (field.value.n && (field.value.p < in.p || field.value.p + field.value.n > in.p + at))
+		if (field.value.n &&
+		    (field.value.p < in.p || field.value.p + field.value.n > in.p + at))
 			abort();
 	if (!http_field((struct span){ in.p, at }, "host", &value) || pos + 2 != at)
 		abort();
@@ -26,8 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	step = size % 7 + 1;
 	while (!f.done && at < size && used) {
-		if (framing_step(&f, (struct span){ in.p + at, size - at < step ? size - at : step }, &used,
-				 &body, &no) < 0)
+		if (framing_step(&f,
+				 (struct span){ in.p + at, size - at < step ? size - at : step },
+				 &used, &body, &no) < 0)
 			return 0;
 		at += used;
 		payload += body.n;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An event stream, whole and byte by byte: the same events with data, and the raw parts are the input. */
+/* An event stream, whole and byte by byte: the same events with data, and the raw parts are the
+ * input. */
 #include <stdlib.h>
 
 #include "user/net/sse.h"
@@ -14,7 +15,8 @@ static void read_all(struct span in, size_t step, struct buf *data, struct buf *
 		if (buf_append(&held, in.p + at, in.n - at < step ? in.n - at : step) < 0)
 			abort();
 		while (sse_next(&s, buf_span(&held), &ev) > 0) {
-			if (ev.raw.n == 0 || ev.lead > ev.raw.n || sse_render(&ev, ev.data, &text) < 0)
+			if (ev.raw.n == 0 || ev.lead > ev.raw.n ||
+			    sse_render(&ev, ev.data, &text) < 0)
 				abort();
 			if (ev.data.n)
 				buf_printf(data, "%zu:", ev.data.n);

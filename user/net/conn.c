@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A steered connection, in the proxy: its life, its turns, and the questions to the gate. One exchange at a
- * time; nothing received is sent on before the gate's verdict on it. A connection is freed at the end of
- * its own turn only, so no step and no callback finds it gone.
+ * A steered connection, in the proxy: its life, its turns, and the questions to the gate. One
+ * exchange at a time; nothing received is sent on before the gate's verdict on it. A connection is
+ * freed at the end of its own turn only, so no step and no callback finds it gone.
  */
 #include "user/net/conn.h"
 
@@ -117,7 +117,8 @@ void conn_asked(struct net_conn *c, enum net_verdict v)
 void net_conn_resume(struct net_conn *c, enum net_verdict v)
 {
 	bool open = c->state == ST_ASK_OPAQUE || c->state == ST_ASK_REQUEST ||
-		    c->state == ST_ASK_DIALED || c->state == ST_ASK_RESPONSE || c->state == ST_ASK_EVENT;
+		    c->state == ST_ASK_DIALED || c->state == ST_ASK_RESPONSE ||
+		    c->state == ST_ASK_EVENT;
 
 	if (!open || c->answer != NET_LATER || v == NET_LATER || c->dead)
 		return;
@@ -181,7 +182,7 @@ static bool step(struct net_conn *c)
 	return steps[c->state](c);
 }
 
-/* While a question is open the bytes it is about must stay where they are, so their leg is not read. */
+/* The bytes an open question is about must stay where they are, so their leg is not read. */
 static bool wants_client(const struct net_conn *c)
 {
 	const struct leg *l = &c->client;
@@ -277,18 +278,19 @@ static void watch(struct net_conn *c, struct leg *l, bool in, bool out)
 		conn_kill(c, -EIO);
 }
 
-/* The server learns that the client will send no more just as it would without us; for some protocols
- * (MCP of 2026-07-28) that is how a call is cancelled. */
+/* The server learns that the client will send no more just as it would without us; for some
+ * protocols (MCP of 2026-07-28) that is how a call is cancelled. */
 static void mirror_half_close(struct net_conn *c)
 {
 	bool in_flight = c->state == ST_ANSWER || c->state == ST_COLLECT || c->state == ST_PASS ||
-			 c->state == ST_ASK_RESPONSE || c->state == ST_EVENTS || c->state == ST_ASK_EVENT;
+			 c->state == ST_ASK_RESPONSE || c->state == ST_EVENTS ||
+			 c->state == ST_ASK_EVENT;
 
 	if (in_flight && c->client.eof && leg_idle(&c->server) && buf_len(&c->client.in) == 0)
 		leg_shut(&c->server);
 }
 
-/* Memory that is empty goes back. False when the engine holds too much and this connection a good part. */
+/* Empty memory goes back. False when the engine holds too much, and a good part of it is here. */
 static bool tidy(struct net_conn *c)
 {
 	net_buf_release(c->net, &c->client.in);

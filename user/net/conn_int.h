@@ -82,7 +82,7 @@ struct net_exchange {
 	size_t scan; /* of http_head_find() */
 	size_t seen; /* bytes of the message parsed, from the front of in */
 	size_t held; /* bytes of the request at the front of client.in, not released yet */
-	struct buf body; /* without chunk framing: a request's or response's, or the pending event's */
+	struct buf body; /* without chunk framing: request, response, or the event to come */
 	size_t piece; /* ST_EVENTS: payload at the front of server.in, not handled yet */
 	struct sse sse;
 	struct net_event event;

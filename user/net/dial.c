@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The connection to the server, in the proxy: to the steered destination and nowhere else, and approved by
- * the gate before a byte is sent.
+ * The connection to the server, in the proxy: to the steered destination and nowhere else, and
+ * approved by the gate before a byte is sent.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -42,9 +42,9 @@ static bool is_self(const struct net_conn *c)
 		return true;
 	if (net_dest_port(&self) != net_dest_port(&c->dest))
 		return false;
-	return self.sa.sa_family == AF_INET ?
-		       self.in.sin_addr.s_addr == c->dest.in.sin_addr.s_addr :
-		       memcmp(&self.in6.sin6_addr, &c->dest.in6.sin6_addr, 16) == 0;
+	return self.sa.sa_family == AF_INET
+		       ? self.in.sin_addr.s_addr == c->dest.in.sin_addr.s_addr
+		       : memcmp(&self.in6.sin6_addr, &c->dest.in6.sin6_addr, 16) == 0;
 }
 
 bool step_dial(struct net_conn *c)
@@ -58,7 +58,8 @@ bool step_dial(struct net_conn *c)
 		return failed(c);
 	c->server.events = 0;
 	conn_ask(c, ST_ASK_DIALED);
-	conn_asked(c, c->ops->dialed ? c->ops->dialed(c, c->x.live ? &c->x : NULL, c->server.fd) : NET_DENY);
+	conn_asked(c, c->ops->dialed ? c->ops->dialed(c, c->x.live ? &c->x : NULL, c->server.fd)
+				     : NET_DENY);
 	return true;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The first bytes of a steered connection, in the proxy: HTTP/1 goes to the request parser, everything else
- * is the gate's decision and is denied or copied unseen. What merely resembles HTTP/1 is not given the
- * benefit of the doubt: it is "other", which denies by default.
+ * The first bytes of a steered connection, in the proxy: HTTP/1 goes to the request parser,
+ * everything else is the gate's decision and is denied or copied unseen. What merely resembles
+ * HTTP/1 is not given the benefit of the doubt: it is "other", which denies by default.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -18,7 +18,7 @@ enum guess { GUESS_MORE, GUESS_HTTP, GUESS_TLS, GUESS_OTHER };
 /* Methods that need no further evidence; PRI opens HTTP/2 and is refused by the request parser. */
 static bool is_known_method(struct span m)
 {
-	static const char *const methods[] = { "GET", "POST", "PUT", "DELETE", "HEAD",
+	static const char *const methods[] = { "GET",	  "POST",  "PUT",   "DELETE",  "HEAD",
 					       "OPTIONS", "PATCH", "TRACE", "CONNECT", "PRI" };
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
@@ -71,10 +71,12 @@ static enum guess guess(struct span in)
 	return guess_line(in, n);
 }
 
-static void ask_opaque(struct net_conn *c, enum net_first_kind kind, const char *sni, bool malformed)
+static void ask_opaque(struct net_conn *c, enum net_first_kind kind, const char *sni,
+		       bool malformed)
 {
-	struct net_first first = { .kind = kind, .bytes = buf_span(&c->client.in), .sni = sni,
-				   .malformed = malformed };
+	struct net_first first = {
+		.kind = kind, .bytes = buf_span(&c->client.in), .sni = sni, .malformed = malformed
+	};
 
 	conn_ask(c, ST_ASK_OPAQUE);
 	conn_asked(c, c->ops->opaque ? c->ops->opaque(c, &first) : NET_DENY);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Message framing, in the proxy: our own strict reading of Content-Length and chunks, with llhttp reading
- * the same bytes as second opinion. Copies and stores nothing.
+ * Message framing, in the proxy: our own strict reading of Content-Length and chunks, with llhttp
+ * reading the same bytes as second opinion. Copies and stores nothing.
  */
 #include "user/net/framing.h"
 
@@ -58,7 +58,7 @@ static const llhttp_settings_t settings = {
 	.on_message_complete = on_complete,
 };
 
-/* llhttp reads what we have read; it must not fail, nor see another end or another amount of payload. */
+/* llhttp reads what we have read; it must not fail, nor see another end or amount of payload. */
 static int agree(struct framing *f, struct span in, struct http_refusal *no)
 {
 	enum llhttp_errno e = llhttp_execute(&f->ll, in.p, in.n);
@@ -70,8 +70,8 @@ static int agree(struct framing *f, struct span in, struct http_refusal *no)
 	return 0;
 }
 
-int framing_begin(struct framing *f, enum llhttp_type type, struct span head, const struct http_head *h,
-		  struct http_refusal *ret_no)
+int framing_begin(struct framing *f, enum llhttp_type type, struct span head,
+		  const struct http_head *h, struct http_refusal *ret_no)
 {
 	bool response = type == HTTP_RESPONSE;
 	int r;
@@ -88,8 +88,8 @@ int framing_begin(struct framing *f, enum llhttp_type type, struct span head, co
 		return r;
 	if (!f->ll_headers || f->ll.http_major != 1 || f->ll.http_minor != (h->http10 ? 0 : 1))
 		return refuse(ret_no, "ambiguous head");
-	if (response ? f->ll.status_code != h->status :
-		       !span_is(http_part(head, h->method),
+	if (response ? f->ll.status_code != h->status
+		     : !span_is(http_part(head, h->method),
 				llhttp_method_name((enum llhttp_method)f->ll.method)))
 		return refuse(ret_no, "ambiguous start line");
 	if (h->framing == HTTP_FRAMING_LENGTH && f->ll_length != h->length)
@@ -199,7 +199,8 @@ int framing_step(struct framing *f, struct span in, size_t *ret_used, struct spa
 			if (r < 0)
 				return r;
 		} else {
-			used = f->kind == HTTP_FRAMING_LENGTH && in.n > f->left ? (size_t)f->left : in.n;
+			used = f->kind == HTTP_FRAMING_LENGTH && in.n > f->left ? (size_t)f->left
+										: in.n;
 			body = (struct span){ in.p, used };
 			f->left -= f->kind == HTTP_FRAMING_LENGTH ? used : 0;
 			f->done = f->kind == HTTP_FRAMING_LENGTH && f->left == 0;

@@ -10,9 +10,10 @@
 #include "user/net/head.h"
 
 /*
- * Where a message's body begins and ends (RFC 9112 6 and 7). Two parsers read every byte, ours and llhttp,
- * and a message on which they disagree is refused, so no third is likely to see another message.
- * Trailers are refused: they are fields that nobody judged. Chunk extensions pass when they are plain text.
+ * Where a message's body begins and ends (RFC 9112 6 and 7). Two parsers read every byte, ours and
+ * llhttp, and a message on which they disagree is refused, so no third is likely to see another
+ * message. Trailers are refused: they are fields that nobody judged. Chunk extensions pass when
+ * they are plain text.
  */
 struct framing {
 	llhttp_t ll;
@@ -27,11 +28,11 @@ struct framing {
 };
 
 /* Starts with a checked head. -EBADMSG with *ret_no when llhttp reads it differently. */
-int framing_begin(struct framing *f, enum llhttp_type type, struct span head, const struct http_head *h,
-		  struct http_refusal *ret_no);
+int framing_begin(struct framing *f, enum llhttp_type type, struct span head,
+		  const struct http_head *h, struct http_refusal *ret_no);
 
-/* Takes bytes from the front of in: *ret_used of them, among which at most one stretch of payload. Stops at
- * the end of the message. 0 or -EBADMSG with *ret_no. */
+/* Takes bytes from the front of in: *ret_used of them, among which at most one stretch of payload.
+ * Stops at the end of the message. 0 or -EBADMSG with *ret_no. */
 int framing_step(struct framing *f, struct span in, size_t *ret_used, struct span *ret_body,
 		 struct http_refusal *ret_no);
 

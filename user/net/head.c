@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Checks and reads HTTP/1 heads on their raw bytes, in the proxy. The checks are stricter than RFC 9112
- * wherever two parsers are known to disagree; llhttp reads the same bytes afterwards (framing.c) and must
- * come to the same result. Nothing here is repaired: a head passes as it is or is refused.
+ * Checks and reads HTTP/1 heads on their raw bytes, in the proxy. The checks are stricter than RFC
+ * 9112 wherever two parsers are known to disagree; llhttp reads the same bytes afterwards
+ * (framing.c) and must come to the same result. Nothing here is repaired: a head passes as it is or
+ * is refused.
  *
- * Refused in every head: a line end other than CRLF, CR or NUL or another control byte anywhere, folded
- * lines, an empty or malformed name, space before the colon; Content-Length repeated, as a list, signed, or
- * with a leading zero; Transfer-Encoding other than one "chunked"; both; a repeated Content-Type,
- * Content-Encoding or Host; a framing field's name with '_' for '-', which gateways to CGI fold into one.
- * In requests also: versions other than 1.1, CONNECT, targets that are not in origin form, no Host,
- * Upgrade, Connection options other than close, keep-alive and TE (a proxy behind would drop the fields
- * they name after they were judged), and expectations other than 100-continue.
+ * Refused in every head: a line end other than CRLF, CR or NUL or another control byte anywhere,
+ * folded lines, an empty or malformed name, space before the colon; Content-Length repeated, as a
+ * list, signed, or with a leading zero; Transfer-Encoding other than one "chunked"; both; a
+ * repeated Content-Type, Content-Encoding or Host; a framing field's name with '_' for '-', which
+ * gateways to CGI fold into one. In requests also: versions other than 1.1, CONNECT, targets that
+ * are not in origin form, no Host, Upgrade, Connection options other than close, keep-alive and TE
+ * (a proxy behind would drop the fields they name after they were judged), and expectations other
+ * than 100-continue.
  */
 #include "user/net/head.h"
 
@@ -171,7 +173,8 @@ static const struct {
 
 /* Bit n is set when a known name has n characters: most fields are told apart by length alone. */
 #define KNOWN_LENGTHS \
-	(1u << 4 | 1u << 14 | 1u << 17 | 1u << 12 | 1u << 16 | 1u << 10 | 1u << 7 | 1u << 6 | 1u << 15)
+	(1u << 4 | 1u << 14 | 1u << 17 | 1u << 12 | 1u << 16 | 1u << 10 | 1u << 7 | 1u << 6 | \
+	 1u << 15)
 
 static bool folds_to(struct span name, const char *lower)
 {
@@ -322,7 +325,8 @@ static int read_fields(struct span in, size_t p, struct fields *fs, struct http_
 }
 
 /* "METHOD SP target SP HTTP/1.1 CRLF"; moves *pos behind it. */
-static int read_request_line(struct span in, struct http_head *h, size_t *pos, struct http_refusal *no)
+static int read_request_line(struct span in, struct http_head *h, size_t *pos,
+			     struct http_refusal *no)
 {
 	size_t p = 0, n;
 
@@ -382,7 +386,8 @@ int http_request_head(struct span in, struct http_head *ret, struct http_refusal
 }
 
 /* "HTTP/1.x SP 3DIGIT [SP reason] CRLF"; moves *pos behind it. */
-static int read_status_line(struct span in, struct http_head *h, size_t *pos, struct http_refusal *no)
+static int read_status_line(struct span in, struct http_head *h, size_t *pos,
+			    struct http_refusal *no)
 {
 	size_t p = 12;
 
@@ -427,7 +432,8 @@ static int response_framing(const struct fields *fs, bool of_head, struct http_h
 	return 0;
 }
 
-int http_response_head(struct span in, bool of_head, struct http_head *ret, struct http_refusal *ret_no)
+int http_response_head(struct span in, bool of_head, struct http_head *ret,
+		       struct http_refusal *ret_no)
 {
 	struct http_head h = { .size = in.n };
 	struct fields fs = { 0 };

@@ -44,15 +44,18 @@ struct http_head {
 
 #define HTTP_FIELDS_MAX 128 /* real hosts send about 20 */
 
-/* Looks for the empty line that ends a head, from *scan on, and moves *scan so that no byte is looked at
- * twice. Returns the head's size, 0 when more is needed, or -EBADMSG at an LF without CR. */
+/* Looks for the empty line that ends a head, from *scan on, and moves *scan so that no byte is
+ * looked at twice. Returns the head's size, 0 when more is needed, or -EBADMSG at an LF without CR.
+ */
 long http_head_find(struct span in, size_t *scan);
 
-/* Checks and reads a head of exactly in.n bytes. -EBADMSG with *ret_no filled in when it is refused. The
- * rules are in head.c; they are stricter than RFC 9112 wherever two parsers could disagree. */
+/* Checks and reads a head of exactly in.n bytes. -EBADMSG with *ret_no filled in when it is
+ * refused. The rules are in head.c; they are stricter than RFC 9112 wherever two parsers could
+ * disagree. */
 int http_request_head(struct span in, struct http_head *ret, struct http_refusal *ret_no);
 /* of_head: the request was HEAD, so there is no body. */
-int http_response_head(struct span in, bool of_head, struct http_head *ret, struct http_refusal *ret_no);
+int http_response_head(struct span in, bool of_head, struct http_head *ret,
+		       struct http_refusal *ret_no);
 
 /* Steps over the fields of a checked head: *pos is 0 at first. line is the whole line with CRLF. */
 struct http_field {
@@ -69,7 +72,8 @@ enum http_host {
 	HTTP_HOST_SAME, /* dest's literal address and port */
 	HTTP_HOST_NAME, /* dest's port and some name */
 };
-enum http_host http_host_match(struct span host, const struct net_dest *dest, struct span *ret_name);
+enum http_host http_host_match(struct span host, const struct net_dest *dest,
+			       struct span *ret_name);
 
 bool span_caseeq(struct span a, const char *lower);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Compares a Host field with the steered destination, in the proxy. An agent that connects to an approved
- * address and names another host must not be taken for that host's client; spellings of an address that
- * only some resolvers understand (127.1, 0x7f.0.0.1) are refused, never interpreted.
+ * Compares a Host field with the steered destination, in the proxy. An agent that connects to an
+ * approved address and names another host must not be taken for that host's client; spellings of an
+ * address that only some resolvers understand (127.1, 0x7f.0.0.1) are refused, never interpreted.
  */
 #include <arpa/inet.h>
 
@@ -40,8 +40,8 @@ static bool is_dest(int family, const void *addr, const struct net_dest *dest)
 
 static bool name_char(char ch)
 {
-	return (ch >= '0' && ch <= '9') || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') || ch == '-' ||
-	       ch == '_' || ch == '.';
+	return (ch >= '0' && ch <= '9') || ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z') ||
+	       ch == '-' || ch == '_' || ch == '.';
 }
 
 /* WHATWG URL: a host whose last label is a number is an address, well-formed or not. */
@@ -75,8 +75,8 @@ enum http_host http_host_match(struct span host, const struct net_dest *dest, st
 		if (inet_pton(AF_INET6, text, &in6) != 1 || !is_dest(AF_INET6, &in6, dest))
 			return HTTP_HOST_BAD;
 		n += 2;
-		return port_matches((struct span){ host.p + n, host.n - n }, port) ? HTTP_HOST_SAME :
-										     HTTP_HOST_BAD;
+		return port_matches((struct span){ host.p + n, host.n - n }, port) ? HTTP_HOST_SAME
+										   : HTTP_HOST_BAD;
 	}
 	while (n < host.n && name_char(host.p[n]))
 		n++;
@@ -89,6 +89,6 @@ enum http_host http_host_match(struct span host, const struct net_dest *dest, st
 		return HTTP_HOST_BAD;
 	memcpy(text, host.p, n);
 	text[n] = '\0';
-	return inet_pton(AF_INET, text, &in) == 1 && is_dest(AF_INET, &in, dest) ? HTTP_HOST_SAME :
-										   HTTP_HOST_BAD;
+	return inet_pton(AF_INET, text, &in) == 1 && is_dest(AF_INET, &in, dest) ? HTTP_HOST_SAME
+										 : HTTP_HOST_BAD;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One socket of a connection: one read and one write per step, never blocking. What a leg sends is either
- * made here (out) or received bytes of the other leg that were released (pass), never anything else.
+ * One socket of a connection: one read and one write per step, never blocking. What a leg sends is
+ * either made here (out) or received bytes of the other leg that were released (pass), never
+ * anything else.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -114,7 +115,7 @@ static ssize_t put(struct leg *l, struct buf *b, size_t n)
 	return sent;
 }
 
-/* A client that takes no more ends the connection. A server may have answered before it stopped taking. */
+/* A client that takes no more ends the connection. A server may have answered before. */
 static void refused(struct leg *l, int error)
 {
 	struct leg *o = other(l);

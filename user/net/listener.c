@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Accepts steered connections of one agent, in the proxy, up to a limit. Beyond it, and when descriptors run
- * out, a connection is answered and closed at once: left in the backlog it would hang without a reason.
+ * Accepts steered connections of one agent, in the proxy, up to a limit. Beyond it, and when
+ * descriptors run out, a connection is answered and closed at once: left in the backlog it would
+ * hang without a reason.
  */
 #include "user/net/listener.h"
 
@@ -36,7 +37,7 @@ static void refuse(struct net_listener *ls, int fd)
 	char sink[4096];
 
 	ls->refused++;
-	/* What has been sent is read first: closing over unread bytes would reset the answer away. */
+	/* Read first what was sent: closing over unread bytes would reset the answer away. */
 	(void)recv(fd, sink, sizeof(sink), MSG_DONTWAIT);
 	(void)send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);

@@ -11,8 +11,8 @@ struct net_listener;
 /* An accepted connection (non-blocking, close-on-exec), owned by the callee. */
 typedef void (*net_accept_fn)(struct net_listener *ls, int fd, void *arg);
 
-/* Accepts on fd (listening, owned from success on). While max connections made with this listener are
- * alive, a further one is answered 503 and closed. 0 or -errno. */
+/* Accepts on fd (listening, owned from success on). While max connections made with this listener
+ * are alive, a further one is answered 503 and closed. 0 or -errno. */
 int net_listener_new(struct net *n, int fd, size_t max, net_accept_fn fn, void *arg,
 		     struct net_listener **ret);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the connections of one proxy share: blocks of memory, limits, one timer. A block is held only while
- * it has bytes in it, so idle connections cost their struct and nothing else, and busy ones share blocks
- * that are warm in the cache.
+ * What the connections of one proxy share: blocks of memory, limits, one timer. A block is held
+ * only while it has bytes in it, so idle connections cost their struct and nothing else, and busy
+ * ones share blocks that are warm in the cache.
  */
 #include "user/net/net.h"
 

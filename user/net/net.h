@@ -22,8 +22,8 @@ struct net_dest {
 	};
 };
 
-/* family AF_INET with 4 bytes of address, or AF_INET6 with 16, in network order; port in host order.
- * -EINVAL for another family or port 0. */
+/* family AF_INET with 4 bytes of address, or AF_INET6 with 16, in network order; port in host
+ * order. -EINVAL for another family or port 0. */
 int net_dest_set(struct net_dest *d, int family, const void *addr, unsigned port);
 unsigned net_dest_port(const struct net_dest *d);
 bool net_dest_is_loopback(const struct net_dest *d);
@@ -37,7 +37,9 @@ struct net_limits {
 	size_t head_max; /* bytes of a request or response head: 64 KiB */
 	size_t body_max; /* bytes of a request body or a collected response body: 16 MiB */
 	size_t event_max; /* bytes of one server-sent event: 16 MiB */
-	size_t buffered_max; /* bytes that all connections together may hold: 512 MiB */
+	/* Bytes that all connections together may hold: 512 MiB.
+	 * LIMIT: one agent can use up what the agents of its proxy share; they are answered 503. */
+	size_t buffered_max;
 	unsigned first_ms; /* until a client's first byte: 10 s, then it counts as silent */
 	unsigned head_ms; /* from the first byte of a request to the end of its head: 30 s */
 	unsigned body_ms; /* between two reads of a request body: 30 s */
@@ -49,9 +51,9 @@ struct net_limits {
 	unsigned write_ms; /* a peer that takes no byte: 120 s */
 };
 
-/* The HTTP engine of one proxy process: the memory pool, limits and clock its connections share. limits
- * may be NULL. 0 or -errno. Freeing it closes every connection (with their callbacks); not to be done
- * inside a callback. */
+/* The HTTP engine of one proxy process: the memory pool, limits and clock its connections share.
+ * limits may be NULL. 0 or -errno. Freeing it closes every connection (with their callbacks); not
+ * to be done inside a callback. */
 int net_new(struct loop *l, const struct net_limits *limits, struct net **ret);
 void net_free(struct net *n);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Answers made here, in the proxy: the gate's replies and replacements, and this room's own errors. An
- * answer that follows a request read to its end leaves the connection usable; any other ends it.
+ * Answers made here, in the proxy: the gate's replies and replacements, and this room's own errors.
+ * An answer that follows a request read to its end leaves the connection usable; any other ends it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +47,8 @@ static const char *reason(unsigned status)
 /* Lets go of the request and of whatever the server may still say about it. */
 static void abandon(struct net_conn *c)
 {
-	bool whole = c->state == ST_ASK_RESPONSE && c->x.mode == NET_COLLECT && leg_idle(&c->server);
+	bool whole = c->state == ST_ASK_RESPONSE && c->x.mode == NET_COLLECT &&
+		     leg_idle(&c->server);
 
 	if (c->state <= ST_BODY) {
 		c->x.last = true;
@@ -139,8 +140,8 @@ int reply_head(struct net_conn *c, struct span head, const char *add)
 	int r = buf_append(out, head.p, (size_t)(lf - head.p) + 1);
 
 	while (r == 0 && http_field_next(head, &pos, &f))
-		if (!span_caseeq(f.name, "content-length") && !span_caseeq(f.name, "transfer-encoding") &&
-		    !span_caseeq(f.name, "trailer"))
+		if (!span_caseeq(f.name, "content-length") &&
+		    !span_caseeq(f.name, "transfer-encoding") && !span_caseeq(f.name, "trailer"))
 			r = buf_append(out, f.line.p, f.line.n);
 	if (r == 0)
 		r = buf_append_str(out, add);
@@ -186,7 +187,7 @@ bool step_flush(struct net_conn *c)
 
 	if (!leg_idle(&c->client))
 		return false;
-	/* An answer that came before its request was sent, or bytes nobody asked for: out of step. */
+	/* An answer before its request was sent, or bytes nobody asked for: out of step. */
 	last = c->x.last || !leg_idle(&c->server) || c->server.eof || buf_len(&c->server.in);
 	exchange_end(c);
 	if (c->dead)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The client's side of an exchange, in the proxy: collects one whole request, has it checked, asks the gate
- * and releases the received bytes. One edit is made: an Accept-Encoding other than identity is taken out,
- * because a compressed answer could not be inspected. Expect: 100-continue is answered here, and passed on
- * (the server's own 100 is swallowed).
+ * The client's side of an exchange, in the proxy: collects one whole request, has it checked, asks
+ * the gate and releases the received bytes. One edit is made: an Accept-Encoding other than
+ * identity is taken out, because a compressed answer could not be inspected. Expect: 100-continue
+ * is answered here, and passed on (the server's own 100 is swallowed).
  */
 #include <errno.h>
 
@@ -115,16 +115,16 @@ static void ask_request(struct net_conn *c)
 		.encoded = h->encoded,
 	};
 
-	req.body = req.chunked ? buf_span(&c->x.body) :
-				 (struct span){ in.p + h->size, c->x.seen - h->size };
+	req.body = req.chunked ? buf_span(&c->x.body)
+			       : (struct span){ in.p + h->size, c->x.seen - h->size };
 	c->x.held = c->x.seen;
 	c->x.live = true;
 	conn_ask(c, ST_ASK_REQUEST);
 	conn_asked(c, c->ops->request ? c->ops->request(&c->x, &req) : NET_DENY);
 }
 
-/* The sooner of: the next bytes are due, the whole is due. False when the whole is overdue: a client that
- * never pauses must not put the timer off. */
+/* The sooner of: the next bytes are due, the whole is due. False when the whole is overdue: a
+ * client that never pauses must not put the timer off. */
 static bool body_deadline(struct net_conn *c)
 {
 	const struct net_limits *l = &c->net->limits;
@@ -203,7 +203,8 @@ bool step_request_answer(struct net_conn *c)
 	buf_clear(&c->x.body);
 	net_buf_release(c->net, &c->x.body);
 	c->x.scan = c->x.seen = 0;
-	if (c->server.eof || buf_len(&c->server.in)) /* it closed, or spoke, while it was not asked */
+	/* It closed, or spoke, while it was not asked. */
+	if (c->server.eof || buf_len(&c->server.in))
 		leg_close(&c->server, false);
 	if (c->server.fd < 0)
 		return conn_dial(c);

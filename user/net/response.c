@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The server's side of an exchange, in the proxy: checks the response head, collects a body that is to be
- * judged, or hands the response on head first. What a client could take for an event stream or for JSON is
- * treated as such whatever else its media type says, because real clients search the value for the word.
+ * The server's side of an exchange, in the proxy: checks the response head, collects a body that is
+ * to be judged, or hands the response on head first. What a client could take for an event stream
+ * or for JSON is treated as such whatever else its media type says, because real clients search the
+ * value for the word.
  */
 #include <errno.h>
 
@@ -41,9 +42,10 @@ static void ask_response(struct net_conn *c)
 	struct net_response resp = describe(c);
 
 	if (c->x.mode == NET_COLLECT && c->x.head.framing != HTTP_FRAMING_NONE)
-		resp.body = c->x.head.framing == HTTP_FRAMING_CHUNKED ?
-				    buf_span(&c->x.body) :
-				    (struct span){ resp.head.p + resp.head.n, c->x.seen - resp.head.n };
+		resp.body = c->x.head.framing == HTTP_FRAMING_CHUNKED
+				    ? buf_span(&c->x.body)
+				    : (struct span){ resp.head.p + resp.head.n,
+						     c->x.seen - resp.head.n };
 	conn_ask(c, ST_ASK_RESPONSE);
 	conn_asked(c, c->ops->response ? c->ops->response(&c->x, &resp) : NET_DENY);
 }
@@ -113,7 +115,8 @@ bool step_answer(struct net_conn *c)
 		return bad(c, "answer's head too large");
 	if (n == 0) {
 		if (c->server.eof)
-			return bad(c, in.n ? "server closed in its answer" : "server closed without an answer");
+			return bad(c, in.n ? "server closed in its answer"
+					   : "server closed without an answer");
 		return false;
 	}
 	if (http_response_head((struct span){ in.p, (size_t)n }, c->x.is_head, &c->x.head, &no) < 0)

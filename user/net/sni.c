@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads the server name from a TLS ClientHello, in the proxy. Total on any bytes; nothing else of TLS is
- * understood here.
+ * Reads the server name from a TLS ClientHello, in the proxy. Total on any bytes; nothing else of
+ * TLS is understood here.
  */
 #include "user/net/sni.h"
 
@@ -68,8 +68,8 @@ static int host_name(struct reader ext, char ret[SNI_SIZE])
 
 		if (ch >= 'A' && ch <= 'Z')
 			ch |= 0x20;
-		if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '.' ||
-		      ch == '_'))
+		if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' ||
+		      ch == '.' || ch == '_'))
 			return -EBADMSG;
 		out[i] = (char)ch;
 	}

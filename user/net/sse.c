@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Server-sent events, in the proxy: finds event boundaries, reads the fields, writes events. Bytes that
- * form no event yet stay with the caller.
+ * Server-sent events, in the proxy: finds event boundaries, reads the fields, writes events. Bytes
+ * that form no event yet stay with the caller.
  */
 #include "user/net/sse.h"
 
@@ -13,8 +13,8 @@ void sse_done(struct sse *s)
 	*s = (struct sse){ 0 };
 }
 
-/* Bytes before the event's first line: a BOM at the start of the stream, or the LF of a CRLF whose CR
- * ended the event before. */
+/* Bytes before the event's first line: a BOM at the start of the stream, or the LF of a CRLF whose
+ * CR ended the event before. */
 static size_t lead_of(const struct sse *s, struct span in)
 {
 	if (!s->started && in.n >= 3 && memcmp(in.p, "\xef\xbb\xbf", 3) == 0)
@@ -115,7 +115,8 @@ static int read_event(struct sse *s, struct span raw, struct net_event *ret)
 				return r;
 		} else if (span_is(name, "event")) {
 			ev.type = value;
-		} else if (span_is(name, "id") && (value.n == 0 || !memchr(value.p, '\0', value.n))) {
+		} else if (span_is(name, "id") &&
+			   (value.n == 0 || !memchr(value.p, '\0', value.n))) {
 			ev.id = value;
 		}
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Event streams, in the proxy: every event with data is a question to the gate, and leaves the moment it is
- * answered. Events are framed as chunks of our own, whatever framing they came in, except to a client of an
- * answer that ends with the connection.
+ * Event streams, in the proxy: every event with data is a question to the gate, and leaves the
+ * moment it is answered. Events are framed as chunks of our own, whatever framing they came in,
+ * except to a client of an answer that ends with the connection.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -2,8 +2,9 @@
 #ifndef TOLLGATE_TEST_NET_RIG_H
 #define TOLLGATE_TEST_NET_RIG_H
 
-/* A connection under test between two sockets of the test, client and origin, with a scripted gate that
- * writes down what it was asked. Everything runs in one thread; waiting means turning the loop. */
+/* A connection under test between two sockets of the test, client and origin, with a scripted gate
+ * that writes down what it was asked. Everything runs in one thread; waiting means turning the
+ * loop. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,7 +62,8 @@ static inline enum net_verdict rig_answer(struct rig *g, struct net_exchange *x,
 {
 	g->x = x;
 	if (g->reply)
-		assert_int_equal(net_exchange_reply(x, g->reply_status, NULL, span_of(g->reply)), 0);
+		assert_int_equal(net_exchange_reply(x, g->reply_status, NULL, span_of(g->reply)),
+				 0);
 	if (g->replace)
 		assert_int_equal(net_exchange_replace(x, span_of(g->replace)), 0);
 	if (g->close_inside)
@@ -76,8 +78,8 @@ static inline enum net_verdict rig_opaque(struct net_conn *c, const struct net_f
 {
 	struct rig *g = rig_of(c);
 
-	buf_printf(&g->log, "opaque kind=%d sni=%s bad=%d n=%zu\n", first->kind, first->sni ? first->sni : "-",
-		   first->malformed, first->bytes.n);
+	buf_printf(&g->log, "opaque kind=%d sni=%s bad=%d n=%zu\n", first->kind,
+		   first->sni ? first->sni : "-", first->malformed, first->bytes.n);
 	return g->opaque;
 }
 
@@ -144,8 +146,8 @@ static inline enum net_verdict rig_event(struct net_exchange *x, const struct ne
 	return rig_answer(g, x, g->event);
 }
 
-static inline void rig_failed(struct net_conn *c, struct net_exchange *x, unsigned status, const char *why,
-			      struct buf *body)
+static inline void rig_failed(struct net_conn *c, struct net_exchange *x, unsigned status,
+			      const char *why, struct buf *body)
 {
 	buf_printf(&rig_of(c)->log, "failed %u %s\n", status, why);
 }
@@ -171,7 +173,8 @@ static inline int rig_listen(struct sockaddr_in *ret)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	socklen_t n = sizeof(*ret);
 
-	*ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	*ret = (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	assert_true(fd >= 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)ret, n), 0);
 	assert_int_equal(listen(fd, 16), 0);
@@ -215,8 +218,9 @@ static inline void rig_init(struct rig *g, const struct net_limits *limits)
 			   .dialed = NET_FORWARD,
 			   .response = NET_FORWARD,
 			   .event = NET_FORWARD,
-			   .ops = { rig_opaque, rig_host, rig_request, rig_dialed, rig_mode, rig_response,
-				    rig_event, rig_failed, rig_finished, rig_closed } };
+			   .ops = { rig_opaque, rig_host, rig_request, rig_dialed, rig_mode,
+				    rig_response, rig_event, rig_failed, rig_finished,
+				    rig_closed } };
 	assert_int_equal(net_dest_set(&g->dest, AF_INET, &a.sin_addr, ntohs(a.sin_port)), 0);
 	assert_int_equal(loop_new(&g->loop), 0);
 	assert_int_equal(net_new(g->loop, limits, &g->net), 0);
@@ -299,7 +303,8 @@ static inline void rig_turn(struct rig *g)
 		} \
 		if (!(cond)) \
 			fail_msg("never: %s\nlog: %s\nclient: %.600s\norigin: %.600s", #cond, \
-				 buf_cstr(&(g)->log), buf_cstr(&(g)->from_conn), buf_cstr(&(g)->at_origin)); \
+				 buf_cstr(&(g)->log), buf_cstr(&(g)->from_conn), \
+				 buf_cstr(&(g)->at_origin)); \
 	} while (0)
 
 static inline bool rig_has(struct buf *b, const char *text)
@@ -354,8 +359,8 @@ static inline const char *rig_post(struct rig *g, const char *fields, const char
 {
 	static char text[8192];
 
-	(void)snprintf(text, sizeof(text), "POST /mcp HTTP/1.1\r\nHost: %s\r\n%s\r\n%s", rig_hostport(g), fields,
-		       body);
+	(void)snprintf(text, sizeof(text), "POST /mcp HTTP/1.1\r\nHost: %s\r\n%s\r\n%s",
+		       rig_hostport(g), fields, body);
 	return text;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Real clients and a real server: curl, Python's http.client and Node's fetch talk through the engine to a
- * Node server. Clients connect to localhost:PORT, where the engine listens; the server is at
- * 127.0.0.2:PORT, so the Host field fits both without steering.
+ * Real clients and a real server: curl, Python's http.client and Node's fetch talk through the
+ * engine to a Node server. Clients connect to localhost:PORT, where the engine listens; the server
+ * is at 127.0.0.2:PORT, so the Host field fits both without steering.
  */
 #include "tests/unit/net/rig.h"
 
@@ -25,7 +25,8 @@ static const char origin_js[] =
 	"      return;"
 	"    }"
 	"    if (q.url === '/hang') { s.writeHead(200, { 'Content-Type': 'text/event-stream' });"
-	"      s.write(': open\\n\\n'); q.socket.on('close', () => { globalThis.gone = true; }); return; }"
+	"      s.write(': open\\n\\n'); q.socket.on('close', () => { globalThis.gone = true; }); "
+	"return; }"
 	"    const text = q.url === '/gone' ? String(!!globalThis.gone) :"
 	"      JSON.stringify({ m: q.method, n, sum, ae: q.headers['accept-encoding'] || '' });"
 	"    s.setHeader('Content-Type', 'application/json');"
@@ -37,10 +38,12 @@ static const char origin_js[] =
 static const char fetch_js[] =
 	"(async () => {"
 	"  const u = process.argv[1], body = JSON.stringify({ a: 'x'.repeat(1000) });"
-	"  const post = async () => (await (await fetch(u + '/length', { method: 'POST', body })).json()).n;"
+	"  const post = async () => (await (await fetch(u + '/length', { method: 'POST', body "
+	"})).json()).n;"
 	"  let ok = 0;"
 	"  for (let i = 0; i < 200; i++) ok += await post() === body.length;"
-	"  for (const n of await Promise.all(Array.from({ length: 50 }, post))) ok += n === body.length;"
+	"  for (const n of await Promise.all(Array.from({ length: 50 }, post))) ok += n === "
+	"body.length;"
 	"  const r = await fetch(u + '/sse'); let text = '', parts = 0;"
 	"  for await (const c of r.body) { text += Buffer.from(c); parts++; }"
 	"  ok += text.match(/data: \\{\"i\":\\d\\}\\r\\n\\r\\n/g).length === 5 && parts >= 2;"
@@ -243,7 +246,8 @@ static void curl(void **state)
 	EXPECT("\"n\":5,", CURL, "-d", "hello", url("/length"));
 	/* Expect: 100-continue is curl's own idea at this size */
 	EXPECT("\"n\":3145728,", CURL, "--data-binary", at, url("/"));
-	EXPECT("\"n\":3145728,", CURL, "--data-binary", at, "-H", "Transfer-Encoding: chunked", url("/"));
+	EXPECT("\"n\":3145728,", CURL, "--data-binary", at, "-H", "Transfer-Encoding: chunked",
+	       url("/"));
 	EXPECT("\"ae\":\"\"", CURL, "--compressed", url("/"));
 	EXPECT("id: 4\r\ndata: {\"i\":4}\r\n\r\n", CURL, "-N", url("/sse"));
 	EXPECT("HTTP/1.1 200 OK", CURL, "-I", url("/length"));

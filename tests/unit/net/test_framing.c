@@ -14,7 +14,8 @@
 #define CHUNKED "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define LENGTH5 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
 
-/* Reads a message in steps of at most step bytes. 1: done, *ret_rest bytes are left; 0: more is needed. */
+/* Reads a message in steps of at most step bytes. 1: done, *ret_rest bytes are left; 0: more is
+ * needed. */
 static int run(enum llhttp_type type, const char *text, size_t n, size_t step, struct buf *body,
 	       size_t *ret_rest, struct http_refusal *no)
 {
@@ -26,8 +27,8 @@ static int run(enum llhttp_type type, const char *text, size_t n, size_t step, s
 
 	assert_true(head > 0);
 	at = (size_t)head;
-	r = type == HTTP_REQUEST ? http_request_head((struct span){ text, at }, &h, no) :
-				   http_response_head((struct span){ text, at }, false, &h, no);
+	r = type == HTTP_REQUEST ? http_request_head((struct span){ text, at }, &h, no)
+				 : http_response_head((struct span){ text, at }, false, &h, no);
 	assert_int_equal(r, 0);
 	r = framing_begin(&f, type, (struct span){ text, at }, &h, no);
 	if (r < 0)
@@ -58,7 +59,8 @@ static void good_bodies_at_every_split(void **state)
 		{ SPAN(CHUNKED "5\r\nhello\r\n0\r\n\r\n"), "hello", 0 },
 		{ SPAN(CHUNKED "0\r\n\r\nx"), "", 1 },
 		{ SPAN(CHUNKED "3\r\nhel\r\n02\r\nlo\r\n000\r\n\r\n"), "hello", 0 },
-		{ SPAN(CHUNKED "A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"), "01234567890123456789", 0 },
+		{ SPAN(CHUNKED "A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n"),
+		  "01234567890123456789", 0 },
 		{ SPAN(CHUNKED "5;ext=1\r\nhello\r\n0;last\r\n\r\n"), "hello", 0 },
 		{ SPAN(CHUNKED "2\r\n\r\n\r\n0\r\n\r\n"), "\r\n", 0 },
 	};
@@ -68,10 +70,13 @@ static void good_bodies_at_every_split(void **state)
 			_cleanup_buf_ struct buf body = { 0 };
 			struct http_refusal no = { 0, "" };
 			size_t rest = 99;
-			int r = run(HTTP_REQUEST, cases[i].text.p, cases[i].text.n, step, &body, &rest, &no);
+			int r = run(HTTP_REQUEST, cases[i].text.p, cases[i].text.n, step, &body,
+				    &rest, &no);
 
-			if (r != 1 || rest != cases[i].rest || !span_is(buf_span(&body), cases[i].body))
-				fail_msg("case %zu step %zu: %d rest %zu %s", i, step, r, rest, no.why);
+			if (r != 1 || rest != cases[i].rest ||
+			    !span_is(buf_span(&body), cases[i].body))
+				fail_msg("case %zu step %zu: %d rest %zu %s", i, step, r, rest,
+					 no.why);
 		}
 }
 
@@ -110,7 +115,8 @@ static void hostile_chunks_are_refused(void **state)
 			struct http_refusal no = { 0, NULL };
 			size_t rest;
 
-			if (run(HTTP_REQUEST, cases[i].p, cases[i].n, step, &body, &rest, &no) != -EBADMSG)
+			if (run(HTTP_REQUEST, cases[i].p, cases[i].n, step, &body, &rest, &no) !=
+			    -EBADMSG)
 				fail_msg("chunks %zu were accepted in steps of %zu", i, step);
 			assert_non_null(no.why);
 		}

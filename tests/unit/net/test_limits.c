@@ -120,7 +120,11 @@ static void client_that_does_not_read(void **state)
 
 static void held_questions_do_not_time_out(void **state)
 {
-	start(&(struct net_limits){ .head_ms = 1, .body_ms = 1, .idle_ms = 1, .response_ms = 10000, .first_ms = 1,
+	start(&(struct net_limits){ .head_ms = 1,
+				    .body_ms = 1,
+				    .idle_ms = 1,
+				    .response_ms = 10000,
+				    .first_ms = 1,
 				    .request_ms = 1 });
 	g.request = NET_LATER;
 	rig_client(&g, rig_post(&g, "", ""));
@@ -178,9 +182,10 @@ static void expect_503(int fd)
 		(void)loop_once(g.loop, 1);
 		rig_drain(fd, &got, &eof, NULL);
 	}
-	assert_true(rig_is(&got, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-				 "Content-Length: 32\r\nConnection: close\r\n\r\n"
-				 "{\"error\":\"too many connections\"}"));
+	assert_true(rig_is(&got,
+			   "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+			   "Content-Length: 32\r\nConnection: close\r\n\r\n"
+			   "{\"error\":\"too many connections\"}"));
 	buf_done(&got);
 	close(fd);
 }
@@ -192,7 +197,8 @@ static void too_many_connections(void **state)
 	int fds[4], more;
 
 	start(NULL);
-	assert_int_equal(net_listener_new(g.net, rig_listen(&a), 4, accepted, &crowd, &crowd.ls), 0);
+	assert_int_equal(net_listener_new(g.net, rig_listen(&a), 4, accepted, &crowd, &crowd.ls),
+			 0);
 	for (int i = 0; i < 4; i++)
 		fds[i] = connect_to(&a);
 	for (int i = 0; i < RIG_TURNS && net_listener_count(crowd.ls) < 4; i++)
@@ -229,7 +235,8 @@ static void out_of_descriptors(void **state)
 	int fd, probe;
 
 	start(NULL);
-	assert_int_equal(net_listener_new(g.net, rig_listen(&a), 4, accepted, &crowd, &crowd.ls), 0);
+	assert_int_equal(net_listener_new(g.net, rig_listen(&a), 4, accepted, &crowd, &crowd.ls),
+			 0);
 	fd = connect_to(&a);
 	probe = dup(fd);
 	close(probe);

@@ -89,9 +89,16 @@ static void bulk_both_ways(void **state)
 
 static void denied_is_reset(void **state)
 {
-	static const char *const texts[] = { "SSH-2.0-x\r\n", "\r\nGET / HTTP/1.1\r\n\r\n", "get / http/1.1\r\n\r\n",
-					     "EHLO me\r\n", " ", "GE\tT / HTTP/1.1\r\n", "\x80\x2e\x01",
-					     "POST_A_VERY_LONG_METHOD_THAT_IS_NONE / HTTP/1.1\r\n\r\n" };
+	static const char *const texts[] = {
+		"SSH-2.0-x\r\n",
+		"\r\nGET / HTTP/1.1\r\n\r\n",
+		"get / http/1.1\r\n\r\n",
+		"EHLO me\r\n",
+		" ",
+		"GE\tT / HTTP/1.1\r\n",
+		"\x80\x2e\x01",
+		"POST_A_VERY_LONG_METHOD_THAT_IS_NONE / HTTP/1.1\r\n\r\n"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		rig_again(&g);

@@ -25,14 +25,16 @@ static void forwards_the_very_bytes(void **state)
 	RIG_UNTIL(&g, rig_is(&g.at_origin, req));
 	rig_origin(&g, OK2);
 	RIG_UNTIL(&g, rig_is(&g.from_conn, OK2));
-	assert_true(rig_is(&g.log, "request method=POST target=/mcp body=hello\ndialed\n"
-				   "response 200 mode=0 type=application/json body={}\nfinished 0\n"));
+	assert_true(rig_is(&g.log,
+			   "request method=POST target=/mcp body=hello\ndialed\n"
+			   "response 200 mode=0 type=application/json body={}\nfinished 0\n"));
 	assert_int_equal(net_conn_bytes_server(g.conn), strlen(OK2));
 }
 
 static void chunked_request_keeps_its_framing(void **state)
 {
-	const char *req = rig_post(&g, "Transfer-Encoding: chunked\r\n", "3;x=1\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n");
+	const char *req = rig_post(&g, "Transfer-Encoding: chunked\r\n",
+				   "3;x=1\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n");
 
 	rig_client(&g, req);
 	RIG_UNTIL(&g, rig_is(&g.at_origin, req));
@@ -45,8 +47,9 @@ static void split_at_every_byte(void **state)
 
 	for (int chunked = 0; chunked < 2; chunked++) {
 		rig_again(&g);
-		strcpy(req, chunked ? rig_post(&g, "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n") :
-				      rig_post(&g, "Content-Length: 5\r\n", "hello"));
+		strcpy(req, chunked ? rig_post(&g, "Transfer-Encoding: chunked\r\n",
+					       "5\r\nhello\r\n0\r\n\r\n")
+				    : rig_post(&g, "Content-Length: 5\r\n", "hello"));
 		for (size_t i = 0; i < strlen(req); i++) {
 			assert_int_equal(buf_len(&g.at_origin), 0);
 			rig_put(&g, g.client, req + i, 1);
@@ -81,7 +84,8 @@ static void keep_alive_and_pipelining_in_order(void **state)
 	RIG_UNTIL(&g, buf_len(&g.from_conn) == 2 * strlen(OK2));
 	for (int i = 0; i < 100; i++) {
 		rig_client(&g, one);
-		RIG_UNTIL(&g, buf_len(&g.at_origin) == strlen(both) + (size_t)(i + 1) * strlen(one));
+		RIG_UNTIL(&g,
+			  buf_len(&g.at_origin) == strlen(both) + (size_t)(i + 1) * strlen(one));
 		rig_origin(&g, OK2);
 		RIG_UNTIL(&g, buf_len(&g.from_conn) == (size_t)(i + 3) * strlen(OK2));
 	}
@@ -93,11 +97,13 @@ static void hostile_requests_never_leave(void **state)
 	static const struct {
 		const char *fields, *body, *want;
 	} cases[] = {
-		{ "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\nGET /x HTTP/1.1\r\n\r\n", "400" },
+		{ "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+		  "0\r\n\r\nGET /x HTTP/1.1\r\n\r\n", "400" },
 		{ "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n", "400" },
 		{ "Content-Length: 5\r\nContent-Length: 0\r\n", "hello", "400" },
 		{ "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n", "400" },
-		{ "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n", "400" },
+		{ "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n",
+		  "400" },
 		{ "Transfer-Encoding: chunked\r\n", "5\nhello\r\n0\r\n\r\n", "400" },
 		{ "Transfer-Encoding: chunked\r\n", "0\r\nTrailer: x\r\n\r\n", "400" },
 		{ "Transfer-Encoding : chunked\r\n", "0\r\n\r\n", "400" },
@@ -137,7 +143,8 @@ static void hostile_requests_never_leave(void **state)
 static void wrong_host_is_misdirected(void **state)
 {
 	static const char *const hosts[][2] = {
-		{ "127.0.0.1:1", "" }, { "127.0.0.2:", "" }, { "evil:", "1" }, { "[::1]:", "" }, { "127.1:", "" },
+		{ "127.0.0.1:1", "" }, { "127.0.0.2:", "" }, { "evil:", "1" },
+		{ "[::1]:", "" },      { "127.1:", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
@@ -155,7 +162,8 @@ static void wrong_host_is_misdirected(void **state)
 
 		rig_again(&g);
 		g.host = ok ? NET_FORWARD : NET_DENY;
-		snprintf(req, sizeof(req), "GET / HTTP/1.1\r\nHost: localhost:%u\r\n\r\n", net_dest_port(&g.dest));
+		snprintf(req, sizeof(req), "GET / HTTP/1.1\r\nHost: localhost:%u\r\n\r\n",
+			 net_dest_port(&g.dest));
 		rig_client(&g, req);
 		if (ok)
 			RIG_UNTIL(&g, rig_is(&g.at_origin, req));
@@ -204,7 +212,8 @@ static void denial_and_reply_keep_the_connection(void **state)
 
 	g.request = NET_DENY;
 	rig_client(&g, req);
-	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 403 Forbidden\r\n") && rig_has(&g.from_conn, "denied"));
+	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 403 Forbidden\r\n") &&
+			      rig_has(&g.from_conn, "denied"));
 	buf_clear(&g.from_conn);
 	g.request = NET_REPLY;
 	g.reply_status = 200;
@@ -356,9 +365,11 @@ static void accept_encoding_is_the_only_edit(void **state)
 	char want[1024];
 
 	strcpy(want, rig_post(&g, "A: 1\r\nB: 2\r\nContent-Length: 2\r\n", "{}"));
-	rig_client(&g, rig_post(&g, "A: 1\r\naccept-encoding: gzip, br\r\nB: 2\r\nAccept-Encoding: *\r\n"
-				    "Content-Length: 2\r\n",
-				"{}"));
+	rig_client(&g,
+		   rig_post(&g,
+			    "A: 1\r\naccept-encoding: gzip, br\r\nB: 2\r\nAccept-Encoding: *\r\n"
+			    "Content-Length: 2\r\n",
+			    "{}"));
 	RIG_UNTIL(&g, rig_is(&g.at_origin, want));
 	rig_origin(&g, OK2);
 	RIG_UNTIL(&g, rig_is(&g.from_conn, OK2));
@@ -386,7 +397,8 @@ static void expect_is_answered_here(void **state)
 	strcat(req, "hello");
 	RIG_UNTIL(&g, rig_is(&g.at_origin, req));
 	buf_clear(&g.from_conn);
-	rig_origin(&g, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK2);
+	rig_origin(&g,
+		   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" OK2);
 	RIG_UNTIL(&g, rig_is(&g.from_conn, OK2));
 	/* not when the body is already there */
 	rig_client(&g, req);
@@ -400,7 +412,8 @@ static void large_body(void **state)
 	char *text = malloc(n + 200);
 	size_t head;
 
-	head = (size_t)snprintf(text, 200, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
+	head = (size_t)snprintf(text, 200,
+				"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
 				rig_hostport(&g), n);
 	for (size_t i = 0; i < n; i++)
 		text[head + i] = (char)(i * 7);

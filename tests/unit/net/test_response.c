@@ -35,15 +35,20 @@ static void unchanged_answers_are_identical(void **state)
 		const char *method, *text;
 	} cases[] = {
 		{ "GET", "HTTP/1.1 200 OK\r\n" JSON "content-length:2\r\nX:  y \r\n\r\n{}" },
-		{ "GET", "HTTP/1.1 200\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n01\r\n}\r\n0\r\n\r\n" },
+		{ "GET", "HTTP/1.1 200\r\n" JSON
+			 "Transfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n01\r\n}\r\n0\r\n\r\n" },
 		{ "GET", "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n" },
 		{ "GET", "HTTP/1.1 204 No Content\r\n\r\n" },
 		{ "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n" },
 		{ "HEAD", "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 77\r\n\r\n" },
-		{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" },
-		{ "GET", "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\nno\n" },
-		{ "GET", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n" },
-		{ "DELETE", "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n" },
+		{ "HEAD", "HTTP/1.1 200 OK\r\nContent-Type: "
+			  "text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" },
+		{ "GET", "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: "
+			 "3\r\n\r\nno\n" },
+		{ "GET", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: "
+			 "0\r\n\r\n" },
+		{ "DELETE", "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\nConnection: "
+			    "keep-alive\r\n\r\n" },
 	};
 
 	/* On one connection: each must leave it in step. */
@@ -92,14 +97,18 @@ static void server_close_says_so(void **state)
 static void hostile_answers_become_errors(void **state)
 {
 	static const char *const texts[] = {
-		"HTTP/1.1 200 OK\r\n" JSON "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" JSON
+		"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n" JSON "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 200 OK\r\n" JSON "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
-		"HTTP/1.1 200 OK\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" JSON
+		"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n",
 		"HTTP/1.1 200 OK\r\n" JSON "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json, text/event-stream\r\nContent-Length: 2\r\n\r\n{}",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: "
+		"br\r\nContent-Length: 2\r\n\r\n{}",
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json, "
+		"text/event-stream\r\nContent-Length: 2\r\n\r\n{}",
 		"HTTP/1.1 200 OK\r\n" JSON "Content-Length: 16777217\r\n\r\n",
 		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
 		"HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\n{}",
@@ -181,8 +190,8 @@ static void server_refused_by_the_gate(void **state)
 	g.reply = "{\"id\":1}";
 	g.reply_status = 200;
 	rig_client(&g, rig_post(&g, "Content-Length: 2\r\n", "{}"));
-	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 200 OK") && rig_has(&g.from_conn, "{\"id\":1}") &&
-			      g.origin_eof);
+	RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 200 OK") &&
+			      rig_has(&g.from_conn, "{\"id\":1}") && g.origin_eof);
 	assert_int_equal(buf_len(&g.at_origin), 0);
 }
 
@@ -197,8 +206,9 @@ static void replaced_body(void **state)
 					   "Content-Length: 17\r\n\r\n{\"redacted\":true}"));
 	ask("GET");
 	rig_origin(&g, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" JSON "X: y\r\n\r\n{}");
-	RIG_UNTIL(&g, rig_is(&g.from_conn, "HTTP/1.1 200 OK\r\n" JSON
-					   "X: y\r\nContent-Length: 17\r\n\r\n{\"redacted\":true}"));
+	RIG_UNTIL(&g,
+		  rig_is(&g.from_conn, "HTTP/1.1 200 OK\r\n" JSON
+				       "X: y\r\nContent-Length: 17\r\n\r\n{\"redacted\":true}"));
 	/* there is nothing to replace */
 	ask("HEAD");
 	rig_origin(&g, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" JSON "\r\n");
@@ -208,7 +218,8 @@ static void replaced_body(void **state)
 
 static void denied_and_replied_answers(void **state)
 {
-	static const char secret[] = "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 8\r\n\r\n\"secret\"";
+	static const char secret[] =
+		"HTTP/1.1 200 OK\r\n" JSON "Content-Length: 8\r\n\r\n\"secret\"";
 
 	g.response = NET_DENY;
 	ask("GET");
@@ -220,7 +231,8 @@ static void denied_and_replied_answers(void **state)
 	g.reply_status = 200;
 	ask("GET"); /* on the same connection to the server: its answer was whole */
 	rig_origin(&g, secret);
-	RIG_UNTIL(&g, rig_is(&g.from_conn, "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 2\r\n\r\n{}"));
+	RIG_UNTIL(&g,
+		  rig_is(&g.from_conn, "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 2\r\n\r\n{}"));
 }
 
 static void second_answer_to_one_request(void **state)
@@ -295,8 +307,10 @@ static void limits_of_an_answer(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n%d",
 		"HTTP/1.1 200 OK\r\nA: %400d\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nA: %400d",
-		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\n"
-		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\n"
+		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 "
+		"A\r\n\r\n"
+		"HTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 A\r\n\r\nHTTP/1.1 100 "
+		"A\r\n\r\n"
 		"HTTP/1.1 100 A\r\n\r\n%d",
 	};
 
@@ -308,19 +322,22 @@ static void limits_of_an_answer(void **state)
 		rig_done(&g);
 		rig_init(&g, &limits);
 		ask("GET");
-		snprintf(text, sizeof(text), "%.*s%*d%s", (int)(p - texts[i]), texts[i], width, 1, strchr(p, 'd') + 1);
+		snprintf(text, sizeof(text), "%.*s%*d%s", (int)(p - texts[i]), texts[i], width, 1,
+			 strchr(p, 'd') + 1);
 		rig_origin(&g, text);
 		RIG_UNTIL(&g, rig_has(&g.from_conn, "HTTP/1.1 502 ") && g.origin_eof);
 	}
 }
 
-/* The server resets while the request is still being sent: an error, and the client stays in step. */
+/* The server resets while the request is still being sent: an error, and the client stays in step.
+ */
 static void server_stops_reading(void **state)
 {
 	const size_t n = 8 << 20;
 	char *text = calloc(1, n);
 	struct linger hard = { 1, 0 };
-	size_t head = (size_t)snprintf(text, 200, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
+	size_t head = (size_t)snprintf(text, 200,
+				       "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n",
 				       rig_hostport(&g), n - 200);
 
 	memset(text + head, 'x', n - head);
@@ -339,8 +356,10 @@ static void server_stops_reading(void **state)
 static void passed_bodies_stream(void **state)
 {
 	static const char *const texts[] = {
-		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\n|01234|56789",
-		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n|5\r\n01234\r\n|0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "
+		"10\r\n\r\n|01234|56789",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: "
+		"chunked\r\n\r\n|5\r\n01234\r\n|0\r\n\r\n",
 	};
 
 	g.mode = NET_PASS;
@@ -384,8 +403,10 @@ static void large_answers(void **state)
 	char *text = malloc(n + 200);
 
 	for (int pass = 0; pass < 2; pass++) {
-		int head = snprintf(text, 200, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-				    pass ? "video/mp4" : "application/json", n);
+		int head = snprintf(
+			text, 200,
+			"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+			pass ? "video/mp4" : "application/json", n);
 
 		for (size_t i = 0; i < n; i++)
 			text[(size_t)head + i] = (char)(i * 13);

@@ -20,8 +20,8 @@ static void put(struct hello *h, size_t v, unsigned width)
 		h->p[h->n++] = (uint8_t)(v >> 8 * width);
 }
 
-/* A ClientHello with a padding extension of pad bytes and the name (NULL: none), in records of at most
- * record bytes of payload. */
+/* A ClientHello with a padding extension of pad bytes and the name (NULL: none), in records of at
+ * most record bytes of payload. */
 static struct hello make(const char *name, size_t pad, size_t record)
 {
 	struct hello m = { .n = 0 }, out = { .n = 0 };
@@ -128,7 +128,8 @@ static void other_first_bytes(void **state)
 	static const uint8_t huge[] = { 22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff };
 	char name[SNI_SIZE];
 
-	assert_int_equal(sni_parse((struct span){ (const char *)alert, sizeof(alert) }, name), -EBADMSG);
+	assert_int_equal(sni_parse((struct span){ (const char *)alert, sizeof(alert) }, name),
+			 -EBADMSG);
 	assert_int_equal(sni_parse((struct span){ (const char *)server_hello, 9 }, name), -EBADMSG);
 	assert_int_equal(sni_parse((struct span){ (const char *)empty, 10 }, name), -EBADMSG);
 	assert_int_equal(sni_parse((struct span){ (const char *)huge, 9 }, name), -EBADMSG);
@@ -154,10 +155,8 @@ static void every_byte_changed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_the_name),
-		cmocka_unit_test(without_a_name),
-		cmocka_unit_test(hostile_names),
-		cmocka_unit_test(other_first_bytes),
+		cmocka_unit_test(finds_the_name),     cmocka_unit_test(without_a_name),
+		cmocka_unit_test(hostile_names),      cmocka_unit_test(other_first_bytes),
 		cmocka_unit_test(every_byte_changed),
 	};
 

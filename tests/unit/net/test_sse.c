@@ -23,8 +23,8 @@ static void read_all(struct span in, size_t step, struct buf *out)
 
 		assert_int_equal(buf_append(&held, in.p + at, n), 0);
 		while ((r = sse_next(&s, buf_span(&held), &ev)) > 0) {
-			buf_printf(out, "%.*s|%.*s|%.*s;", (int)ev.type.n, ev.type.p, (int)ev.id.n, ev.id.p,
-				   (int)ev.data.n, ev.data.p);
+			buf_printf(out, "%.*s|%.*s|%.*s;", (int)ev.type.n, ev.type.p, (int)ev.id.n,
+				   ev.id.p, (int)ev.data.n, ev.data.p);
 			assert_false(ev.incomplete);
 			buf_append(&raw, ev.raw.p, ev.raw.n);
 			buf_consume(&held, ev.raw.n);
@@ -33,8 +33,8 @@ static void read_all(struct span in, size_t step, struct buf *out)
 	}
 	if (sse_last(&s, buf_span(&held), &ev) > 0) {
 		if (ev.raw.n > ev.lead) /* else only the LF of a line end that was split */
-			buf_printf(out, "%.*s|%.*s|%.*s!", (int)ev.type.n, ev.type.p, (int)ev.id.n, ev.id.p,
-				   (int)ev.data.n, ev.data.p);
+			buf_printf(out, "%.*s|%.*s|%.*s!", (int)ev.type.n, ev.type.p, (int)ev.id.n,
+				   ev.id.p, (int)ev.data.n, ev.data.p);
 		assert_true(ev.incomplete);
 		buf_append(&raw, ev.raw.p, ev.raw.n);
 	}
@@ -53,9 +53,15 @@ static const struct {
 	{ SPAN("data: x\n\r\rdata: y\r\r\n"), "||x;||;||y;" },
 	{ SPAN("data:x\ndata\ndata: y\n\n"), "||x\n\ny;" },
 	{ SPAN("data:  two\n\n"), "|| two;" },
-	{ SPAN("\xef\xbb\xbf" "data: x\n\n"), "||x;" },
-	{ SPAN("\xef\xbb\xbf\xef\xbb\xbf" "data: x\n\n"), "||;" },
-	{ SPAN("data: x\n\n\xef\xbb\xbf" "data: y\n\n"), "||x;||;" },
+	{ SPAN("\xef\xbb\xbf"
+	       "data: x\n\n"),
+	  "||x;" },
+	{ SPAN("\xef\xbb\xbf\xef\xbb\xbf"
+	       "data: x\n\n"),
+	  "||;" },
+	{ SPAN("data: x\n\n\xef\xbb\xbf"
+	       "data: y\n\n"),
+	  "||x;||;" },
 	{ SPAN(": comment\n\n"), "||;" },
 	{ SPAN(":\r\n\r\ndata: x\r\n\r\n"), "||;||x;" },
 	{ SPAN("id: 1\ndata: \n\n"), "|1|;" },
@@ -90,8 +96,9 @@ static void replaced_events_keep_their_other_lines(void **state)
 	struct sse s = { 0 };
 	struct net_event ev;
 
-	assert_int_equal(sse_next(&s, SPAN("\xef\xbb\xbf: c\r\nevent: message\r\ndata: old\r\nid: 4\r\n"
-					   "data: er\r\n\r\n"),
+	assert_int_equal(sse_next(&s,
+				  SPAN("\xef\xbb\xbf: c\r\nevent: message\r\ndata: old\r\nid: 4\r\n"
+				       "data: er\r\n\r\n"),
 				  &ev),
 			 1);
 	assert_int_equal(sse_render(&ev, SPAN("new"), &out), 0);
@@ -109,10 +116,15 @@ static void bom_of_a_later_event_stays_a_name(void **state)
 	struct sse s = { .started = true };
 	struct net_event ev;
 
-	assert_int_equal(sse_next(&s, SPAN("\xef\xbb\xbf" "event: x\ndata: old\n\n"), &ev), 1);
+	assert_int_equal(sse_next(&s,
+				  SPAN("\xef\xbb\xbf"
+				       "event: x\ndata: old\n\n"),
+				  &ev),
+			 1);
 	assert_int_equal(ev.type.n, 0);
 	assert_int_equal(sse_render(&ev, SPAN("new"), &out), 0);
-	assert_true(span_is(buf_span(&out), "\xef\xbb\xbf" "event: x\ndata: new\n\n"));
+	assert_true(span_is(buf_span(&out), "\xef\xbb\xbf"
+					    "event: x\ndata: new\n\n"));
 	sse_done(&s);
 }
 

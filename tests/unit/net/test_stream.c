@@ -8,7 +8,10 @@
 #define OLD "HTTP/1.0 200 OK\r\n" TYPE "Content-Length: 44\r\nX: y\r\n\r\n"
 
 /* 44 bytes, three events, the first without data. */
-#define EVENTS ": hi\n\n" "id: 1\ndata: {\"a\":1}\n\n" "data: b\ndata: c\n\n"
+#define EVENTS \
+	": hi\n\n" \
+	"id: 1\ndata: {\"a\":1}\n\n" \
+	"data: b\ndata: c\n\n"
 
 static struct rig g;
 static struct buf body; /* what the client made of the chunks */
@@ -96,8 +99,10 @@ static void events_pass_one_by_one(void **state)
 	RIG_UNTIL(&g, body_is(EVENTS, false));
 	rig_origin(&g, "0\r\n\r\n");
 	RIG_UNTIL(&g, body_is(EVENTS, true) && rig_has(&g.log, "finished 0"));
-	assert_true(rig_has(&g.log, "response 200 mode=1 type=text/event-stream body=\n"
-				    "event type= id=1 data={\"a\":1}\nevent type= id= data=b\nc\nfinished 0\n"));
+	assert_true(rig_has(
+		&g.log,
+		"response 200 mode=1 type=text/event-stream body=\n"
+		"event type= id=1 data={\"a\":1}\nevent type= id= data=b\nc\nfinished 0\n"));
 	ask(); /* still usable */
 }
 
@@ -108,7 +113,8 @@ static void every_framing(void **state)
 		bool chunked, close;
 	} cases[] = {
 		{ CHUNKED, CHUNKED, true, false },
-		{ LENGTH, "HTTP/1.1 200 OK\r\n" TYPE "X: y\r\nTransfer-Encoding: chunked\r\n\r\n", true, false },
+		{ LENGTH, "HTTP/1.1 200 OK\r\n" TYPE "X: y\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  true, false },
 		{ TO_EOF, TO_EOF, false, true },
 		{ OLD, "HTTP/1.0 200 OK\r\n" TYPE "X: y\r\n\r\n", false, true },
 	};
@@ -120,7 +126,8 @@ static void every_framing(void **state)
 
 			rig_again(&g);
 			ask();
-			snprintf(text, sizeof(text), chunks ? "%s6\r\n%.6s\r\n26\r\n%.38s\r\n0\r\n\r\n" : "%s%.6s%.38s",
+			snprintf(text, sizeof(text),
+				 chunks ? "%s6\r\n%.6s\r\n26\r\n%.38s\r\n0\r\n\r\n" : "%s%.6s%.38s",
 				 cases[i].head, EVENTS, EVENTS + 6);
 			for (size_t at = 0; at < strlen(text); at += step) {
 				rig_put(&g, g.origin, text + at,
@@ -131,8 +138,8 @@ static void every_framing(void **state)
 				shutdown(g.origin, SHUT_WR);
 			if (cases[i].chunked) {
 				RIG_UNTIL(&g, body_is(EVENTS, true));
-				assert_memory_equal(g.from_conn.data + g.from_conn.start, cases[i].want,
-						    strlen(cases[i].want));
+				assert_memory_equal(g.from_conn.data + g.from_conn.start,
+						    cases[i].want, strlen(cases[i].want));
 			} else {
 				snprintf(want, sizeof(want), "%s%s", cases[i].want, EVENTS);
 				RIG_UNTIL(&g, rig_is(&g.from_conn, want) && g.client_eof);
@@ -160,7 +167,8 @@ static void verdicts_on_events(void **state)
 	RIG_UNTIL(&g, body_is("event: message\nid: 3\ndata: new\n\ndata: kept\n\n", false));
 	assert_int_equal(net_exchange_send_event(g.x, "message", SPAN("mine")), 0);
 	RIG_UNTIL(&g, body_is("event: message\nid: 3\ndata: new\n\ndata: kept\n\n"
-			      "event: message\ndata: mine\n\n", false));
+			      "event: message\ndata: mine\n\n",
+			      false));
 	g.event = NET_DENY;
 	chunk("data: secret\n\n");
 	RIG_UNTIL(&g, g.client_eof && g.origin_eof);
@@ -194,7 +202,9 @@ static void held_events(void **state)
 			net_exchange_resume(g.x, NET_FORWARD);
 		}
 	}
-	RIG_UNTIL(&g, body_is("data: x\n\ndata: 1\n\ndata: x\n\ndata: two\n\n: c\n\ndata: x\n\ndata: 3\n\n", true));
+	RIG_UNTIL(&g, body_is("data: x\n\ndata: 1\n\ndata: x\n\ndata: two\n\n: c\n\ndata: "
+			      "x\n\ndata: 3\n\n",
+			      true));
 }
 
 static void incomplete_event_at_the_end(void **state)
@@ -280,7 +290,8 @@ static void media_types(void **state)
 
 		rig_again(&g);
 		ask();
-		snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 2\r\n\r\n{}",
+		snprintf(text, sizeof(text),
+			 "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 2\r\n\r\n{}",
 			 cases[i].type);
 		rig_origin(&g, text);
 		snprintf(want, sizeof(want), "response 200 mode=%d ", cases[i].mode);
@@ -327,7 +338,8 @@ static void event_limit(void **state)
 	assert_false(rig_has(&g.from_conn, "xxx"));
 }
 
-/* Many events in few reads, and a client that reads slowly: all arrive, and memory stays bounded. */
+/* Many events in few reads, and a client that reads slowly: all arrive, and memory stays bounded.
+ */
 static void many_events(void **state)
 {
 	const int n = 20000;
@@ -348,7 +360,9 @@ static void many_events(void **state)
 	ask();
 	rig_origin(&g, CHUNKED);
 	for (int i = 0; at < buf_len(&all) || (i < 100000 && !end); i++) {
-		ssize_t sent = at < buf_len(&all) ? send(g.origin, all.data + at, buf_len(&all) - at, MSG_NOSIGNAL) : 0;
+		ssize_t sent = at < buf_len(&all) ? send(g.origin, all.data + at,
+							 buf_len(&all) - at, MSG_NOSIGNAL)
+						  : 0;
 
 		at += sent > 0 ? (size_t)sent : 0;
 		(void)loop_once(g.loop, 0);

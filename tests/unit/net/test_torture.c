@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Random pieces, verdicts, delays and deaths, from a fixed seed. What must hold: each exchange and each
- * connection ends exactly once, nothing is kept, and nothing the gate did not forward is seen on the far
- * side. Run it under address and undefined sanitizers. */
+/* Random pieces, verdicts, delays and deaths, from a fixed seed. What must hold: each exchange and
+ * each connection ends exactly once, nothing is kept, and nothing the gate did not forward is seen
+ * on the far side. Run it under address and undefined sanitizers. */
 #include "tests/unit/net/rig.h"
 
 #define ROUNDS 1500
@@ -19,8 +19,9 @@ static uint32_t rnd(uint32_t n)
 
 static enum net_verdict any(struct net_exchange *x)
 {
-	static const enum net_verdict v[] = { NET_FORWARD, NET_FORWARD, NET_FORWARD, NET_FORWARD, NET_LATER,
-					      NET_LATER, NET_REPLY, NET_REPLACE, NET_DROP, NET_DENY };
+	static const enum net_verdict v[] = { NET_FORWARD, NET_FORWARD, NET_FORWARD, NET_FORWARD,
+					      NET_LATER,   NET_LATER,	NET_REPLY,   NET_REPLACE,
+					      NET_DROP,	   NET_DENY };
 	enum net_verdict r = v[rnd(ARRAY_SIZE(v))];
 
 	if (rnd(3) == 0)
@@ -90,10 +91,12 @@ static void on_closed(struct net_conn *c)
 
 static const char *const answers[] = {
 	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
-	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+	"chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 	"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-	"e\r\ndata: secret\n\n\r\n9\r\ndata: 1\n\n\r\n5\r\n: hi\n\r\nb\r\nid: 2\ndata:\r\n4\r\n 3\n\n\r\n0\r\n\r\n",
+	"e\r\ndata: secret\n\n\r\n9\r\ndata: 1\n\n\r\n5\r\n: hi\n\r\nb\r\nid: 2\ndata:\r\n4\r\n "
+	"3\n\n\r\n0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\ndata: 2",
 	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nplain",
 	"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -176,11 +179,13 @@ static void anything_goes(void **state)
 		for (int k = 0; k < 4; k++) {
 			bool chunked = rnd(2), close = rnd(8) == 0;
 
-			n += snprintf(reqs + n, sizeof(reqs) - (size_t)n, "POST /%s HTTP/1.1\r\nHost: %s\r\n%s%s%s",
-				      rnd(3) ? "ok" : "denied", rig_hostport(&g),
-				      close ? "Connection: close\r\n" : "", rnd(2) ? "Accept-Encoding: gzip\r\n" : "",
-				      chunked ? "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" :
-						"Content-Length: 3\r\n\r\nabc");
+			n += snprintf(
+				reqs + n, sizeof(reqs) - (size_t)n,
+				"POST /%s HTTP/1.1\r\nHost: %s\r\n%s%s%s", rnd(3) ? "ok" : "denied",
+				rig_hostport(&g), close ? "Connection: close\r\n" : "",
+				rnd(2) ? "Accept-Encoding: gzip\r\n" : "",
+				chunked ? "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+					: "Content-Length: 3\r\n\r\nabc");
 		}
 		rig_again(&g);
 		held = false;

@@ -158,14 +158,12 @@ struct mcp_answer {
 	enum mcp_decision decision;
 	enum mcp_why why;
 	const char *principal; /* whose judgement this is: inner, or outer when that one denied */
-	const char *reasons
-		[MCP_REASONS_MAX]; /* @id where the policy has one, else policyN; of the model */
+	const char *reasons[MCP_REASONS_MAX]; /* @id of the policy, else policyN; of the model */
 	size_t n_reasons; /* in reasons */
 	size_t total_reasons;
 	const char *advice; /* @advice of the first reason that has one, or NULL; of the model */
 	size_t n_failed; /* policies that errored, permit or forbid */
-	char error
-		[MCP_ERROR_TEXT_MAX]; /* the first one: "file:line:column: id: what"; "" without */
+	char error[MCP_ERROR_TEXT_MAX]; /* the first: "file:line:column: id: what"; "" without */
 };
 
 struct mcp_judge; /* per-thread memory */

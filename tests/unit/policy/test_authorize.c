@@ -420,6 +420,30 @@ static void memory_limit(void **state)
 	assert_int_equal(cedar_authorize(rq, &a), -ENOSPC);
 }
 
+/* The deepest text that parses also compiles and runs, on an ordinary stack. */
+static void deepest_nesting(void **state)
+{
+	static const char open[] = "true && false || !!!!(", close[] = " == true)";
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
+	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cedar_answer a;
+
+	buf_append_str(&text, "permit(principal,action,resource) when { ");
+	for (int i = 0; i < CEDAR_NESTING_MAX - 1; i++)
+		buf_append_str(&text, open);
+	buf_append_str(&text, "principal == P::\"p\"");
+	for (int i = 0; i < CEDAR_NESTING_MAX - 1; i++)
+		buf_append_str(&text, i ? close : ")");
+	buf_append_str(&text, " };");
+	s = compile(buf_cstr(&text), NULL);
+	assert_int_equal(cedar_request_new(0, &rq), 0);
+	begin(rq, s, "p", "a", "r");
+	assert_int_equal(cedar_authorize(rq, &a), 0);
+	assert_int_equal(a.n_failures, 0);
+	assert_int_equal(a.decision, CEDAR_ALLOW);
+}
+
 /* Sets that an agent chose must not make a decision quadratic: 2 * 100,000 elements, in well under
  * a second. */
 static void large_sets(void **state)
@@ -558,6 +582,7 @@ int main(void)
 		cmocka_unit_test(unknowns),
 		cmocka_unit_test(told_entities),
 		cmocka_unit_test(memory_limit),
+		cmocka_unit_test(deepest_nesting),
 		cmocka_unit_test(large_sets),
 		cmocka_unit_test(decisions_do_not_allocate),
 		cmocka_unit_test(readers_share_a_snapshot),

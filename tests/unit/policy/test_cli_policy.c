@@ -133,6 +133,17 @@ static void json_is_one_document(void **state)
 	assert_non_null(strstr(buf_cstr(&out), "\"message\":\"cannot be read: "));
 }
 
+/* Tests run in the top folder. */
+static void examples(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	assert_int_equal(run("check", "policy/examples/coding-agents.cedar",
+			     "policy/examples/sensitive.cedar", &out, &err),
+			 CLI_OK);
+	assert_string_equal(buf_cstr(&out), "9 policies in 2 files, no errors\n");
+}
+
 static void usage(void **state)
 {
 	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
@@ -166,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files), cmocka_unit_test(errors_are_explained),
 		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document),
+		cmocka_unit_test(examples),
 		cmocka_unit_test(usage),
 	};
 

@@ -4,8 +4,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 
@@ -13,6 +15,12 @@
 
 struct arch_regs {
 	struct user_regs_struct r;
+};
+
+/* A write() that a stop ended before all was written. */
+struct arch_write {
+	int fd;
+	uint64_t buf, n, done;
 };
 
 #if defined(__x86_64__)
@@ -49,6 +57,20 @@ static inline long arch_regs_result(const struct arch_regs *a)
 	return (long)a->r.rax;
 }
 
+static inline void arch_regs_set_result(struct arch_regs *a, long result)
+{
+	a->r.rax = (unsigned long long)result;
+}
+
+/* orig_rax names a call only while the thread is on its way out of it. */
+static inline bool arch_regs_cut_write(const struct arch_regs *a, struct arch_write *ret)
+{
+	if (a->r.orig_rax != SYS_write || (long)a->r.rax <= 0 || a->r.rax >= a->r.rdx)
+		return false;
+	*ret = (struct arch_write){ (int)a->r.rdi, a->r.rsi, a->r.rdx, a->r.rax };
+	return true;
+}
+
 #elif defined(__aarch64__)
 
 /* LIMIT: written from the architecture's documents; not run on such a machine yet. */
@@ -77,6 +99,19 @@ static inline uint64_t arch_regs_sp(const struct arch_regs *a)
 static inline long arch_regs_result(const struct arch_regs *a)
 {
 	return (long)a->r.regs[0];
+}
+
+static inline void arch_regs_set_result(struct arch_regs *a, long result)
+{
+	a->r.regs[0] = (unsigned long long)result;
+}
+
+/* LIMIT: the result has replaced the first argument, so the descriptor is not known any more. */
+static inline bool arch_regs_cut_write(const struct arch_regs *a, struct arch_write *ret)
+{
+	(void)a;
+	(void)ret;
+	return false;
 }
 
 #else

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -293,6 +294,69 @@ int holder_replace(struct holder *h, const struct stdio_ends *ends, bool *ret_to
 	for (size_t i = 0; r >= 0 && i < h->nregs; i++)
 		r = reg_add(h, &h->regs[i]);
 	return r < 0 ? (int)r : 0;
+}
+
+/* Writes the bytes at addr into fd without waiting; how many went in. */
+static uint64_t copy_out(pid_t pid, uint64_t addr, uint64_t n, int fd)
+{
+	uint64_t done = 0;
+	char chunk[4096]; /* PIPE_BUF: what a pipe that is ready takes without waiting */
+
+	while (done < n) {
+		size_t want = n - done < sizeof(chunk) ? n - done : sizeof(chunk);
+		struct iovec here = { chunk, want }, there = { (void *)(uintptr_t)(addr + done), want };
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		ssize_t put;
+
+		if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)want ||
+		    poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+			break;
+		put = write(fd, chunk, want);
+		if (put <= 0)
+			break;
+		done += (uint64_t)put;
+	}
+	return done;
+}
+
+static bool find_cut_write(const struct holder *h, const struct arch_regs *regs,
+			   const struct stdio_ends *ends, struct arch_write *ret, int *ret_end)
+{
+	if (!arch_regs_cut_write(regs, ret))
+		return false;
+	for (size_t i = 0; i < h->nfds; i++) {
+		const struct proc_fd *f = &h->fds[i];
+
+		if (f->fd != ret->fd)
+			continue;
+		*ret_end = stdio_ends_find(ends, f->which, f->flags);
+		/* Who asked not to wait expects to be cut short. */
+		return *ret_end >= 0 && !(f->flags & O_NONBLOCK);
+	}
+	return false;
+}
+
+void holder_complete_writes(struct holder *h, const struct stdio_ends *ends)
+{
+	for (size_t i = 0; i < h->nstopped; i++) {
+		pid_t tid = h->threads.v[i];
+		bool leader = tid == h->pid;
+		struct arch_regs regs = h->tracee.saved;
+		struct arch_write w;
+		uint64_t more;
+		int end;
+
+		if (!leader && arch_regs_get(tid, &regs) < 0)
+			continue;
+		if (!find_cut_write(h, &regs, ends, &w, &end))
+			continue;
+		more = copy_out(h->pid, w.buf + w.done, w.n - w.done, ends->v[end].fd);
+		arch_regs_set_result(&regs, (long)(w.done + more));
+		if (leader)
+			h->tracee.saved = regs; /* set by tracee_end() */
+		else
+			(void)arch_regs_set(tid, &regs);
+	}
 }
 
 int holder_restore(struct holder *h)

@@ -80,6 +80,11 @@ int holder_import(struct holder *h, const struct stdio_ends *ends);
 /* Replaces every descriptor. After the first change that was made *ret_touched is true. 0 or -errno. */
 int holder_replace(struct holder *h, const struct stdio_ends *ends, bool *ret_touched);
 
+/* Some programs (Python without buffers) take a write() that a stop cut short for a whole one and lose the
+ * rest. Writes the rest of such a call to the new output, from the thread's own memory, and lets the call
+ * return all of it. What does not fit stays cut, as after any stop. */
+void holder_complete_writes(struct holder *h, const struct stdio_ends *ends);
+
 /* Closes in it what we made there and puts its thread back. 0 or -errno. */
 int holder_restore(struct holder *h);
 

@@ -446,6 +446,8 @@ static int replace_all(struct take *t)
 		if (r < 0)
 			return fail_errno(t, r, "cannot replace its descriptors", t->holders[i].pid);
 	}
+	for (unsigned i = 0; i < t->n; i++)
+		holder_complete_writes(&t->holders[i], &t->ends);
 	for (unsigned i = 0; i < t->n; i++) {
 		int r = holder_restore(&t->holders[i]);
 

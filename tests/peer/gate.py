@@ -5,6 +5,7 @@ Nothing here talks to Tollgate other than its users would: files, the command li
 about a verdict it takes from the host's output and from the server's own log; records are asked for separately.
 """
 import contextlib
+import fcntl
 import glob
 import http.client
 import json
@@ -175,7 +176,7 @@ class Gate:
 
     def __init__(self, work, agents, policy, catalog=(), off=False, mode="enforcing", **settings):
         self.work, self.off, self.agents = work, off, agents
-        self.daemon, self.released = None, False
+        self.daemon, self.released, self.turn = None, False, None
         self.state, self.run_dir = work.path("state"), work.path("run")
         for directory in (self.state, self.run_dir):
             os.makedirs(directory, exist_ok=True)
@@ -226,6 +227,7 @@ class Gate:
     def start(self, ready=True):
         if self.off:
             return
+        self.take_turn()
         self.released = False
         with open(self.work.path("tollgated.log"), "ab") as log:
             self.daemon = subprocess.Popen([self.program("tollgated"), "--config", self.config],
@@ -241,6 +243,12 @@ class Gate:
             time.sleep(0.1)
         if ready:
             raise RuntimeError(f"tollgated is not ready after {START_SECONDS} s:\n{self.daemon_log()[-2000:]}")
+
+    def take_turn(self):
+        """There is one daemon on a machine, so those who test it at the same time wait for each other."""
+        if not self.turn:
+            self.turn = open("/run/lock/tollgate-test", "w", encoding="ascii")
+            fcntl.flock(self.turn, fcntl.LOCK_EX)
 
     def reload(self, policy=None):
         """Replaces the policy and asks for a reload; gives the finished command."""
@@ -304,7 +312,6 @@ class Gate:
         for role in self.left_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(role, signal.SIGKILL)
-        self.remove_cgroups()
 
     def left_processes(self):
         """Roles of this daemon that outlived it: they run in the daemon's own process group."""
@@ -326,10 +333,25 @@ class Gate:
             found += [os.path.join(base, d) for d in directories if any(d.startswith(n) for n in names)]
         return found
 
-    def remove_cgroups(self):
-        for directory in self.cgroups():
+    def left_behind(self, seconds=15):
+        """Scopes that are there although everything was handed back, with the processes in them. A server may take a
+        moment to notice that its host is gone; an empty scope that nobody removed is removed here, and told of."""
+        deadline = time.monotonic() + seconds
+        while (left := self.cgroups()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        told = []
+        for directory in left:
+            with contextlib.suppress(OSError), open(os.path.join(directory, "cgroup.procs"), encoding="ascii") as f:
+                told.append(f"{directory}: {[command_line(p) for p in f.read().split()]}")
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
+        return told
+
+
+def command_line(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as f:
+        return f"{pid} {f.read().replace(bytes(1), b' ').decode(errors='replace').strip()}"
+    return str(pid)
 
 
 def run_host(argv, cwd=None, env=None, seconds=CALL_SECONDS):

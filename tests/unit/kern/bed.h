@@ -55,11 +55,21 @@ static pid_t bed_owner;
 
 static inline void bed_sweep(void)
 {
+	char path[PATH_MAX];
+	int fd;
+
 	if (getpid() != bed_owner || !bed_left.pins[0])
 		return;
 	(void)kern_release_pins(bed_left.pins);
 	(void)rmdir(bed_left.pins);
 	(void)cgroup_move(bed_left.home, 0);
+	if (snprintf(path, sizeof(path), "%s/cgroup.kill", bed_left.top) < (int)sizeof(path) &&
+	    (fd = open(path, O_WRONLY | O_CLOEXEC)) >= 0) {
+		(void)!write(fd, "1", 1);
+		close(fd);
+	}
+	for (int i = 0; i < 100 && cgroup_populated(bed_left.top) == 1; i++)
+		usleep(20000);
 	(void)cgroup_remove(bed_left.agent);
 	(void)cgroup_remove(bed_left.daemon);
 	(void)cgroup_remove(bed_left.top);
@@ -75,11 +85,11 @@ static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 	}
 	bed_sweep();
 	memset(b, 0, sizeof(*b));
-	strcpy(b->pins, "/tmp/tollgate-test-XXXXXX");
+	strcpy(b->pins, "/tmp/tollgate-kern-XXXXXX");
 	assert_non_null(mkdtemp(b->pins));
 	assert_int_equal(cgroup_of_pid(getpid(), b->home), 0);
 	assert_int_equal(cgroup_root(root), 0);
-	snprintf(name, sizeof(name), "tollgate-test-%d", (int)getpid());
+	snprintf(name, sizeof(name), "tollgate-kern-%d", (int)getpid());
 	assert_int_equal(cgroup_create(root, name, b->top), 0);
 	assert_int_equal(cgroup_create(b->top, "agent", b->agent), 0);
 	assert_int_equal(cgroup_create(b->top, "daemon", b->daemon), 0);

@@ -141,10 +141,7 @@ int holder_make_pair(struct holder *h, mode_t type, int ret_fds[2], mode_t *ret_
 struct import_frame {
 	struct msghdr mh;
 	struct iovec iov;
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(ENDS_MAX * sizeof(int))];
-	} control;
+	char control[CMSG_SPACE(ENDS_MAX * sizeof(int))] __attribute__((aligned(8)));
 	char byte[8];
 };
 
@@ -175,6 +172,7 @@ static int receive_there(struct holder *h, int sock, unsigned n, int *ret)
 {
 	struct import_frame f = { 0 };
 	uint64_t base = h->tracee.scratch;
+	const struct cmsghdr *c = (const struct cmsghdr *)f.control;
 	long r;
 
 	f.iov.iov_base = (void *)(uintptr_t)(base + offsetof(struct import_frame, byte));
@@ -192,10 +190,9 @@ static int receive_there(struct holder *h, int sock, unsigned n, int *ret)
 	r = tracee_read(&h->tracee, 0, &f, sizeof(f));
 	if (r < 0)
 		return (int)r;
-	if (f.control.head.cmsg_type != SCM_RIGHTS ||
-	    f.control.head.cmsg_len != CMSG_LEN(n * sizeof(int)))
+	if (c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(n * sizeof(int)))
 		return -EMFILE; /* the kernel installs as many as fit the table's limit */
-	memcpy(ret, f.control.room + CMSG_LEN(0), n * sizeof(int));
+	memcpy(ret, CMSG_DATA(c), n * sizeof(int));
 	for (unsigned i = 0; i < n; i++)
 		note_temp(h, ret[i]);
 	return 0;

@@ -23,7 +23,7 @@ struct list_kind {
 
 static const struct list_kind kinds[] = {
 	{ MCP_TOOLS_LIST, "name", MCP_TOOL_LIST_ENTRY },
-	{ MCP_PROMPTS_LIST, "name", MCP_PROMPT_GET },
+	{ MCP_PROMPTS_LIST, "name", MCP_PROMPT_LIST_ENTRY },
 	{ MCP_RESOURCES_LIST, "uri", MCP_RESOURCE_READ },
 };
 

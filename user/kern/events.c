@@ -17,6 +17,7 @@
 struct source {
 	struct kern_events *owner;
 	enum tg_stat lost_stat;
+	uint64_t lost; /* as of the present round */
 	uint64_t lost_told;
 };
 
@@ -26,7 +27,6 @@ struct kern_events {
 	kern_event_fn fn;
 	void *arg;
 	struct source source[2];
-	uint64_t stats[TG_STAT_MAX_];
 };
 
 DEFINE_CLEANUP(struct kern_events *, kern_events_close)
@@ -43,11 +43,11 @@ static int on_record(void *ctx, void *data, size_t size)
 {
 	struct source *s = ctx;
 	struct kern_events *e = s->owner;
-	uint64_t lost = e->stats[s->lost_stat] - s->lost_told;
+	uint64_t lost = s->lost - s->lost_told;
 
 	if (size < sizeof(struct tg_event))
 		return 0;
-	s->lost_told = e->stats[s->lost_stat];
+	s->lost_told = s->lost;
 	finish_kill(e->k, data);
 	e->fn(data, lost, e->arg);
 	return 0;
@@ -63,13 +63,13 @@ int kern_events_open(struct kern *k, kern_event_fn fn, void *arg, struct kern_ev
 	e->k = k;
 	e->fn = fn;
 	e->arg = arg;
-	e->source[0] = (struct source){ e, TG_STAT_EVENT_LOST, 0 };
-	e->source[1] = (struct source){ e, TG_STAT_STDIO_EVENT_LOST, 0 };
-	r = kern_stats(k, e->stats);
-	if (r < 0)
-		return r;
-	for (int i = 0; i < 2; i++)
-		e->source[i].lost_told = e->stats[e->source[i].lost_stat];
+	e->source[0] = (struct source){ .owner = e, .lost_stat = TG_STAT_EVENT_LOST };
+	e->source[1] = (struct source){ .owner = e, .lost_stat = TG_STAT_STDIO_EVENT_LOST };
+	for (int i = 0; i < 2; i++) {
+		r = stat_read(k, e->source[i].lost_stat, &e->source[i].lost_told);
+		if (r < 0)
+			return r;
+	}
 	e->rb = ring_buffer__new(k->map[KM_EVENTS], on_record, &e->source[0], NULL);
 	if (!e->rb)
 		return -errno;
@@ -95,7 +95,9 @@ int kern_events_fd(const struct kern_events *e)
 
 int kern_events_consume(struct kern_events *e)
 {
-	int r = kern_stats(e->k, e->stats);
+	int r = 0;
 
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = stat_read(e->k, e->source[i].lost_stat, &e->source[i].lost);
 	return r < 0 ? r : ring_buffer__consume(e->rb);
 }

@@ -22,7 +22,8 @@ struct kern_selector {
 };
 
 /* The key under which programs know a file: st_dev is not it on btrfs and overlayfs, so the device is taken
- * from the mount that the path lies on. */
+ * from the mount that the path lies on. LIMIT: overlayfs may show another inode number than it keeps; then the
+ * selector does not match in the kernel. */
 int kern_file_key(const char *path, struct tg_file_key *ret);
 int kern_file_key_fd(int fd, struct tg_file_key *ret);
 

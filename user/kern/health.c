@@ -89,24 +89,33 @@ int kern_verify(struct kern *k, const char **ret_what)
 	return r;
 }
 
-int kern_stats(struct kern *k, uint64_t ret[TG_STAT_MAX_])
+int stat_read(struct kern *k, enum tg_stat which, uint64_t *ret)
 {
 	int cpus = libbpf_num_possible_cpus();
 	_cleanup_free_ uint64_t *per = NULL;
+	uint32_t key = which;
+	uint64_t sum = 0;
 
 	if (cpus < 0)
 		return cpus;
 	per = calloc((size_t)cpus, sizeof(*per));
 	if (!per)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < TG_STAT_MAX_; i++) {
-		if (bpf_map_lookup_elem(k->map[KM_STATS], &i, per) < 0)
-			return -errno;
-		ret[i] = 0;
-		for (int c = 0; c < cpus; c++)
-			ret[i] += per[c];
-	}
+	if (bpf_map_lookup_elem(k->map[KM_STATS], &key, per) < 0)
+		return -errno;
+	for (int c = 0; c < cpus; c++)
+		sum += per[c];
+	*ret = sum;
 	return 0;
+}
+
+int kern_stats(struct kern *k, uint64_t ret[TG_STAT_MAX_])
+{
+	int r = 0;
+
+	for (int i = 0; i < TG_STAT_MAX_ && r == 0; i++)
+		r = stat_read(k, i, &ret[i]);
+	return r;
 }
 
 const char *kern_stat_name(unsigned stat)

@@ -94,6 +94,11 @@ int load_adopt(struct kern *k);
 /* Whether the pins under a v<N> directory say that kern_open() mounted the file system. */
 bool load_was_mounted(const char *dir);
 
+/* --- health.c --- */
+
+/* One counter, summed over the CPUs. */
+int stat_read(struct kern *k, enum tg_stat which, uint64_t *ret);
+
 /* --- stopped.c --- */
 
 /* Ticks (field 22 of /proc/PID/stat) of a start time in ns of the boot clock, and the ticks of a process. */

@@ -2,9 +2,12 @@
 /* Labels: given, inherited, kept, listed. */
 #include "tests/unit/kern/bed.h"
 
+#include <bpf/bpf.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+
+#include "user/kern/internal.h"
 
 static const struct tg_label label = { .agent = AGENT, .outer = 2, .flags = 5, .instance = 77 };
 
@@ -102,6 +105,12 @@ static void *exec_thread(void *arg)
 	if (report(r) == 0)
 		execl("/proc/self/exe", "test_scope", "report", to, go, (char *)NULL);
 	return NULL;
+}
+
+static int exec_at_word(void *arg)
+{
+	(void)exec_thread(arg);
+	return 96;
 }
 
 /* Another thread than the first executes: it becomes the leader and must have the label too. */
@@ -219,6 +228,39 @@ static void units_are_labelled_at_exec(void **state)
 	bed_close(&b);
 }
 
+/* A fork that could not store the label leaves it beside; the child takes it up at its exec. */
+static void late_labels_are_taken_up(void **state)
+{
+	struct tg_state st;
+	struct report r;
+	struct bed b;
+	uint32_t tid;
+	pid_t pid;
+
+	bed_open(&b);
+	report_open(&r);
+	pid = bed_spawn(&b, NULL, exec_at_word, &r);
+	tid = (uint32_t)pid;
+	assert_int_equal(bpf_map_update_elem(b.k->map[KM_LATE_LABELS], &tid, &label, BPF_ANY), 0);
+	__atomic_fetch_add(&b.k->state->unlabelled, 1, __ATOMIC_ACQ_REL);
+	expect_label(&b, &r, NULL);
+	expect_label(&b, &r, &label);
+	assert_int_equal(bed_wait(pid), 0);
+	assert_int_equal(kern_state_read(b.k, &st), 0);
+	assert_int_equal(st.unlabelled, 0);
+	assert_true(bpf_map_lookup_elem(b.k->map[KM_LATE_LABELS], &tid, &(struct tg_label){ 0 }) < 0);
+	/* A thread id that dies without taking it up leaves nothing for the next of that number. */
+	pid = bed_spawn(&b, NULL, nap, &r);
+	tid = (uint32_t)pid;
+	assert_int_equal(bpf_map_update_elem(b.k->map[KM_LATE_LABELS], &tid, &label, BPF_ANY), 0);
+	__atomic_fetch_add(&b.k->state->unlabelled, 1, __ATOMIC_ACQ_REL);
+	expect_label(&b, &r, NULL);
+	assert_int_equal(bed_wait(pid), 0);
+	assert_int_equal(kern_state_read(b.k, &st), 0);
+	assert_int_equal(st.unlabelled, 0);
+	bed_close(&b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +268,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_thread_is_labelled),
 		cmocka_unit_test(lists_and_takes_back),
 		cmocka_unit_test(units_are_labelled_at_exec),
+		cmocka_unit_test(late_labels_are_taken_up),
 	};
 
 	if (argc == 4 && !strcmp(argv[1], "report")) {

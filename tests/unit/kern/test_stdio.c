@@ -305,6 +305,45 @@ static void play_huge(int fd)
 	free(big);
 }
 
+#ifdef __x86_64__
+/* write() by the 32-bit table, from 64-bit code. */
+static void play_compat(int fd)
+{
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long r = 4;
+
+	if (low == MAP_FAILED)
+		_exit(78);
+	strcpy(low, REQUEST);
+	__asm__ volatile("int $0x80"
+			 : "+a"(r)
+			 : "b"((long)fd), "c"(low), "d"(strlen(REQUEST))
+			 : "memory", "r8", "r9", "r10", "r11");
+	if (r != (long)strlen(REQUEST))
+		_exit(79);
+}
+
+/* Kernels can be built, or booted, without the 32-bit table. */
+static bool have_compat(void)
+{
+	pid_t pid = fork();
+	int p[2];
+
+	if (pid == 0) {
+		if (pipe2(p, O_CLOEXEC) == 0)
+			play_compat(p[1]);
+		_exit(0);
+	}
+	return bed_wait(pid) == 0;
+}
+#else
+#define play_compat NULL
+static bool have_compat(void)
+{
+	return false;
+}
+#endif
+
 struct cast {
 	const char *name;
 	play_fn play;
@@ -333,6 +372,7 @@ static void holds_before_the_server_acts(void **state)
 		{ "splice", play_splice, false, TG_WHY_OPAQUE, 0 },
 		{ "many pieces", play_many_pieces, false, TG_WHY_UNREADABLE, 0 },
 		{ "huge", play_huge, false, TG_WHY_UNREADABLE, 0 },
+		{ "32-bit call", play_compat, false, TG_WHY_COMPAT, 0 },
 	};
 	struct kern_events *ev;
 	struct bed b;
@@ -346,7 +386,7 @@ static void holds_before_the_server_acts(void **state)
 		struct tg_stream st;
 		pid_t pid;
 
-		if (c->sockets_only && s.channel == PIPE)
+		if ((c->sockets_only && s.channel == PIPE) || (c->why == TG_WHY_COMPAT && !have_compat()))
 			continue;
 		print_message("%s, %s\n", c->name, s.channel == PIPE ? "pipe" : "socket pair");
 		pid = session_start(&b, &s);

@@ -52,9 +52,10 @@ static pid_t start(const char *cwd, const char *const argv[], const char *const 
 	}
 	close(p[0]);
 	*ret_end = p[1];
-	/* until the exec is over: its arguments are then its own */
+	/* until the exec is over: its arguments are its own only at the end */
 	for (;;) {
 		char link[PATH_MAX], want[PATH_MAX], path[64];
+		_cleanup_buf_ struct buf args = { 0 };
 		ssize_t n;
 
 		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
@@ -62,7 +63,8 @@ static pid_t start(const char *cwd, const char *const argv[], const char *const 
 		assert_true(n > 0);
 		link[n] = '\0';
 		assert_non_null(realpath(argv[0], want));
-		if (strcmp(link, want) == 0)
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+		if (strcmp(link, want) == 0 && file_read(path, 1 << 20, &args) == 0 && buf_len(&args) > 0)
 			break;
 		usleep(500);
 	}

@@ -63,6 +63,7 @@ static const char asyncio_server[] =
 	"    l=await r.readline()\n"
 	"    if not l: break\n"
 	"    w.write(l);await w.drain()\n"
+	"  while t.get_write_buffer_size(): await asyncio.sleep(0.001)\n"
 	"asyncio.run(main())\n";
 
 #define SERVER_ARGS 6

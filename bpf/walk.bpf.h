@@ -107,11 +107,24 @@ static __always_inline struct walk *walk_begin(u64 n)
 	return w;
 }
 
-static __always_inline bool has_newline(u64 word)
+/* Not 0 when one of the eight bytes is a newline. */
+static __always_inline u64 newlines(u64 word)
 {
 	u64 x = word ^ 0x0a0a0a0a0a0a0a0aull;
 
 	return (x - 0x0101010101010101ull) & ~x & 0x8080808080808080ull;
+}
+
+/* Whether a chunk (with what an earlier piece left behind this one) is free of them: most of what runs
+ * through pipes is not JSON and is passed over here. */
+static __always_inline bool no_newline(const u8 *chunk)
+{
+	u64 found = 0;
+
+#pragma unroll
+	for (int i = 0; i < TG_CHUNK / 8; i++)
+		found |= newlines(((const u64 *)chunk)[i]);
+	return !found;
 }
 
 /* Which bytes of a chunk are there, as masks to be loaded: a comparison would be a branch per byte, and more
@@ -127,7 +140,7 @@ static long search_word(u32 i, struct step *p)
 	u8 *b = w->chunk + at;
 
 	/* A line that is not JSON matters only for its end. Bytes behind the piece do no harm here. */
-	if (s.state == SS_OTHER && !has_newline(*(u64 *)b))
+	if (s.state == SS_OTHER && !newlines(*(u64 *)b))
 		return 0;
 #pragma unroll
 	for (int k = 0; k < 8; k++)
@@ -148,6 +161,8 @@ static long search_piece(u32 i, struct step *p)
 		w->fault = 1;
 		return 1;
 	}
+	if (w->scan.state == SS_OTHER && no_newline(w->chunk))
+		return 0;
 	w->piece = n;
 	bpf_loop((n + 7) / 8, search_word, p, 0);
 	return scan_found(&w->scan);

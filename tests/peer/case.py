@@ -54,7 +54,8 @@ class Case:
                     print("the daemon's last words:\n" + self.gate.daemon_log()[-3000:])
                 self.gate.close()
                 if self.gate.daemon:
-                    self.check("no scope is left behind", not self.gate.cgroups(), self.gate.cgroups())
+                    left = self.gate.left_behind()
+                    self.check("no scope is left behind", not left, left)
         finally:
             self.work.close()
         return error is not None and not isinstance(error, g.Skip) and isinstance(error, Exception)

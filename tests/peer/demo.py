@@ -311,7 +311,7 @@ class Demo:
         self.story.chapter("Afterwards")
         self.gate.close()
         lines = self.run_host("ledger", "call wipe_ledger")
-        left = self.gate.cgroups()
+        left = self.gate.left_behind()
         answer = g.step(lines, "call wipe_ledger")
         self.story.check("after `tollgate release` the same host works as it did before, and no scope is left",
             text(answer) == "the ledger is empty" and not left, f"host {reply(answer)}; scopes {left or 'none'}", "works")

@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 START_SECONDS = 60  # generous: a sanitizer build on a slow shared machine
 CALL_SECONDS = 120
+EMPTY_SECONDS = 15
 CA_VARIABLES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 
 
@@ -304,6 +305,10 @@ class Gate:
         running daemon can release what its pinned programs still hold."""
         if not self.daemon:
             return
+        # Servers take a moment to notice that their host is gone; the running daemon removes what gets empty then.
+        deadline = time.monotonic() + EMPTY_SECONDS
+        while self.daemon.poll() is None and self.cgroups() and time.monotonic() < deadline:
+            time.sleep(0.1)
         with contextlib.suppress(Skip, OSError, RuntimeError, subprocess.SubprocessError):
             if self.daemon.poll() is not None and not self.released:
                 self.start()
@@ -333,14 +338,11 @@ class Gate:
             found += [os.path.join(base, d) for d in directories if any(d.startswith(n) for n in names)]
         return found
 
-    def left_behind(self, seconds=15):
-        """Scopes that are there although everything was handed back, with the processes in them. A server may take a
-        moment to notice that its host is gone; an empty scope that nobody removed is removed here, and told of."""
-        deadline = time.monotonic() + seconds
-        while (left := self.cgroups()) and time.monotonic() < deadline:
-            time.sleep(0.2)
+    def left_behind(self):
+        """Scopes that are there although everything was handed back, with the processes in them; an empty one is
+        removed, so that one test's failure is not the next one's."""
         told = []
-        for directory in left:
+        for directory in self.cgroups():
             with contextlib.suppress(OSError), open(os.path.join(directory, "cgroup.procs"), encoding="ascii") as f:
                 told.append(f"{directory}: {[command_line(p) for p in f.read().split()]}")
             with contextlib.suppress(OSError):

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One verb per steering promise: does the named thing from inside a scope and says how it ended. A listener
- * that stands at the other end answers each connection with "<address> <port> <tid>\n" of its record.
+ * One verb per steering promise: does the named thing from inside a scope and says how it ended. A
+ * listener that stands at the other end answers each connection with "<address> <port> <tid>\n" of
+ * its record.
  *
  *   probe VERB ADDRESS PORT
  *
- * Exit status 0: steered, the record is right and the peer's name is the one asked for (not mptcp); 1: refused with
- * EPERM; 2: anything else (an errno other than EPERM is printed).
+ * Exit status 0: steered, the record is right and the peer's name is the one asked for (not mptcp);
+ * 1: refused with EPERM; 2: anything else (an errno other than EPERM is printed).
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,8 +3,9 @@
 #define TOLLGATE_TESTS_KERN_BED_H
 
 /*
- * What the tests that load programs share: a cgroup with the children "agent" and "daemon", and a private
- * bpffs, made by bed_open() and removed by bed_close(). Skips (exit 77) where programs cannot be loaded.
+ * What the tests that load programs share: a cgroup with the children "agent" and "daemon", and a
+ * private bpffs, made by bed_open() and removed by bed_close(). Skips (exit 77) where programs
+ * cannot be loaded.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -132,8 +133,8 @@ static inline uint64_t bed_stat(struct bed *b, enum tg_stat s)
 	return all[s];
 }
 
-/* Runs fn in a child inside the agent's cgroup, with the label when it is not NULL; gives its exit status, or
- * 256 + signal. */
+/* Runs fn in a child inside the agent's cgroup, with the label when it is not NULL; gives its exit
+ * status, or 256 + signal. */
 static inline pid_t bed_spawn(struct bed *b, const struct tg_label *label, int (*fn)(void *), void *arg)
 {
 	int go[2];

@@ -35,7 +35,8 @@ static int run(void *arg)
 	return 98;
 }
 
-/* A program of our own: a copy of sleep(1), so that no other process of the machine is concerned. */
+/* A program of our own: a copy of sleep(1), so that no other process of the machine is
+ * concerned. */
 static void program(struct run *r, char dir[static 64])
 {
 	char command[256];
@@ -264,8 +265,8 @@ static int orphan(void *arg)
 	struct run *r = arg;
 	pid_t pid;
 
-	/* A group of its own, whose only tie to the session is this process: when it goes, the kernel
-	 * sends SIGHUP and SIGCONT. */
+	/* A group of its own, whose only tie to the session is this process: when it goes, the
+	 * kernel sends SIGHUP and SIGCONT. */
 	(void)setsid();
 	pid = fork();
 	if (pid == 0) {
@@ -301,7 +302,8 @@ static void nobody_else_continues(void **state)
 	events = 1;
 	pid = bed_spawn(&b, NULL, orphan, &r);
 	assert_int_equal(bed_wait(pid), 0);
-	/* Killed by the program, or where the kernel does not let it, by the consumer of the event. */
+	/* Killed by the program, or where the kernel does not let it, by the consumer of the
+	 * event. */
 	for (int i = 0; i < 300 && events < 3; i++) {
 		assert_true(kern_events_consume(ev) >= 0);
 		usleep(10000);

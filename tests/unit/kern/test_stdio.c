@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Detection of JSON-RPC between a host and a server, and the hold: real processes over pipes and socket
- * pairs. The server tells on a descriptor how many bytes it has seen, so "it did not act" can be observed.
+ * Detection of JSON-RPC between a host and a server, and the hold: real processes over pipes and
+ * socket pairs. The server tells on a descriptor how many bytes it has seen, so "it did not act"
+ * can be observed.
  */
 #include "tests/unit/kern/bed.h"
 
@@ -352,8 +353,8 @@ struct cast {
 	uint32_t early; /* bytes of calls before the one that triggers: the server may see them */
 };
 
-/* Every way to send one: the trigger comes, the server is stopped and has not seen a byte; released, it
- * sees all. */
+/* Every way to send one: the trigger comes, the server is stopped and has not seen a byte;
+ * released, it sees all. */
 static void holds_before_the_server_acts(void **state)
 {
 	static const struct cast cast[] = {

@@ -287,7 +287,8 @@ static void keeps_refusing_without_a_process(void **state)
 	bed_close(&b);
 }
 
-/* Random destinations from many threads; a third of the sockets is closed by reset, so ports return. */
+/* Random destinations from many threads; a third of the sockets is closed by reset, so ports
+ * return. */
 static void *storm_thread(void *arg)
 {
 	unsigned seed = (unsigned)(uintptr_t)arg * 7919 + 1, wrong = 0;

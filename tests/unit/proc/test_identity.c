@@ -56,6 +56,7 @@ static pid_t start(const char *cwd, const char *const argv[], const char *const 
 	for (;;) {
 		char link[PATH_MAX], want[PATH_MAX], path[64];
 		_cleanup_buf_ struct buf args = { 0 };
+		struct proc_stat st;
 		ssize_t n;
 
 		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
@@ -64,7 +65,8 @@ static pid_t start(const char *cwd, const char *const argv[], const char *const 
 		link[n] = '\0';
 		assert_non_null(realpath(argv[0], want));
 		snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-		if (strcmp(link, want) == 0 && file_read(path, 1 << 20, &args) == 0 && buf_len(&args) > 0)
+		if (strcmp(link, want) == 0 && file_read(path, 1 << 20, &args) == 0 && buf_len(&args) > 0 &&
+		    proc_stat_read(pid, &st) == 0 && st.state == 'S')
 			break;
 		usleep(500);
 	}

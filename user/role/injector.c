@@ -63,7 +63,7 @@ int injector_run(void)
 	if (r == -EPIPE)
 		return EXIT_SUCCESS; /* the supervisor went: the next one gets a fresh injector */
 	if (r < 0) {
-		log_err(r, "injector: start: %s", err_text(r));
+		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
 	(void)take(&job, &taken);

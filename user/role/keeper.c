@@ -92,7 +92,7 @@ static int keep(struct keeper *k, struct ipc_msg *m)
 		close(e->fd);
 	} else {
 		if (k->nkept == KEPT_MAX)
-			return log_err(-ENOSPC, "keeper: keep %s: %u descriptors held already",
+			return log_err(-ENOSPC, "keep %s: %u descriptors held already",
 				       key->key, k->nkept);
 		e = &k->kept[k->nkept++];
 		memcpy(e->key, key->key, sizeof(e->key));
@@ -172,7 +172,7 @@ static int spawn_requested(struct keeper *k, const struct ipc_msg *m)
 			c = at;
 	}
 	if (!c)
-		return log_err(-ENOSPC, "keeper: start %s: too many roles", role_name(s->role));
+		return log_err(-ENOSPC, "start %s: too many roles", role_name(s->role));
 	*c = (struct child){ .used = true, .spec = *s };
 	return start(k, c);
 }
@@ -218,7 +218,7 @@ static int from_role(struct ipc *c, struct ipc_msg *m, void *arg)
 {
 	(void)c;
 	(void)arg;
-	return log_err(-EBADMSG, "keeper: refuse message %u: roles do not speak to the keeper", m->type);
+	return log_err(-EBADMSG, "refuse message %u: roles do not speak to the keeper", m->type);
 }
 
 static const struct ipc_ops supervisor_ops = { .message = from_supervisor };
@@ -239,7 +239,7 @@ static int start(struct keeper *k, struct child *c)
 		r = c->pid;
 		c->pid = 0;
 		close(pair[0]);
-		return log_err(r, "keeper: start %s: %s", role_name(c->spec.role), err_text(r));
+		return log_err(r, "start %s: %s", role_name(c->spec.role), err_text(r));
 	}
 	r = ipc_new(k->loop, pair[0], is_supervisor ? &supervisor_ops : &role_ops, k, &c->channel);
 	if (r < 0) {
@@ -278,12 +278,12 @@ static void died(struct keeper *k, struct child *c, int status)
 	if (k->stopping)
 		return;
 	if (!normal)
-		log_warn("keeper: %s %u ended: %s %d", role_name(c->spec.role), c->spec.index,
+		log_warn("%s %u ended: %s %d", role_name(c->spec.role), c->spec.index,
 			 WIFSIGNALED(status) ? "signal" : "status",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	c->quick_deaths = quick && !normal ? c->quick_deaths + 1 : 0;
 	if (c->quick_deaths > QUICK_DEATHS_MAX) {
-		log_err(0, "keeper: give up on %s: it ended %u times at once",
+		log_err(0, "give up on %s: it ended %u times at once",
 			role_name(c->spec.role), c->quick_deaths);
 		stop_all(k, EXIT_FAILURE);
 	} else if (quick && !normal) {
@@ -404,7 +404,7 @@ int keeper_run(const char *config)
 	if (r >= 0)
 		r = loop_run(k->loop);
 	else
-		log_err(r, "keeper: start: %s", err_text(r));
+		log_err(r, "start: %s", err_text(r));
 	for (unsigned i = 0; i < ROLES_MAX; i++)
 		ipc_free(k->children[i].channel);
 	loop_timer_remove(k->timer);

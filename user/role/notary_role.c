@@ -83,9 +83,9 @@ static void on_alarm(void *arg, int ring, const char *text)
 {
 	(void)arg;
 	if (ring >= 0)
-		log_warn("notary: ring %d: %s", ring, text);
+		log_warn("ring %d: %s", ring, text);
 	else
-		log_warn("notary: %s", text);
+		log_warn("%s", text);
 }
 
 static void on_producer_failed(void *arg, int ring)
@@ -119,7 +119,7 @@ static void reset_ring(struct notary_role *n, const struct producer *p)
 	int r = notary_ring_restarted(n->notary, p->number);
 
 	if (r < 0)
-		log_warn("notary: reset ring %d: %s", p->number, err_text(r));
+		log_warn("reset ring %d: %s", p->number, err_text(r));
 }
 
 static int on_ring(struct notary_role *n, struct ipc_msg *m)
@@ -142,7 +142,7 @@ static int on_ring(struct notary_role *n, struct ipc_msg *m)
 	r = notary_add_ring(n->notary, p->ring, p->progress, ring->synced,
 			    ring->producer ? "proxy" : "supervisor");
 	if (r < 0)
-		return log_err(r, "notary: add ring %u: %s", ring->producer, err_text(r));
+		return log_err(r, "add ring %u: %s", ring->producer, err_text(r));
 	p->number = r;
 	p->used = true;
 	r = loop_io_add(n->member.loop, p->wake, EPOLLIN, on_wake, n, &p->io);
@@ -287,7 +287,7 @@ int notary_run(void)
 	if (r >= 0)
 		r = loop_timer_add(n->member.loop, on_timer, n, &n->timer);
 	if (r < 0) {
-		log_err(r, "notary: start: %s", err_text(r));
+		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
 	sandbox.uid = n->member.spec.uid;

@@ -132,7 +132,7 @@ static int on_ring(struct proxy *p, struct ipc_msg *m)
 	if (r >= 0)
 		r = loop_io_add(p->member.loop, p->progress_fd, EPOLLIN, on_progress, p, &p->progress);
 	if (r < 0)
-		return log_err(r, "proxy: attach ring: %s", err_text(r));
+		return log_err(r, "attach ring: %s", err_text(r));
 	memcpy(p->gate->facts.public_key, rec->public_key, sizeof(rec->public_key));
 	memcpy(p->gate->facts.salt_epoch, rec->instance.epoch, sizeof(rec->instance.epoch));
 	return 0;
@@ -337,7 +337,7 @@ static int on_epoch(struct proxy *p, const struct ipc_msg *m)
 	if (m->type == MSG_SNAPSHOT_ABORT)
 		gate_abort(p->gate, e->epoch);
 	else if (gate_commit(p->gate, e->epoch) < 0)
-		return log_err(-EBADMSG, "proxy: commit epoch: nothing of that epoch is staged");
+		return log_err(-EBADMSG, "commit epoch: nothing of that epoch is staged");
 	return 0;
 }
 
@@ -428,7 +428,7 @@ int proxy_run(void)
 	if (r >= 0)
 		r = begin(p);
 	if (r < 0) {
-		log_err(r, "proxy: start: %s", err_text(r));
+		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
 	sandbox.uid = p->member.spec.uid;

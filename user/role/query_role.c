@@ -96,7 +96,7 @@ static int on_listen(struct query_role *q, struct ipc_msg *m)
 	c.listen_fd = ipc_take_fd(m, 0);
 	r = query_open(&c, &q->query);
 	if (r < 0)
-		return log_err(r, "query: open log: %s", err_text(r));
+		return log_err(r, "open log: %s", err_text(r));
 	r = loop_io_add(q->member.loop, query_fd(q->query), EPOLLIN, on_ready, q, &q->io);
 	if (r >= 0)
 		serve(q);
@@ -127,7 +127,7 @@ int query_role_run(void)
 	if (r >= 0)
 		r = loop_timer_add(q->member.loop, on_timer, q, &q->timer);
 	if (r < 0) {
-		log_err(r, "query: start: %s", err_text(r));
+		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
 	(void)snprintf(q->index_path, sizeof(q->index_path), "%.*s/index.sqlite",
@@ -141,7 +141,7 @@ int query_role_run(void)
 		return EXIT_FAILURE;
 	q->log_dirfd = open(q->member.spec.log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (q->log_dirfd < 0) {
-		log_err(-errno, "query: open %s: %s", q->member.spec.log_dir, err_text(errno));
+		log_err(-errno, "open %s: %s", q->member.spec.log_dir, err_text(errno));
 		return EXIT_FAILURE;
 	}
 	r = member_run(&q->member);

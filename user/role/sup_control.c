@@ -353,5 +353,5 @@ int sup_control_start(struct supervisor *s)
 
 	(void)snprintf(path, sizeof(path), "%s/control.sock", s->conf.run_dir);
 	r = control_new(s->loop, path, &ops, s, &s->control);
-	return r < 0 ? log_err(r, "supervisor: listen on %s: %s", path, err_text(r)) : 0;
+	return r < 0 ? log_err(r, "listen on %s: %s", path, err_text(r)) : 0;
 }

@@ -198,7 +198,7 @@ static void warn_inherited(struct supervisor *s, pid_t pid, const char *agent)
 		return;
 	for (unsigned i = 0; i < l.n; i++)
 		if (l.items[i].connected && !l.items[i].cloexec)
-			log_warn("supervisor: agent %s: pid %d brings a connected socket that is not steered: %s",
+			log_warn("agent %s: pid %d brings a connected socket that is not steered: %s",
 				 agent, (int)pid, l.items[i].text);
 	inherited_done(&l);
 }
@@ -216,8 +216,8 @@ static int enrol(struct supervisor *s, const struct proc_identity *id, unsigned 
 	r = bring_in(s, id->pid, index, &before, &outer);
 	record_enrol(s, id, index, outer, r, why);
 	if (r < 0)
-		return log_err(r, "supervisor: enrol pid %d as %s: %s", id->pid, a->name, err_text(r));
-	log_info("supervisor: agent %s: pid %d in scope (%s)", a->name, id->pid, why);
+		return log_err(r, "enrol pid %d as %s: %s", id->pid, a->name, err_text(r));
+	log_info("agent %s: pid %d in scope (%s)", a->name, id->pid, why);
 	warn_inherited(s, id->pid, a->name);
 	return 0;
 }
@@ -246,13 +246,13 @@ static void judge_stopped(struct supervisor *s, pid_t pid)
 	if (r == -ESRCH)
 		return;
 	if (r < 0 && s->conf.enforcement != CONF_OBSERVE) {
-		log_warn("supervisor: pid %d: cannot be enrolled, so it is killed", (int)pid);
+		log_warn("pid %d: cannot be enrolled, so it is killed", (int)pid);
 		(void)kern_stopped_kill(s->kern, pid);
 		return;
 	}
 	r = kern_stopped_continue(s->kern, pid);
 	if (r < 0 && r != -ESRCH)
-		log_warn("supervisor: continue pid %d: %s", (int)pid, err_text(r));
+		log_warn("continue pid %d: %s", (int)pid, err_text(r));
 }
 
 void sup_enrol_event(struct supervisor *s, const struct tg_event *e)
@@ -260,7 +260,7 @@ void sup_enrol_event(struct supervisor *s, const struct tg_event *e)
 	char reason[128];
 
 	if (e->type == TG_EV_CONNECT) {
-		log_debug("supervisor: connect of pid %u refused, reason %u", e->tgid, e->connect.reason);
+		log_debug("connect of pid %u refused, reason %u", e->tgid, e->connect.reason);
 		return;
 	}
 	if (e->exec.flags & TG_EXEC_KILLED) {
@@ -327,7 +327,7 @@ static int watch_executables(struct supervisor *s)
 	int r = fan_new(s->loop, on_exec, s, &s->fan);
 
 	if (r < 0)
-		return log_err(r, "supervisor: hold execs by fanotify: %s", err_text(r));
+		return log_err(r, "hold execs by fanotify: %s", err_text(r));
 	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		const struct conf_agent *a = &s->conf.agents[i];
 
@@ -335,7 +335,7 @@ static int watch_executables(struct supervisor *s)
 		if (a->exe && !a->script) {
 			r = fan_watch(s->fan, a->exe); /* as written: a link may come to point elsewhere */
 			if (r < 0)
-				log_warn("supervisor: watch %s: %s", a->exe, err_text(r));
+				log_warn("watch %s: %s", a->exe, err_text(r));
 		}
 	}
 	return 0;
@@ -420,7 +420,7 @@ int sup_enrol_start(struct supervisor *s)
 		r = set_selectors(s);
 	if (r >= 0 && places_at(s->places, 0))
 		r = kern_stdio_attach(s->kern);
-	return r < 0 ? log_err(r, "supervisor: start enrolment: %s", err_text(r)) : 0;
+	return r < 0 ? log_err(r, "start enrolment: %s", err_text(r)) : 0;
 }
 
 void sup_enrol_tick(struct supervisor *s)

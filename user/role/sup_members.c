@@ -41,7 +41,7 @@ static void keep(struct supervisor *s, const char *key, int fd)
 
 	(void)snprintf(k.key, sizeof(k.key), "%s", key);
 	if (ipc_send(s->keeper, MSG_KEEP, 0, &k, sizeof(k), &fd, 1) < 0)
-		log_warn("supervisor: keep %s: the keeper does not answer", key);
+		log_warn("keep %s: the keeper does not answer", key);
 }
 
 static void unkeep(struct supervisor *s, const char *key)
@@ -227,7 +227,7 @@ static int notary_is_up(struct supervisor *s, const struct ipc_msg *m)
 	    !msg_string_ok(up->verifier_key, sizeof(up->verifier_key)))
 		return -EBADMSG;
 	if (up->error < 0) {
-		log_err(up->error, "supervisor: notary: %s", up->text);
+		log_err(up->error, "%s", up->text);
 		sup_exit(s, EXIT_FAILURE);
 		return 0;
 	}
@@ -263,7 +263,7 @@ static int notary_accuses(struct supervisor *s, const struct ipc_msg *m)
 
 	if (m->len != sizeof(*r) || r->producer > s->nproxies)
 		return -EBADMSG;
-	log_err(0, "supervisor: producer %u: its ring holds what is no record", r->producer);
+	log_err(0, "producer %u: its ring holds what is no record", r->producer);
 	/* Its channel closes, so it ends; the keeper starts another, whose ring is then reset. */
 	if (r->producer > 0) {
 		ipc_free(s->proxies[r->producer - 1].channel);

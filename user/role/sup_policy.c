@@ -215,7 +215,7 @@ static void give_up(struct supervisor *s, const char *why)
 	tell_all(s, MSG_SNAPSHOT_ABORT, s->offered.epoch);
 	sup_set_done(&s->offered);
 	(void)buf_printf(&text, "%s; the old policy and catalog stay in force", why);
-	log_warn("supervisor: reload policy and catalog: %s", buf_cstr(&text));
+	log_warn("reload policy and catalog: %s", buf_cstr(&text));
 	sup_record_node(s, "reload_failed", buf_cstr(&text));
 	answer_reload(s, buf_cstr(&text));
 }
@@ -265,7 +265,7 @@ static void commit(struct supervisor *s)
 	sup_set_done(&s->current);
 	s->current = s->offered;
 	s->offered = (struct sup_set){ .fds = { -1, -1, -1, -1 } };
-	log_info("supervisor: policy and catalog: epoch %llu in force",
+	log_info("policy and catalog: epoch %llu in force",
 		 (unsigned long long)s->current.epoch);
 	answer_reload(s, NULL);
 }
@@ -280,7 +280,7 @@ int sup_snapshot_done(struct supervisor *s, struct sup_proxy *p, const struct ip
 	p->offered = false;
 	if (d->epoch == s->current.epoch && !p->committed) { /* a proxy that has just started */
 		if (d->error < 0)
-			return log_err(-EBADMSG, "supervisor: proxy %u refuses the policy in force: %s",
+			return log_err(-EBADMSG, "proxy %u refuses the policy in force: %s",
 				       p->index, d->text);
 		e.epoch = d->epoch;
 		p->committed = true;

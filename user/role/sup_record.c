@@ -51,7 +51,7 @@ int sup_record_start(struct supervisor *s)
 	if (r >= 0)
 		r = begin_session(s);
 	if (r < 0)
-		return log_err(r, "supervisor: begin the node's session: %s", err_text(r));
+		return log_err(r, "begin the node's session: %s", err_text(r));
 	s->chain_open = true;
 	sup_record_node(s, "start", "the node starts to enforce");
 	return 0;
@@ -68,7 +68,7 @@ int sup_record(struct supervisor *s, struct record *rec)
 	int r = s->chain_open ? recorder_put(s->recorder, &s->chain, rec, &pos) : -EPIPE;
 
 	if (r < 0)
-		log_err(r, "supervisor: record %s: %s", record_type_text(rec->type), err_text(r));
+		log_err(r, "record %s: %s", record_type_text(rec->type), err_text(r));
 	return r;
 }
 

@@ -152,7 +152,7 @@ static void fail(struct supervisor *s, struct sup_job *job, const char *code, co
 {
 	bool kill_it = s->conf.enforcement != CONF_OBSERVE;
 
-	log_warn("supervisor: stdio server pid %d of agent %s: %s%s: %s", (int)job->server,
+	log_warn("stdio server pid %d of agent %s: %s%s: %s", (int)job->server,
 		 s->conf.agents[job->agent - 1].name, kill_it ? "killed: " : "not guarded: ", code, reason);
 	record_spawn(s, job, kill_it ? RECORD_DENY : RECORD_ADVISORY_DENY, code, reason);
 	if (kill_it) {
@@ -586,7 +586,7 @@ static void scan_host(struct supervisor *s, pid_t host, uint32_t agent)
 		job->agent = agent;
 		job->server = below.v[i];
 		job->running = true;
-		log_info("supervisor: agent %s: server pid %d ran before the node: taking it over",
+		log_info("agent %s: server pid %d ran before the node: taking it over",
 			 s->conf.agents[agent - 1].name, (int)job->server);
 		queue(s, job);
 	}
@@ -608,7 +608,7 @@ void sup_stdio_scan_running(struct supervisor *s)
 		match_identity(&s->conf, &id, &m);
 		if (m.is != MATCH_AGENT)
 			continue;
-		log_warn("supervisor: agent %s: pid %d ran before the node: its network is not steered until it is restarted",
+		log_warn("agent %s: pid %d ran before the node: its network is not steered until it is restarted",
 			 s->conf.agents[m.agent].name, (int)all.v[i]);
 		scan_host(s, all.v[i], (uint32_t)m.agent + 1);
 	}

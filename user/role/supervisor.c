@@ -77,7 +77,7 @@ static void on_event(const struct tg_event *e, uint64_t lost, void *arg)
 	struct supervisor *s = arg;
 
 	if (lost) {
-		log_warn("supervisor: %llu kernel events were lost: looking at everything again",
+		log_warn("%llu kernel events were lost: looking at everything again",
 			 (unsigned long long)lost);
 		sup_record_node(s, "events_lost", "kernel events were lost; everything was looked at again");
 		sup_enrol_rescan(s);
@@ -115,7 +115,7 @@ static int join_cgroup(char dir[PATH_MAX])
 	else
 		r = cgroup_create(here, DAEMON_CGROUP, dir);
 	if (r >= 0 && !(base && strcmp(base + 1, DAEMON_CGROUP) == 0) && cgroup_populated(dir) == 1)
-		return log_err(-EBUSY, "supervisor: join %s: another tollgated runs there; stop it first", dir);
+		return log_err(-EBUSY, "join %s: another tollgated runs there; stop it first", dir);
 	if (r >= 0)
 		r = cgroup_move(dir, getppid());
 	return r < 0 ? r : cgroup_move(dir, 0);
@@ -129,16 +129,16 @@ static int open_kernel(struct supervisor *s)
 	int r = kern_supported(&why);
 
 	if (r < 0)
-		return log_err(r, "supervisor: load kernel programs: %s", why);
+		return log_err(r, "load kernel programs: %s", why);
 	(void)snprintf(pins, sizeof(pins), "%s/bpf", s->conf.run_dir);
 	if (mkdir(pins, 0700) < 0 && errno != EEXIST)
-		return log_err(-errno, "supervisor: make %s: %s", pins, err_text(errno));
+		return log_err(-errno, "make %s: %s", pins, err_text(errno));
 	r = join_cgroup(dir);
 	if (r < 0)
-		return log_err(r, "supervisor: join the daemon's cgroup: %s", err_text(r));
+		return log_err(r, "join the daemon's cgroup: %s", err_text(r));
 	r = kern_open(&cfg, &s->kern);
 	if (r == -ESTALE) {
-		log_warn("supervisor: pins of other kernel programs in %s are replaced: agents are not guarded meanwhile",
+		log_warn("pins of other kernel programs in %s are replaced: agents are not guarded meanwhile",
 			 pins);
 		r = kern_release_pins(pins);
 		if (r >= 0)
@@ -152,7 +152,7 @@ static int open_kernel(struct supervisor *s)
 		r = kern_state_flags(s->kern, 0, TG_STATE_CLOSED);
 	if (r >= 0)
 		r = kern_events_open(s->kern, on_event, s, &s->events);
-	return r < 0 ? log_err(r, "supervisor: load kernel programs: %s", err_text(r)) : 0;
+	return r < 0 ? log_err(r, "load kernel programs: %s", err_text(r)) : 0;
 }
 
 static void on_tick(struct loop_timer *t, void *arg)
@@ -229,10 +229,10 @@ static int make_dir(const char *parent, const char *name, uid_t uid, gid_t gid, 
 
 	(void)snprintf(path, sizeof(path), "%s%s%s", parent, name ? "/" : "", name ? name : "");
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return log_err(-errno, "supervisor: make folder %s: %s", path, err_text(errno));
+		return log_err(-errno, "make folder %s: %s", path, err_text(errno));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
-		return log_err(-errno, "supervisor: own folder %s: %s", path, err_text(errno));
+		return log_err(-errno, "own folder %s: %s", path, err_text(errno));
 	return 0;
 }
 
@@ -308,7 +308,7 @@ static int begin(struct supervisor *s)
 	if (r >= 0)
 		r = sandbox_enter(ROLE_SUPERVISOR, &sandbox, NULL);
 	if (r < 0)
-		return log_err(r, "supervisor: enter sandbox: %s", err_text(r));
+		return log_err(r, "enter sandbox: %s", err_text(r));
 	r = open_kernel(s);
 	if (r >= 0)
 		r = loop_io_add(s->loop, kern_events_fd(s->events), EPOLLIN, events_ready, s, &s->events_io);
@@ -343,7 +343,7 @@ void sup_check_ready(struct supervisor *s)
 	sup_enrol_rescan(s);
 	sup_stdio_rescan(s);
 	sup_stdio_scan_running(s);
-	log_info("supervisor: node %s enforces: %u agents, policy mode %s, claims software-only",
+	log_info("node %s enforces: %u agents, policy mode %s, claims software-only",
 		 s->conf.node, s->conf.nagents, gate_mode_text((enum gate_mode)s->setup.mode));
 	(void)ipc_send(s->keeper, MSG_READY, 0, NULL, 0, NULL, 0);
 }
@@ -412,7 +412,7 @@ int supervisor_run(const char *config)
 		return EX_CONFIG;
 	r = prepare(s);
 	if (r < 0)
-		return log_err(EXIT_FAILURE, "supervisor: start: %s", err_text(r));
+		return log_err(EXIT_FAILURE, "start: %s", err_text(r));
 	r = loop_run(s->loop);
 	sup_record_stop(s);
 	control_free(s->control);

@@ -75,106 +75,106 @@ static void valid(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	uint32_t line, column;
+	const char *part; /* of the message */
+} invalid_texts[] = {
+	{ "permit", 1, 7, "unexpected end of the text" },
+	{ "Permit(principal,action,resource);", 1, 1, "`permit` or `forbid`" },
+	{ S, 1, 34, "`;`" },
+	{ "permit(action,principal,resource);", 1, 8, "expected `principal`" },
+	{ "permit(principal,action);", 1, 24, "lacks `resource`" },
+	{ "permit();", 1, 8, "lacks `principal`" },
+	{ "permit(principal,action,resource,context);", 1, 34, "extra element" },
+	{ "permit(principal: U,action,resource);", 1, 17, "`is`" },
+	{ "permit(principal == \"a\",action,resource);", 1, 21, "found a string" },
+	{ "permit(principal == resource,action,resource);", 1, 21,
+	  "found the name `resource`" },
+	{ "permit(principal == ?principal,action,resource);", 1, 21,
+	  "templates are not supported" },
+	{ "permit(principal != U::\"a\",action,resource);", 1, 18, "`,`" },
+	{ "permit(principal is U == U::\"a\",action,resource);", 1, 23,
+	  "`is` cannot stand together" },
+	{ "permit(principal in U::\"a\" is U,action,resource);", 1, 28,
+	  "`is` must come first" },
+	{ "permit(principal in [U::\"a\"],action,resource);", 1, 21, "expected an entity" },
+	{ "permit(principal,action is Action,resource);", 1, 25, "scope of the action" },
+	{ "permit(principal,action == [Action::\"x\"],resource);", 1, 28, "write `in`" },
+	{ "permit(principal,action == U::\"x\",resource);", 1, 28,
+	  "its type must be `Action`" },
+	{ "permit(principal,action in [[Action::\"x\"]],resource);", 1, 29,
+	  "expected an action" },
+	{ "permit(principal,action == XAction::\"x\",resource);", 1, 28,
+	  "its type must be `Action`" },
+	{ "@a @a " S ";", 1, 4, "@a is given twice" },
+	{ "@a(1) " S ";", 1, 4, "a string" },
+	{ "@a(\"\\q\") " S ";", 1, 5, "not a valid escape" },
+	{ S " when {};", 1, 41, "empty" },
+	{ S " if { true };", 1, 35, "`when`, `unless` or `;`" },
+	{ W("true &&"), 1, 50, "expected an expression" },
+	{ W("a = b"), 1, 42, "`a` is not a variable" },
+	{ W("principal = 1"), 1, 52, "write `==`" },
+	{ W("true & true"), 1, 47, "write `&&`" },
+	{ W("1 < 2 < 3"), 1, 48, "do not chain" },
+	{ W("principal is U == true"), 1, 57, "do not chain" },
+	{ W("true || if true then true else false"), 1, 50, "parentheses" },
+	{ W("5 % 2 == 1"), 1, 44, "no division" },
+	{ W("18446744073709551616 == 1"), 1, 42, "64 bits" },
+	{ W("9223372036854775808 == 1"), 1, 42, "64 bits" },
+	{ W("-(9223372036854775808) == 1"), 1, 44, "64 bits" },
+	{ W("-----1 == 1"), 1, 46, "more than four" },
+	{ W("!!!!!true"), 1, 46, "more than four" },
+	{ W("!-1"), 1, 43, "expected an expression" },
+	{ W("principal has a[\"x\"]"), 1, 57, "expected an operator or `}`" },
+	{ W("principal has \"a\".b"), 1, 59, "expected an operator or `}`" },
+	{ W("principal has (a)"), 1, 56, "attribute name" },
+	{ W("principal has if"), 1, 56, "reserved" },
+	{ W("principal has a::b"), 1, 57, "expected an operator" },
+	{ W("context.__cedar"), 1, 50, "`__cedar` is reserved" },
+	{ W("context.if"), 1, 50, "reserved" },
+	{ W("context[i]"), 1, 50, "a string" },
+	{ W("context[(\"a\")]"), 1, 50, "a string" },
+	{ W("{if:1} has a"), 1, 43, "reserved" },
+	{ W("{a:1, \"a\":2} has a"), 1, 48, "twice" },
+	{ W("{a:1 b:2} has a"), 1, 47, "`,` or `}`" },
+	{ W("{,} has a"), 1, 43, "attribute name or `}`" },
+	{ W("[,].isEmpty()"), 1, 43, "expected an expression" },
+	{ W("U::{a:1} == 1"), 1, 45, "a name or a string" },
+	{ W("U::if::\"x\" == 1"), 1, 45, "reserved" },
+	{ W("\"a\" like (\"a\")"), 1, 51, "pattern of `like`" },
+	{ W("\"a\" like \"a\" + \"b\""), 1, 55, "expected an operator" },
+	{ W("\"a\\*b\" == 1"), 1, 44, "`\\*` is not a valid escape" },
+	{ W("\"a\rb\" == 1"), 1, 44, "carriage return" },
+	{ W("foo(1)"), 1, 42, "`foo` is not a function" },
+	{ W("isIpv4(context)"), 1, 42, "method, not a function" },
+	{ W("contains([1],1)"), 1, 42, "method, not a function" },
+	{ W("context.ip(1)"), 1, 50, "function, not a method" },
+	{ W("context.nope(1)"), 1, 50, "`nope` is not a method" },
+	{ W("[1].contains()"), 1, 46, "takes 1 argument, not 0" },
+	{ W("[1].isEmpty(1)"), 1, 46, "takes 0 arguments, not 1" },
+	{ W("A::ip(\"x\") == 1"), 1, 42, "`A::ip` is not a function" },
+	{ W("?principal == 1"), 1, 42, "slot" },
+	{ W("principal(1)"), 1, 42, "is not a function" },
+	{ "\xef\xbb\xbf" S ";", 1, 1, "byte order mark" },
+	{ S ";\n\n  \xe2\x82\xac", 3, 3, "not allowed" },
+	{ "permit(\xff", 1, 8, "UTF-8" },
+};
+
 static void invalid(void **state)
 {
-	static const struct {
-		const char *text;
-		uint32_t line, column;
-		const char *part; /* of the message */
-	} cases[] = {
-		{ "permit", 1, 7, "unexpected end of the text" },
-		{ "Permit(principal,action,resource);", 1, 1, "`permit` or `forbid`" },
-		{ S, 1, 34, "`;`" },
-		{ "permit(action,principal,resource);", 1, 8, "expected `principal`" },
-		{ "permit(principal,action);", 1, 24, "lacks `resource`" },
-		{ "permit();", 1, 8, "lacks `principal`" },
-		{ "permit(principal,action,resource,context);", 1, 34, "extra element" },
-		{ "permit(principal: U,action,resource);", 1, 17, "`is`" },
-		{ "permit(principal == \"a\",action,resource);", 1, 21, "found a string" },
-		{ "permit(principal == resource,action,resource);", 1, 21,
-		  "found the name `resource`" },
-		{ "permit(principal == ?principal,action,resource);", 1, 21,
-		  "templates are not supported" },
-		{ "permit(principal != U::\"a\",action,resource);", 1, 18, "`,`" },
-		{ "permit(principal is U == U::\"a\",action,resource);", 1, 23,
-		  "`is` cannot stand together" },
-		{ "permit(principal in U::\"a\" is U,action,resource);", 1, 28,
-		  "`is` must come first" },
-		{ "permit(principal in [U::\"a\"],action,resource);", 1, 21, "expected an entity" },
-		{ "permit(principal,action is Action,resource);", 1, 25, "scope of the action" },
-		{ "permit(principal,action == [Action::\"x\"],resource);", 1, 28, "write `in`" },
-		{ "permit(principal,action == U::\"x\",resource);", 1, 28,
-		  "its type must be `Action`" },
-		{ "permit(principal,action in [[Action::\"x\"]],resource);", 1, 29,
-		  "expected an action" },
-		{ "permit(principal,action == XAction::\"x\",resource);", 1, 28,
-		  "its type must be `Action`" },
-		{ "@a @a " S ";", 1, 4, "@a is given twice" },
-		{ "@a(1) " S ";", 1, 4, "a string" },
-		{ "@a(\"\\q\") " S ";", 1, 5, "not a valid escape" },
-		{ S " when {};", 1, 41, "empty" },
-		{ S " if { true };", 1, 35, "`when`, `unless` or `;`" },
-		{ W("true &&"), 1, 50, "expected an expression" },
-		{ W("a = b"), 1, 42, "`a` is not a variable" },
-		{ W("principal = 1"), 1, 52, "write `==`" },
-		{ W("true & true"), 1, 47, "write `&&`" },
-		{ W("1 < 2 < 3"), 1, 48, "do not chain" },
-		{ W("principal is U == true"), 1, 57, "do not chain" },
-		{ W("true || if true then true else false"), 1, 50, "parentheses" },
-		{ W("5 % 2 == 1"), 1, 44, "no division" },
-		{ W("18446744073709551616 == 1"), 1, 42, "64 bits" },
-		{ W("9223372036854775808 == 1"), 1, 42, "64 bits" },
-		{ W("-(9223372036854775808) == 1"), 1, 44, "64 bits" },
-		{ W("-----1 == 1"), 1, 46, "more than four" },
-		{ W("!!!!!true"), 1, 46, "more than four" },
-		{ W("!-1"), 1, 43, "expected an expression" },
-		{ W("principal has a[\"x\"]"), 1, 57, "expected an operator or `}`" },
-		{ W("principal has \"a\".b"), 1, 59, "expected an operator or `}`" },
-		{ W("principal has (a)"), 1, 56, "attribute name" },
-		{ W("principal has if"), 1, 56, "reserved" },
-		{ W("principal has a::b"), 1, 57, "expected an operator" },
-		{ W("context.__cedar"), 1, 50, "`__cedar` is reserved" },
-		{ W("context.if"), 1, 50, "reserved" },
-		{ W("context[i]"), 1, 50, "a string" },
-		{ W("context[(\"a\")]"), 1, 50, "a string" },
-		{ W("{if:1} has a"), 1, 43, "reserved" },
-		{ W("{a:1, \"a\":2} has a"), 1, 48, "twice" },
-		{ W("{a:1 b:2} has a"), 1, 47, "`,` or `}`" },
-		{ W("{,} has a"), 1, 43, "attribute name or `}`" },
-		{ W("[,].isEmpty()"), 1, 43, "expected an expression" },
-		{ W("U::{a:1} == 1"), 1, 45, "a name or a string" },
-		{ W("U::if::\"x\" == 1"), 1, 45, "reserved" },
-		{ W("\"a\" like (\"a\")"), 1, 51, "pattern of `like`" },
-		{ W("\"a\" like \"a\" + \"b\""), 1, 55, "expected an operator" },
-		{ W("\"a\\*b\" == 1"), 1, 44, "`\\*` is not a valid escape" },
-		{ W("\"a\rb\" == 1"), 1, 44, "carriage return" },
-		{ W("foo(1)"), 1, 42, "`foo` is not a function" },
-		{ W("isIpv4(context)"), 1, 42, "method, not a function" },
-		{ W("contains([1],1)"), 1, 42, "method, not a function" },
-		{ W("context.ip(1)"), 1, 50, "function, not a method" },
-		{ W("context.nope(1)"), 1, 50, "`nope` is not a method" },
-		{ W("[1].contains()"), 1, 46, "takes 1 argument, not 0" },
-		{ W("[1].isEmpty(1)"), 1, 46, "takes 0 arguments, not 1" },
-		{ W("A::ip(\"x\") == 1"), 1, 42, "`A::ip` is not a function" },
-		{ W("?principal == 1"), 1, 42, "slot" },
-		{ W("principal(1)"), 1, 42, "is not a function" },
-		{ "\xef\xbb\xbf" S ";", 1, 1, "byte order mark" },
-		{ S ";\n\n  \xe2\x82\xac", 3, 3, "not allowed" },
-		{ "permit(\xff", 1, 8, "UTF-8" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(invalid_texts); i++) {
 		struct cedar_errors e;
 		size_t n;
 
-		assert_int_equal(parse(span_of(cases[i].text), &n, &e), -EINVAL);
-		if (e.e[0].line != cases[i].line || e.e[0].column != cases[i].column ||
-		    !strstr(e.e[0].message, cases[i].part))
-			print_message("%s\n  %u:%u: %s\n", cases[i].text, e.e[0].line,
+		assert_int_equal(parse(span_of(invalid_texts[i].text), &n, &e), -EINVAL);
+		if (e.e[0].line != invalid_texts[i].line || e.e[0].column != invalid_texts[i].column ||
+		    !strstr(e.e[0].message, invalid_texts[i].part))
+			print_message("%s\n  %u:%u: %s\n", invalid_texts[i].text, e.e[0].line,
 				      e.e[0].column, e.e[0].message);
-		assert_int_equal(e.e[0].line, cases[i].line);
-		assert_int_equal(e.e[0].column, cases[i].column);
-		assert_non_null(strstr(e.e[0].message, cases[i].part));
+		assert_int_equal(e.e[0].line, invalid_texts[i].line);
+		assert_int_equal(e.e[0].column, invalid_texts[i].column);
+		assert_non_null(strstr(e.e[0].message, invalid_texts[i].part));
 		assert_int_equal(n, 0);
 	}
 }

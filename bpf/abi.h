@@ -3,11 +3,12 @@
 #define TOLLGATE_BPF_ABI_H
 
 /*
- * Records, map keys and map values that kernel programs and user space share. Kernel programs include
- * vmlinux.h before this file. Every struct is laid out without implicit padding (the asserts below), so a
- * key compares as bytes. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports are in host order; times are
- * CLOCK_MONOTONIC ns unless named start (CLOCK_BOOTTIME ns of the thread group's start).
- * A layout change raises TG_ABI_VERSION, which is part of the pin directory's name.
+ * Records, map keys and map values that kernel programs and user space share. Kernel programs
+ * include vmlinux.h before this file. Every struct is laid out without implicit padding (the
+ * asserts below), so a key compares as bytes. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d; ports
+ * are in host order; times are CLOCK_MONOTONIC ns unless named start (CLOCK_BOOTTIME ns of the
+ * thread group's start). A layout change raises TG_ABI_VERSION, which is part of the pin
+ * directory's name.
  */
 #ifndef __bpf__
 #include <linux/types.h>
@@ -15,7 +16,7 @@
 
 #define TG_ABI_VERSION 1
 
-/* --- scope -------------------------------------------------------------------------------------- */
+/* --- scope ------------------------------------------------------------------------------------ */
 
 /* Label of a task, and the value of the cgroup map: whose scope it is. agent 0 is no scope. */
 struct tg_label {
@@ -34,10 +35,10 @@ struct tg_scope_task {
 	struct tg_label label;
 };
 
-/* --- steering ----------------------------------------------------------------------------------- */
+/* --- steering --------------------------------------------------------------------------------- */
 
-/* getsockopt() on an accepted socket: level SOL_IP. The value is struct tg_origin, length exact. A socket
- * that was not steered, or whose record was lost, gives ENOENT and must be closed. */
+/* getsockopt() on an accepted socket: level SOL_IP. The value is struct tg_origin, length exact. A
+ * socket that was not steered, or whose record was lost, gives ENOENT and must be closed. */
 #define TG_SOL 0
 #define TG_SO_ORIGIN 0x7467
 
@@ -91,7 +92,7 @@ struct tg_port_key {
 	__u32 pad;
 };
 
-/* --- exec guard --------------------------------------------------------------------------------- */
+/* --- exec guard ------------------------------------------------------------------------------- */
 
 /* A file as the kernel sees it: super block device (major << 20 | minor) and inode number. */
 struct tg_file_key {
@@ -102,7 +103,8 @@ struct tg_file_key {
 
 enum tg_selector_kind {
 	TG_SEL_EXE = 1, /* a = dev, b = ino */
-	TG_SEL_SCRIPT, /* a = dev, b = ino of the interpreter, c = FNV-1a 64 of an argument's base name */
+	TG_SEL_SCRIPT, /* a = dev, b = ino of the interpreter, c = FNV-1a 64 of an argument's
+			* base name */
 	TG_SEL_UID, /* a = real uid */
 	TG_SEL_CGROUP, /* a = cgroup id; its descendants match too */
 	TG_SEL_KIND_MAX_,
@@ -115,7 +117,7 @@ struct tg_selector_key {
 };
 
 enum {
-	TG_SELF_ARGS = 1 << 0, /* TG_SEL_EXE: there are TG_SEL_SCRIPT entries of it; agent may be 0 */
+	TG_SELF_ARGS = 1 << 0, /* TG_SEL_EXE: TG_SEL_SCRIPT entries of it exist; agent may be 0 */
 };
 
 struct tg_selector {
@@ -160,7 +162,7 @@ struct tg_stopped {
 	__u32 agent; /* TG_STOP_EXEC: of the selector */
 };
 
-/* --- stdio -------------------------------------------------------------------------------------- */
+/* --- stdio ------------------------------------------------------------------------------------ */
 
 #define TG_HEAD_BYTES 4096 /* of a stream that are kept */
 #define TG_CHUNK 256 /* copied and searched at once */
@@ -190,8 +192,9 @@ struct tg_scan {
 };
 
 /*
- * A byte stream, keyed by the inode number of the object its writer holds (a pipe, or the writer's end of
- * a socket pair). As the input of a server it carries the candidate; as its output it points back to it.
+ * A byte stream, keyed by the inode number of the object its writer holds (a pipe, or the writer's
+ * end of a socket pair). As the input of a server it carries the candidate; as its output it points
+ * back to it.
  */
 struct tg_stream {
 	__u64 inode; /* address of the writer's object, only to see whether it is still there */
@@ -222,7 +225,7 @@ struct tg_head {
 	__u8 data[TG_HEAD_BYTES + TG_CHUNK];
 };
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 enum tg_event_type {
 	TG_EV_EXEC = 1, /* ring events */
@@ -239,7 +242,7 @@ enum {
 	TG_EXEC_STALE = 1 << 4, /* killed because no supervisor answers */
 	TG_EXEC_FAILED = 1 << 5, /* the signal could not be sent */
 	TG_EXEC_CONTINUED = 1 << 6, /* a stranger (ppid) continued a stopped process (tgid) */
-	TG_EXEC_UNSURE = 1 << 7, /* agent 0: the arguments could not all be read; user space must match */
+	TG_EXEC_UNSURE = 1 << 7, /* agent 0: not all arguments were read; user space matches */
 };
 
 enum tg_trigger_why {
@@ -296,7 +299,7 @@ struct tg_event {
 	};
 };
 
-/* --- counters (per CPU) -------------------------------------------------------------------------- */
+/* --- counters (per CPU) ----------------------------------------------------------------------- */
 
 enum tg_stat {
 	TG_STAT_CONNECT_STEERED = 0,
@@ -333,14 +336,14 @@ enum tg_stat {
 	TG_STAT_MAX_,
 };
 
-/* --- verbs of the control program (run by user space, in the kernel: no lost update) ------------- */
+/* --- verbs of the control program (run by user space, in the kernel: no lost update) ---------- */
 
 enum tg_verb {
 	TG_VERB_RELEASE = 1, /* a stream is not MCP so far: go on following, hold no more */
 	TG_VERB_FORGET, /* drop a stream, its head, its hold, and its output's back reference */
 	TG_VERB_SWEEP, /* drop the streams whose objects are gone; ret = how many */
 	TG_VERB_HOLD, /* hold a stream's reader by hand */
-	TG_VERB_OURS, /* key is a descriptor of the caller: never follow its object and the other end */
+	TG_VERB_OURS, /* key is a descriptor of the caller: never follow its two ends */
 };
 
 struct tg_ctl {

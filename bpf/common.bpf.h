@@ -23,8 +23,8 @@
 #define BPF_NOEXIST 1
 #define BPF_LOCAL_STORAGE_GET_F_CREATE 1
 
-/* bpf/stop.bpf.c: sends a signal to another process, if it is the one that started then. 0 or an errno; ENOSYS
- * when this kernel has no such function (before 6.13). Also with interrupts off. */
+/* bpf/stop.bpf.c: sends a signal to another process, if it is the one that started then. 0 or an
+ * errno; ENOSYS when this kernel has no such function (before 6.13). Also with interrupts off. */
 int signal_process(u32 tgid, u64 start, int sig);
 
 static __always_inline void count_n(u32 stat, u64 n)
@@ -59,7 +59,8 @@ static __always_inline u64 task_start(struct task_struct *t)
 	return BPF_CORE_READ(t, group_leader, start_boottime);
 }
 
-/* A zeroed event with its header, or NULL when the ring is full: that is counted, never a reason to allow. */
+/* A zeroed event with its header, or NULL when the ring is full: that is counted, never a reason to
+ * allow. */
 static __always_inline struct tg_event *event_new(void *ring, u32 which, u32 type)
 {
 	u64 seq = next_sequence(which);

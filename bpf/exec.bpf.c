@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The exec guard, behind fanotify: an exec that a selector matches and that is not in that agent's scope is
- * stopped before its first instruction, or killed when no supervisor answers. Pinned, so it stays in force
- * while no daemon runs. The verdict comes first, the event after it.
+ * The exec guard, behind fanotify: an exec that a selector matches and that is not in that agent's
+ * scope is stopped before its first instruction, or killed when no supervisor answers. Pinned, so
+ * it stays in force while no daemon runs. The verdict comes first, the event after it.
  */
 #include "bpf/scope.bpf.h"
 #include "bpf/stop.bpf.h"
@@ -65,8 +65,8 @@ static long argv_byte(u32 i, struct argv_walk *w)
 	return 0;
 }
 
-/* Which script an interpreter runs: the base name of any argument counts. The new image's arguments were
- * just written, so they are resident; what cannot be read is for user space to match. */
+/* Which script an interpreter runs: the base name of any argument counts. The new image's arguments
+ * were just written, so they are resident; what cannot be read is for user space to match. */
 static __always_inline void match_script(struct task_struct *p, struct match *m)
 {
 	u32 zero = 0;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * How a steered connection's record gets from the client's socket to the accepted one, and how the proxy
- * asks for it. The record waits in a map only between SYN and handshake: it is keyed by the connection's
- * 4-tuple, which exists from TCP_CONNECT_CB on, and the accepted child takes it before accept() can return.
+ * How a steered connection's record gets from the client's socket to the accepted one, and how the
+ * proxy asks for it. The record waits in a map only between SYN and handshake: it is keyed by the
+ * connection's 4-tuple, which exists from TCP_CONNECT_CB on, and the accepted child takes it before
+ * accept() can return.
  */
 #include "bpf/common.bpf.h"
 
@@ -26,7 +27,8 @@ static __always_inline void flow_key(struct bpf_sock_ops *s, struct tg_flow_key 
 
 	k->netns = bpf_get_netns_cookie(s);
 	k->pad = 0;
-	/* The barriers keep the compiler from joining the loads into one with a computed address. */
+	/* The barriers keep the compiler from joining the loads into one with a computed
+	 * address. */
 	if (s->family == AF_INET) {
 		a[3] = client ? s->local_ip4 : s->remote_ip4;
 		barrier();
@@ -48,7 +50,8 @@ static __always_inline void flow_key(struct bpf_sock_ops *s, struct tg_flow_key 
 	k->dport = client ? bpf_ntohl(s->remote_port) : s->local_port;
 }
 
-/* On a scope's cgroup. TCP_CONNECT_CB comes when the source port is chosen and the SYN is not sent. */
+/* On a scope's cgroup. TCP_CONNECT_CB comes when the source port is chosen and the SYN is not
+ * sent. */
 SEC("sockops")
 int sockops_client(struct bpf_sock_ops *s)
 {
@@ -63,7 +66,8 @@ int sockops_client(struct bpf_sock_ops *s)
 		if (!o)
 			break;
 		flow_key(s, &k, true);
-		/* This hook cannot refuse: without an entry the proxy finds no record and closes. */
+		/* This hook cannot refuse: without an entry the proxy finds no record and
+		 * closes. */
 		count(bpf_map_update_elem(&flows, &k, o, BPF_ANY) ? TG_STAT_FLOW_FULL :
 								    TG_STAT_FLOW_INSERTED);
 		bpf_sock_ops_cb_flags_set(s, STATE_CB_FLAG);
@@ -119,8 +123,9 @@ struct v6_address {
 	u32 scope;
 };
 
-/* On the daemon's cgroup. The full record under our own name, the address under netfilter's. Runs for every
- * getsockopt of the cgroup: everything else passes untouched. Since 5.3; other results than 0 since 5.18. */
+/* On the daemon's cgroup. The full record under our own name, the address under netfilter's. Runs
+ * for every getsockopt of the cgroup: everything else passes untouched. Since 5.3; other results
+ * than 0 since 5.18. */
 SEC("cgroup/getsockopt")
 int getsockopt_origin(struct bpf_sockopt *ctx)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Following a stream: each write call is searched at its entry, before the reader can have the bytes, and
- * counted and copied at its exit, when it is known how many were taken. LIMIT: a writer that changes its buffer
- * between the search and the kernel's copy shows us other bytes than it sends; LIMIT: io_uring.
+ * Following a stream: each write call is searched at its entry, before the reader can have the
+ * bytes, and counted and copied at its exit, when it is known how many were taken. LIMIT: a writer
+ * that changes its buffer between the search and the kernel's copy shows us other bytes than it
+ * sends; LIMIT: io_uring.
  */
 #include "bpf/follow.bpf.h"
 #include "bpf/walk.bpf.h"
@@ -63,7 +64,8 @@ static __always_inline void follow_search(u64 key, struct tg_stream *s, struct c
 	c->before = s->scan;
 	if ((s->flags & TG_STREAM_TRIGGERED) || scan_found(&c->before))
 		return;
-	/* Whose bytes come first is not known: alone neither may begin a value that the other ends. */
+	/* Whose bytes come first is not known: alone neither may begin a value that the other
+	 * ends. */
 	if (c->alone)
 		scan = c->before;
 	why = search(c, c->total, &scan);
@@ -130,7 +132,8 @@ __noinline int follow_exit(s64 ret)
 		stream_flag(s, TG_STREAM_HEAD_GAP);
 	else if (n)
 		head_append(key, s, c, n);
-	/* What was not taken will be written again: the search stands where the bytes that were end. */
+	/* What was not taken will be written again: the search stands where the bytes that were
+	 * end. */
 	if (c->alone && n < c->total && !(s->flags & TG_STREAM_TRIGGERED)) {
 		scan = c->before;
 		if (n)

@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What happens to a stream once it is suspected: its reader is held, user space is told, and user space's
- * answer is carried out. A stream is dropped only by user space's word or when its objects are gone.
+ * What happens to a stream once it is suspected: its reader is held, user space is told, and user
+ * space's answer is carried out. A stream is dropped only by user space's word or when its objects
+ * are gone.
  */
 #include "bpf/stream.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* What a release takes back. */
+#define SUSPECT_FLAGS \
+	(TG_STREAM_TRIGGERED | TG_STREAM_HELD | TG_STREAM_PREFILLED | TG_STREAM_UNKNOWN | \
+	 TG_STREAM_LOST)
 #define SWEEP_EVERY_NS (100ull * 1000 * 1000) /* a full map must not cost every exec a walk */
 
-/* Stops the server at once, so that it is not woken with the bytes. 0 or an errno: then only its next read
- * stops it. */
+/* Stops the server at once, so that it is not woken with the bytes. 0 or an errno: then only its
+ * next read stops it. */
 static __always_inline u32 stop_server(const struct tg_stream *s, u64 key)
 {
-	struct tg_stopped entry = { .kind = TG_STOP_STDIO, .stream = key, .start = s->server_start };
+	struct tg_stopped entry = {
+		.kind = TG_STOP_STDIO,
+		.stream = key,
+		.start = s->server_start,
+		.agent = s->agent,
+	};
 	u32 tgid = s->server_tgid;
 	int r;
 
 	entry.since = bpf_ktime_get_ns();
-	entry.agent = s->agent;
 	if (bpf_map_update_elem(&stopped, &tgid, &entry, BPF_ANY))
 		return ENOSYS;
 	r = tgid == bpf_get_current_pid_tgid() >> 32 ?
@@ -84,7 +93,8 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 	if (!bpf_map_update_elem(&held, &read_key, &key, BPF_NOEXIST))
 		__sync_fetch_and_add(&st->held, 1);
 	stream_flag(s, TG_STREAM_HELD | why_flag(why));
-	/* What waits at exec is met by the first read; stopping every pipeline at once would be felt. */
+	/* What waits at exec is met by the first read; stopping every pipeline at once would be
+	 * felt. */
 	if (why != TG_WHY_PREFILLED)
 		stop_error = stop_server(s, key);
 	count(TG_STAT_STDIO_TRIGGER);
@@ -92,8 +102,8 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 	return 1;
 }
 
-/* An inode's memory is reused for inodes only (slab, no constructor on free), so the number and the count
- * tell whether it is still the one. */
+/* An inode's memory is reused for inodes only (slab, no constructor on free), so the number and the
+ * count tell whether it is still the one. */
 static __always_inline bool object_alive(u64 address, u64 key)
 {
 	struct inode *inode = (struct inode *)address;
@@ -155,8 +165,7 @@ static __always_inline s64 verb_release(u64 key)
 		out->scan.state = 0;
 		out->scan.depth = 0;
 	}
-	__sync_fetch_and_and(&s->flags, ~(TG_STREAM_TRIGGERED | TG_STREAM_HELD | TG_STREAM_PREFILLED |
-					  TG_STREAM_UNKNOWN | TG_STREAM_LOST));
+	__sync_fetch_and_and(&s->flags, ~SUSPECT_FLAGS);
 	if (!bpf_map_delete_elem(&held, &read_key))
 		__sync_fetch_and_add(&st->held, -1);
 	return 0;
@@ -182,7 +191,8 @@ static __always_inline s64 verb_forget(u64 key)
 	return 0;
 }
 
-/* Runs as the caller's system call, so fd is the caller's: marks both ends of what lies behind it. */
+/* Runs as the caller's system call, so fd is the caller's: marks both ends of what lies behind
+ * it. */
 static __always_inline s64 verb_ours(u64 fd)
 {
 	struct file *f = file_of((struct task_struct *)bpf_get_current_task(), fd);

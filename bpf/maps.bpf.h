@@ -3,8 +3,9 @@
 #define TOLLGATE_MAPS_BPF_H
 
 /*
- * Every shared map, once. base.bpf.c defines them (TG_DEFINE_MAPS); the other programs refer to them and the
- * static linker joins both. Sizes of the maps marked "sized at load" are set by user/kern.
+ * Every shared map, once. base.bpf.c defines them (TG_DEFINE_MAPS); the other programs refer to
+ * them and the static linker joins both. Sizes of the maps marked "sized at load" are set by
+ * user/kern.
  */
 #include "vmlinux.h"
 
@@ -55,7 +56,7 @@ TG_MAP struct {
 	__type(value, __u64);
 } sequences SEC(".maps");
 
-/* --- scope --- */
+/* --- scope ------------------------------------------------------------------------------------ */
 
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -79,7 +80,7 @@ TG_MAP struct {
 	__type(value, struct tg_label);
 } scope_cgroups SEC(".maps");
 
-/* --- steering --- */
+/* --- steering --------------------------------------------------------------------------------- */
 
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -88,7 +89,8 @@ TG_MAP struct {
 	__type(value, struct tg_origin);
 } origins SEC(".maps");
 
-/* From the client's connect to the accepted child only. Not LRU: an evicted record is a lost connection. */
+/* From the client's connect to the accepted child only. Not LRU: an evicted record is a lost
+ * connection. */
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -112,7 +114,7 @@ TG_MAP struct {
 	__type(value, __u32);
 } listener_ports SEC(".maps");
 
-/* --- exec guard --- */
+/* --- exec guard ------------------------------------------------------------------------------- */
 
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -128,7 +130,7 @@ TG_MAP struct {
 	__type(value, struct tg_stopped);
 } stopped SEC(".maps");
 
-/* --- stdio --- */
+/* --- stdio ------------------------------------------------------------------------------------ */
 
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -3,12 +3,13 @@
 #define TOLLGATE_SCAN_H
 
 /*
- * The parser that finds JSON-RPC in a byte stream: does a JSON value that begins a line hold the bytes
- * "jsonrpc", or a \u escape that may spell them? It is a table, without branches, so the verifier walks a
- * chunk of it on one path; and it is plain C, so user space tests the very same.
+ * The parser that finds JSON-RPC in a byte stream: does a JSON value that begins a line hold the
+ * bytes "jsonrpc", or a \u escape that may spell them? It is a table, without branches, so the
+ * verifier walks a chunk of it on one path; and it is plain C, so user space tests the very same.
  *
- * A line that begins (after white space or a byte order mark) with { or [ is a JSON line; it goes on over
- * newlines while brackets are open, for readers that take one value at a time. Other lines never match.
+ * A line that begins (after white space or a byte order mark) with { or [ is a JSON line; it goes
+ * on over newlines while brackets are open, for readers that take one value at a time. Other lines
+ * never match.
  */
 
 enum scan_class {
@@ -42,7 +43,8 @@ static const unsigned char scan_classes[256] = {
 	['c'] = SC_C, ['u'] = SC_U,
 };
 
-/* One row per progress k inside the keyword: base is SS_VALUE or SS_STRING, hit the class that goes on. */
+/* One row per progress k inside the keyword: base is SS_VALUE or SS_STRING, hit the class that goes
+ * on. */
 #define SCAN_ROW(base, k, hit, next, open, close, quote, backslash) \
 	[(base) + (k)] = { \
 		[0 ... 15] = (base), [SC_J] = (base) + 1, [SC_NEWLINE] = SS_START | SX_EOL, \
@@ -71,7 +73,8 @@ static const unsigned char scan_table[SCAN_STATES][SCAN_CLASSES] = {
 	[SS_ESCAPE] = { [0 ... 15] = SS_ESCAPE },
 	SCAN_ROWS(SS_VALUE, SX_OPEN, SX_CLOSE, SS_STRING, SS_VALUE),
 	SCAN_ROWS(SS_STRING, 0, 0, SS_VALUE, SS_BACKSLASH),
-	[SS_BACKSLASH] = { [0 ... 15] = SS_STRING, [SC_U] = SS_ESCAPE, [SC_NEWLINE] = SS_START | SX_EOL },
+	[SS_BACKSLASH] = { [0 ... 15] = SS_STRING, [SC_U] = SS_ESCAPE,
+			   [SC_NEWLINE] = SS_START | SX_EOL },
 };
 #pragma GCC diagnostic pop
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Sticky scope: a label on each task, set by user space at enrolment, inherited by every thread and child
- * from its creator, so leaving a cgroup does not leave the scope.
+ * Sticky scope: a label on each task, set by user space at enrolment, inherited by every thread and
+ * child from its creator, so leaving a cgroup does not leave the scope.
  */
 #include "bpf/scope.bpf.h"
 
@@ -37,7 +37,8 @@ int BPF_PROG(newtask_label, struct task_struct *task, unsigned long clone_flags)
 	return 0;
 }
 
-/* Thread ids are reused: what was kept for a task that dies unlabelled must not meet the next one. */
+/* Thread ids are reused: what was kept for a task that dies unlabelled must not meet the next
+ * one. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exit_label, struct task_struct *task)
 {
@@ -52,8 +53,8 @@ int BPF_PROG(exit_label, struct task_struct *task)
 	return 0;
 }
 
-/* User space labels the group leader (a pidfd names no other thread); this walk gives the other threads the
- * same and lists the leaders. Read for one process after labelling, or for all. */
+/* User space labels the group leader (a pidfd names no other thread); this walk gives the other
+ * threads the same and lists the leaders. Read for one process after labelling, or for all. */
 SEC("iter/task")
 int iter_labels(struct bpf_iter__task *ctx)
 {

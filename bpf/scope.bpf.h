@@ -8,8 +8,8 @@
 /* LIMIT: a scope cgroup deeper than this below the root is not found by its id. */
 #define SCOPE_DEPTH 24
 
-/* On kernels before 6.2 a look-up may miss while the same CPU is inside a storage operation; callers that
- * decide something fall back to the cgroup. */
+/* On kernels before 6.2 a look-up may miss while the same CPU is inside a storage operation;
+ * callers that decide something fall back to the cgroup. */
 static __always_inline struct tg_label *label_of(struct task_struct *t)
 {
 	struct tg_label *l = bpf_task_storage_get(&labels, t, 0, 0);

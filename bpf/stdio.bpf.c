@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * stdio sessions: which streams are followed (whoever executes with a pipe or socket as both fd 0 and fd 1
- * is a candidate server), which calls write to them, and the stop of a held stream's reader before its read
- * returns. Attached only while a scope exists; a task without label leaves at the first tests.
+ * stdio sessions: which streams are followed (whoever executes with a pipe or socket as both fd 0
+ * and fd 1 is a candidate server), which calls write to them, and the stop of a held stream's
+ * reader before its read returns. Attached only while a scope exists; a task without label leaves
+ * at the first tests.
  */
 #include "bpf/follow.bpf.h"
 #include "bpf/stop.bpf.h"
@@ -58,13 +59,14 @@ static __always_inline struct tg_stream *stream_get(const struct object *writer,
 }
 
 /*
- * Makes p a candidate. Called at the entry of execve, because a host may write as soon as its CLOEXEC error
- * pipe closes, and again when the new image is in place: now it is known who the server is.
+ * Makes p a candidate. Called at the entry of execve, because a host may write as soon as its
+ * CLOEXEC error pipe closes, and again when the new image is in place: now it is known who the
+ * server is.
  */
 static __always_inline int candidate(struct task_struct *p)
 {
 	struct file *f0 = file_of(p, 0), *f1 = file_of(p, 1);
-	struct object r0, w0, w1, r1; /* of fd 0: reader's (its own) and writer's; of fd 1 likewise */
+	struct object r0, w0, w1, r1; /* reader's and writer's of fd 0; the same of fd 1 */
 	struct tg_stream *in, *out;
 	struct tg_label *l = label_of(p);
 
@@ -129,7 +131,8 @@ static __always_inline int compat_enter(struct task_struct *t, struct pt_regs *r
 	return follow_enter((u32)fd, FORM_COMPAT, 0, 0);
 }
 
-/* System-wide, so the order is: registers, then the task's own storage, then the rest (since 5.5). */
+/* System-wide, so the order is: registers, then the task's own storage, then the rest (since
+ * 5.5). */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * TCP steering, client side. Attached to the topmost cgroup of each scope, and nowhere else: the rest of the
- * machine pays nothing. Every path that lacks something it needs ends in EPERM. LIMIT: sockets made before
- * the task joined the cgroup, and what is neither TCP nor connected UDP, do not come by here; that is the
- * fence's and the guard's. LIMIT: the peer name of an MPTCP socket is not masked, the record is its subflow's.
+ * TCP steering, client side. Attached to the topmost cgroup of each scope, and nowhere else: the
+ * rest of the machine pays nothing. Every path that lacks something it needs ends in EPERM. LIMIT:
+ * sockets made before the task joined the cgroup, and what is neither TCP nor connected UDP, do not
+ * come by here; that is the fence's and the guard's. LIMIT: the peer name of an MPTCP socket is not
+ * masked, the record is its subflow's.
  */
 #include "bpf/scope.bpf.h"
 
@@ -25,8 +26,8 @@ struct dest {
 	u8 mapped;
 };
 
-static __always_inline void refuse_event(struct bpf_sock_addr *ctx, const struct dest *d, u32 reason,
-					 const struct tg_label *l)
+static __always_inline void refuse_event(struct bpf_sock_addr *ctx, const struct dest *d,
+					 u32 reason, const struct tg_label *l)
 {
 	struct tg_event *e;
 
@@ -204,8 +205,8 @@ int connect6_steer(struct bpf_sock_addr *ctx)
 	return PASS;
 }
 
-/* Clients compare the peer's address with what they asked for (Happy Eyeballs, TLS and HTTP libraries);
- * 5.8. Only a steered socket has a record. */
+/* Clients compare the peer's address with what they asked for (Happy Eyeballs, TLS and HTTP
+ * libraries); 5.8. Only a steered socket has a record. */
 SEC("cgroup/getpeername4")
 int getpeername4_mask(struct bpf_sock_addr *ctx)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A process that we stopped stays stopped. SIGCONT may be sent by any process of the same user, and the
- * kernel itself sends it to orphaned process groups: a stopped process that someone other than the daemon
- * continues is killed. LIMIT: a tracer of the same user may still continue it; the LSM guard denies that.
- * LIMIT: where the kernel sends it for a dying parent (which has no memory any more), the helper refuses to
- * send ours; the event says so, and user space kills.
+ * A process that we stopped stays stopped. SIGCONT may be sent by any process of the same user, and
+ * the kernel itself sends it to orphaned process groups: a stopped process that someone other than
+ * the daemon continues is killed. LIMIT: a tracer of the same user may still continue it; the LSM
+ * guard denies that. LIMIT: where the kernel sends it for a dying parent (which has no memory any
+ * more), the helper refuses to send ours; the event says so, and user space kills.
  */
 #include "bpf/scope.bpf.h"
 
@@ -34,8 +34,8 @@ __noinline int signal_process(u32 tgid, u64 start, int sig)
 	return r;
 }
 
-/* Only kill() and pidfd_send_signal() from the daemon's cgroup count. What the kernel sends (SIGIO with
- * F_SETSIG, timers, orphaned groups) arrives in anybody's context. */
+/* Only kill() and pidfd_send_signal() from the daemon's cgroup count. What the kernel sends (SIGIO
+ * with F_SETSIG, timers, orphaned groups) arrives in anybody's context. */
 static __always_inline bool sent_by_daemon(struct kernel_siginfo *info)
 {
 	struct tg_state *st = state_get();
@@ -49,11 +49,12 @@ static __always_inline bool sent_by_daemon(struct kernel_siginfo *info)
 	return current_below(st->daemon_cgroup);
 }
 
-/* Runs with the target's signal lock held and interrupts off: a signal sent from here is deferred to right
- * after (since 3.x; the kfunc since 6.13). LIMIT: without the kfunc the stranger's SIGCONT works. */
+/* Runs with the target's signal lock held and interrupts off: a signal sent from here is deferred
+ * to right after (since 3.x; the kfunc since 6.13). LIMIT: without the kfunc the stranger's SIGCONT
+ * works. */
 SEC("tp_btf/signal_generate")
-int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_struct *task, int group,
-	     int result)
+int BPF_PROG(signal_guard, int sig, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
 {
 	struct tg_stopped *s;
 	u32 tgid, kind;

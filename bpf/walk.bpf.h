@@ -2,7 +2,8 @@
 #ifndef TOLLGATE_WALK_BPF_H
 #define TOLLGATE_WALK_BPF_H
 
-/* Going over the bytes of a write call where they lie in the writer's memory: to search them, to copy them. */
+/* Going over the bytes of a write call where they lie in the writer's memory: to search them, to
+ * copy them. */
 #include "bpf/scan.h"
 #include "bpf/stream.bpf.h"
 
@@ -33,8 +34,9 @@ struct {
 } calls SEC(".maps");
 
 /*
- * Goes over the first `left` bytes of a call's segments, a piece at a time. In a map, not on the stack: of a
- * map's contents the verifier knows nothing, so one round of a loop looks to it like the next.
+ * Goes over the first `left` bytes of a call's segments, a piece at a time. In a map, not on the
+ * stack: of a map's contents the verifier knows nothing, so one round of a loop looks to it like
+ * the next.
  */
 struct walk {
 	u64 left;
@@ -115,8 +117,8 @@ static __always_inline u64 newlines(u64 word)
 	return (x - 0x0101010101010101ull) & ~x & 0x8080808080808080ull;
 }
 
-/* Whether a chunk (with what an earlier piece left behind this one) is free of them: most of what runs
- * through pipes is not JSON and is passed over here. */
+/* Whether a chunk (with what an earlier piece left behind this one) is free of them: most of what
+ * runs through pipes is not JSON and is passed over here. */
 static __always_inline bool no_newline(const u8 *chunk)
 {
 	u64 found = 0;
@@ -127,8 +129,8 @@ static __always_inline bool no_newline(const u8 *chunk)
 	return !found;
 }
 
-/* Which bytes of a chunk are there, as masks to be loaded: a comparison would be a branch per byte, and more
- * paths than the verifier walks. */
+/* Which bytes of a chunk are there, as masks to be loaded: a comparison would be a branch per byte,
+ * and more paths than the verifier walks. */
 static const u8 there[2 * TG_CHUNK + 8] = { [0 ... TG_CHUNK - 1] = 0xff };
 
 static long search_word(u32 i, struct step *p)
@@ -139,7 +141,8 @@ static long search_word(u32 i, struct step *p)
 	const u8 *mask = there + ((TG_CHUNK - w->piece + at) & (2 * TG_CHUNK - 1));
 	u8 *b = w->chunk + at;
 
-	/* A line that is not JSON matters only for its end. Bytes behind the piece do no harm here. */
+	/* A line that is not JSON matters only for its end. Bytes behind the piece do no harm
+	 * here. */
 	if (s.state == SS_OTHER && !newlines(*(u64 *)b))
 		return 0;
 #pragma unroll

@@ -57,8 +57,8 @@ static int probe_target(const char *address, uint16_t port, struct target *ret)
 	in6->sin6_port = htons(port);
 	ret->len = sizeof(*in6);
 	snprintf(ret->expect, sizeof(ret->expect), "%s %u %ld\n",
-		 IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? address + strlen("::ffff:") : address, port,
-		 syscall(SYS_gettid));
+		 IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? address + strlen("::ffff:") : address,
+		 port, syscall(SYS_gettid));
 	return 0;
 }
 
@@ -171,7 +171,8 @@ static int verb_reconnect(const struct target *t)
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int r, fd = socket(t->a.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	((struct sockaddr_in *)&other)->sin_port = htons(1); /* the port lies at the same place in both */
+	/* The port lies at the same place in both families' addresses. */
+	((struct sockaddr_in *)&other)->sin_port = htons(1);
 	if (connect(fd, (struct sockaddr *)&other, t->len) < 0 ||
 	    connect(fd, &none, sizeof(none)) < 0 ||
 	    connect(fd, (const struct sockaddr *)&t->a, t->len) < 0)

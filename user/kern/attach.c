@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Attaching programs and checking that they are attached. Links are pinned; a set of links appears under its
- * name only when it is complete.
+ * Attaching programs and checking that they are attached. Links are pinned; a set of links appears
+ * under its name only when it is complete.
  */
 #include "user/kern/internal.h"
 

@@ -15,6 +15,8 @@
 
 #include "user/base/cleanup.h"
 
+#define HANDLE_KERNFS 0xfe /* FILEID_KERNFS of the kernel: the handle is the 64-bit id */
+
 /* Undoes the octal escapes of mountinfo, in place. */
 static void unescape(char *s)
 {
@@ -134,7 +136,7 @@ int cgroup_of_id(uint64_t id, char ret[static PATH_MAX])
 	union {
 		struct file_handle h;
 		char room[sizeof(struct file_handle) + sizeof(uint64_t)];
-	} u = { .h = { .handle_bytes = sizeof(uint64_t), .handle_type = 0xfe /* FILEID_KERNFS */ } };
+	} u = { .h = { .handle_bytes = sizeof(uint64_t), .handle_type = HANDLE_KERNFS } };
 	_cleanup_close_ int root = -1, fd = -1;
 	char path[PATH_MAX], link[64];
 	ssize_t n;

@@ -15,7 +15,8 @@ int cgroup_root(char ret[static PATH_MAX]);
 /* Directory of a process's cgroup. -ENOENT when the process or its cgroup is gone or hidden. */
 int cgroup_of_pid(pid_t pid, char ret[static PATH_MAX]);
 
-/* Part of dir below the cgroup2 mount, with a leading '/', pointing into dir. NULL when not below it. */
+/* Part of dir below the cgroup2 mount, with a leading '/', pointing into dir. NULL when not below
+ * it. */
 const char *cgroup_relative(const char *dir);
 
 /* The 64-bit id that bpf_get_current_cgroup_id() gives. */
@@ -24,7 +25,8 @@ int cgroup_id(const char *dir, uint64_t *ret);
 /* The other way. -ENOENT when it is gone. Needs CAP_DAC_READ_SEARCH. */
 int cgroup_of_id(uint64_t id, char ret[static PATH_MAX]);
 
-/* Makes <parent>/<name>, 0755, owned by root. An existing one is fine. name must be one component. */
+/* Makes <parent>/<name>, 0755, owned by root. An existing one is fine. name must be one
+ * component. */
 int cgroup_create(const char *parent, const char *name, char ret[static PATH_MAX]);
 
 /* Removes an empty one. -EBUSY while it is populated. */

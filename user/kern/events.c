@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Consumer of the two event rings. A record is checked for its size before it is handed on; losses are told
- * with the first record after them. A stopped process that a stranger continued, and that the program could
- * not kill, is killed here, before anyone else is asked.
+ * Consumer of the two event rings. A record is checked for its size before it is handed on; losses
+ * are told with the first record after them. A stopped process that a stranger continued, and that
+ * the program could not kill, is killed here, before anyone else is asked.
  */
 #include "user/kern/events.h"
 

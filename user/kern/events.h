@@ -9,11 +9,13 @@
 struct kern;
 struct kern_events;
 
-/* Called for each event, in order per ring. The event is valid during the call. lost is how many of this ring's events
- * were lost just before this one: the callee then walks kern_stopped_each() and kern_stdio_each(). */
+/* Called for each event, in order per ring. The event is valid during the call. lost is how many of
+ * this ring's events were lost just before this one: the callee then walks kern_stopped_each() and
+ * kern_stdio_each(). */
 typedef void (*kern_event_fn)(const struct tg_event *e, uint64_t lost, void *arg);
 
-/* Consumer of both rings (exec and connect; stdio). Events that lie there from before are delivered. */
+/* Consumer of both rings (exec and connect; stdio). Events that lie there from before are
+ * delivered. */
 int kern_events_open(struct kern *k, kern_event_fn fn, void *arg, struct kern_events **ret);
 void kern_events_close(struct kern_events *e);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What an accepted connection was meant for. Used by every role that accepts; it must not need libbpf, a
- * map or a privilege.
+ * What an accepted connection was meant for. Used by every role that accepts; it must not need
+ * libbpf, a map or a privilege.
  */
 #include "user/kern/flow.h"
 

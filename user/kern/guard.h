@@ -11,7 +11,8 @@
 
 struct kern;
 
-/* What an agent is recognised by at exec, in the kernel. A selector matches when any of its kind does. */
+/* What an agent is recognised by at exec, in the kernel. A selector matches when any of its kind
+ * does. */
 struct kern_selector {
 	enum tg_selector_kind kind;
 	uint32_t agent;
@@ -21,30 +22,32 @@ struct kern_selector {
 	uint64_t cgroup; /* TG_SEL_CGROUP */
 };
 
-/* The key under which programs know a file: st_dev is not it on btrfs and overlayfs, so the device is taken
- * from the mount that the path lies on. LIMIT: overlayfs may show another inode number than it keeps; then the
- * selector does not match in the kernel. */
+/* The key under which programs know a file: st_dev is not it on btrfs and overlayfs, so the device
+ * is taken from the mount that the path lies on. LIMIT: overlayfs may show another inode number
+ * than it keeps; then the selector does not match in the kernel. */
 int kern_file_key(const char *path, struct tg_file_key *ret);
 int kern_file_key_fd(int fd, struct tg_file_key *ret);
 
 /* FNV-1a 64 of the part of an argument behind its last '/'. */
 uint64_t kern_basename_hash(const char *arg);
 
-/* Replaces all selectors at once: programs see the old set or the new one. -E2BIG beyond the map. */
+/* Replaces all selectors at once: programs see the old set or the new one. -E2BIG beyond the
+ * map. */
 int kern_selectors_set(struct kern *k, const struct kern_selector *sel, size_t n);
 
-/* --- stopped processes -------------------------------------------------------------------------- */
+/* --- stopped processes ------------------------------------------------------------------------ */
 
-/* Lets a process go on that our programs stopped: strikes it from the list and sends SIGCONT. A SIGCONT
- * from outside the daemon's cgroup kills it instead, as does one sent while no daemon cgroup is set. -ENOENT when it is
- * not on the list, -ESRCH when it is gone (then the entry is removed too). */
+/* Lets a process go on that our programs stopped: strikes it from the list and sends SIGCONT. A
+ * SIGCONT from outside the daemon's cgroup kills it instead, as does one sent while no daemon
+ * cgroup is set. -ENOENT when it is not on the list, -ESRCH when it is gone (then the entry is
+ * removed too). */
 int kern_stopped_continue(struct kern *k, pid_t pid);
 
 /* The stopped process dies through its pidfd, and is struck from the list. */
 int kern_stopped_kill(struct kern *k, pid_t pid);
 
-/* Walks the list: what an event told, what was lost, and what an earlier daemon left. Entries of processes
- * that are gone are removed on the way. fn returns 0 to go on. */
+/* Walks the list: what an event told, what was lost, and what an earlier daemon left. Entries of
+ * processes that are gone are removed on the way. fn returns 0 to go on. */
 typedef int (*kern_stopped_fn)(pid_t pid, const struct tg_stopped *s, void *arg);
 int kern_stopped_each(struct kern *k, kern_stopped_fn fn, void *arg);
 

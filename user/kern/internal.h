@@ -57,7 +57,7 @@ struct kern {
 	char broken[NAME_MAX + 1]; /* kern_verify()'s answer */
 };
 
-/* --- pin.c --- */
+/* --- pin.c ------------------------------------------------------------------------------------ */
 
 /* Makes sure that pin_dir lies on a bpffs of mode 0700, mounting one when needed. */
 int pin_mount(const char *pin_dir, bool *ret_mounted);
@@ -71,7 +71,7 @@ int pin_remove_tree(const char *dir);
 /* Opens a pin; checks nothing. The descriptor or -errno. */
 int pin_get(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* --- attach.c --- */
+/* --- attach.c --------------------------------------------------------------------------------- */
 
 /* Attaches one program (cgroup_fd -1 for tracing) and pins the link as <dir>/<program name>. */
 int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir);
@@ -79,13 +79,14 @@ int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir)
 /* All programs of one kind into a directory, atomically: <dir>_new, then renamed. */
 int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *dir);
 
-/* Whether all programs of a kind have a live link in dir, each to the program it should be and, when
- * cgroup is not 0, to that cgroup. 0, or -ENOLINK with the name in k->broken. */
+/* Whether all programs of a kind have a live link in dir, each to the program it should be and,
+ * when cgroup is not 0, to that cgroup. 0, or -ENOLINK with the name in k->broken. */
 int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const char *dir);
 
-/* --- load.c --- */
+/* --- load.c ----------------------------------------------------------------------------------- */
 
-/* Loads the programs into a fresh kern, attaches what is KW_ALWAYS, pins everything under k->dir. */
+/* Loads the programs into a fresh kern, attaches what is KW_ALWAYS, pins everything under
+ * k->dir. */
 int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted);
 
 /* Opens the pins under k->dir. -ESTALE when they are not exactly ours. */
@@ -94,14 +95,15 @@ int load_adopt(struct kern *k);
 /* Whether the pins under a v<N> directory say that kern_open() mounted the file system. */
 bool load_was_mounted(const char *dir);
 
-/* --- health.c --- */
+/* --- health.c --------------------------------------------------------------------------------- */
 
 /* One counter, summed over the CPUs. */
 int stat_read(struct kern *k, enum tg_stat which, uint64_t *ret);
 
-/* --- stopped.c --- */
+/* --- stopped.c -------------------------------------------------------------------------------- */
 
-/* Ticks (field 22 of /proc/PID/stat) of a start time in ns of the boot clock, and the ticks of a process. */
+/* Ticks (field 22 of /proc/PID/stat) of a start time in ns of the boot clock, and the ticks of a
+ * process. */
 uint64_t start_ticks(uint64_t start_ns);
 int start_ticks_of(int pid, uint64_t *ret);
 

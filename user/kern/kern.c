@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel programs as one object: opened (loaded, or adopted from an earlier process), kept alive by a
- * heartbeat, closed without effect on what is in force, released on purpose. Runs in the supervisor only.
+ * The kernel programs as one object: opened (loaded, or adopted from an earlier process), kept
+ * alive by a heartbeat, closed without effect on what is in force, released on purpose. Runs in the
+ * supervisor only.
  */
 #include "user/kern/kern.h"
 

@@ -11,8 +11,8 @@
 struct kern;
 
 struct kern_config {
-	/* Private directory for pins; a bpffs is mounted on it (0700) when it is not one. Pins lie in
-	 * <pin_dir>/v<TG_ABI_VERSION>. The caller made the directory and names no symlink. */
+	/* Private directory for pins; a bpffs is mounted on it (0700) when it is not one. Pins lie
+	 * in <pin_dir>/v<TG_ABI_VERSION>. The caller made the directory and names no symlink. */
 	const char *pin_dir;
 	uint64_t stale_ns; /* no heartbeat for so long: the guard kills; 0: KERN_STALE_NS */
 	uint32_t ring_bytes; /* per event ring, a power of two of pages; 0: KERN_RING_BYTES */
@@ -30,12 +30,12 @@ struct kern_config {
 int kern_supported(const char **ret_why);
 
 /*
- * Loads, attaches and pins the exec guard, label inheritance and everything else but the per-scope and
- * stdio links; or adopts the pins of an earlier process of the same ABI and the same programs. Adoption is
- * all or nothing: -ESTALE when pins exist but are of other programs, incomplete or of other sizes; the
- * caller decides to kern_release_pins() (opens the gate while it lasts) or to stop. Other errors: -errno.
- * The guard is closed to nothing until kern_heartbeat() was called: a stale heartbeat kills, so selectors
- * should be set after the first heartbeat.
+ * Loads, attaches and pins the exec guard, label inheritance and everything else but the per-scope
+ * and stdio links; or adopts the pins of an earlier process of the same ABI and the same programs.
+ * Adoption is all or nothing: -ESTALE when pins exist but are of other programs, incomplete or of
+ * other sizes; the caller decides to kern_release_pins() (opens the gate while it lasts) or to
+ * stop. Other errors: -errno. The guard is closed to nothing until kern_heartbeat() was called: a
+ * stale heartbeat kills, so selectors should be set after the first heartbeat.
  */
 int kern_open(const struct kern_config *cfg, struct kern **ret);
 
@@ -50,11 +50,12 @@ int kern_release_pins(const char *pin_dir);
 
 bool kern_adopted(const struct kern *k);
 
-/* SHA-256 over the sorted tags of all programs: what the records call the kernel programs' digest. */
+/* SHA-256 over the sorted tags of all programs: what the records call the kernel programs'
+ * digest. */
 int kern_digest(struct kern *k, uint8_t ret[SHA256_SIZE]);
 
-/* Checks that every pinned link is still there, attached, and runs the program it should. 0, or -ENOLINK
- * with the link's name in ret_what (borrowed until the next call). */
+/* Checks that every pinned link is still there, attached, and runs the program it should. 0, or
+ * -ENOLINK with the link's name in ret_what (borrowed until the next call). */
 int kern_verify(struct kern *k, const char **ret_what);
 
 /* To be called every second by the supervisor's loop. */

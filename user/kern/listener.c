@@ -22,11 +22,14 @@ static int port_note(struct kern *k, uint64_t netns, uint16_t port, uint32_t age
 
 	if (!port)
 		return 0;
-	return bpf_map_update_elem(k->map[KM_LISTENER_PORTS], &key, &agent, BPF_ANY) < 0 ? -errno : 0;
+	if (bpf_map_update_elem(k->map[KM_LISTENER_PORTS], &key, &agent, BPF_ANY) < 0)
+		return -errno;
+	return 0;
 }
 
 /* The ports are barred to agents before connections are sent there. */
-int flow_listener_set(struct kern *k, uint64_t netns, uint32_t agent, uint16_t port4, uint16_t port6)
+int flow_listener_set(struct kern *k, uint64_t netns, uint32_t agent, uint16_t port4,
+		      uint16_t port6)
 {
 	struct tg_listener_key key = { .netns = netns, .agent = agent };
 	struct tg_listener is = { .port4 = port4, .port6 = port6 }, was = { 0 };
@@ -35,7 +38,8 @@ int flow_listener_set(struct kern *k, uint64_t netns, uint32_t agent, uint16_t p
 	if (!agent || (!port4 && !port6))
 		return -EINVAL;
 	(void)bpf_map_lookup_elem(k->map[KM_LISTENERS], &key, &was);
-	if ((r = port_note(k, netns, port4, agent)) < 0 || (r = port_note(k, netns, port6, agent)) < 0)
+	if ((r = port_note(k, netns, port4, agent)) < 0 ||
+	    (r = port_note(k, netns, port6, agent)) < 0)
 		return r;
 	if (bpf_map_update_elem(k->map[KM_LISTENERS], &key, &is, BPF_ANY) < 0)
 		return -errno;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The only file that sees the skeleton: loads the programs, pins them, and finds an earlier process's pins
- * again. What is adopted must be exactly what this binary would have loaded.
+ * The only file that sees the skeleton: loads the programs, pins them, and finds an earlier
+ * process's pins again. What is adopted must be exactly what this binary would have loaded.
  */
 #include "user/kern/internal.h"
 
@@ -124,7 +124,8 @@ static int set_size(struct tollgate_bpf *skel, const char *name, uint32_t n)
 	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
 }
 
-/* Labels in cgroup hooks first; a kernel that refuses the helper there gets the scope from the cgroup. */
+/* Labels in cgroup hooks first; a kernel that refuses the helper there gets the scope from the
+ * cgroup. */
 static int open_and_load(const struct kern_config *cfg, bool labels, struct tollgate_bpf **ret)
 {
 	_cleanup_(tollgate_bpf__destroy_p) struct tollgate_bpf *skel = tollgate_bpf__open();

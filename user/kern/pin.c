@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The private bpffs that keeps programs, maps and links in force when no process of ours lives. Runs in the
- * supervisor. A pin that is unlinked detaches at once: nothing here removes more than it was told to.
+ * The private bpffs that keeps programs, maps and links in force when no process of ours lives.
+ * Runs in the supervisor. A pin that is unlinked detaches at once: nothing here removes more than
+ * it was told to.
  */
 #include "user/kern/internal.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Streams between hosts and servers as the kernel programs follow them. Runs in the supervisor; it reads
- * states and forwards the head copy, it does not look into it.
+ * Streams between hosts and servers as the kernel programs follow them. Runs in the supervisor; it
+ * reads states and forwards the head copy, it does not look into it.
  */
 #include "user/kern/stdio.h"
 

@@ -12,12 +12,13 @@
 struct kern;
 
 /*
- * A stream is named by its key: the inode number of the object its writer holds ("pipe:[N]", "socket:[N]" of
- * the writer's end). A named pipe on a file system has a key with the top bit set: kern_stdio_key().
+ * A stream is named by its key: the inode number of the object its writer holds ("pipe:[N]",
+ * "socket:[N]" of the writer's end). A named pipe on a file system has a key with the top bit set:
+ * kern_stdio_key().
  */
 
-/* The system call hooks cost every task of the machine a few ns, so they are attached only while an agent's
- * scope exists. Both are idempotent. */
+/* The system call hooks cost every task of the machine a few ns, so they are attached only while an
+ * agent's scope exists. Both are idempotent. */
 int kern_stdio_attach(struct kern *k);
 int kern_stdio_detach(struct kern *k);
 bool kern_stdio_attached(const struct kern *k);
@@ -28,25 +29,28 @@ int kern_stdio_key(int fd, uint64_t *ret);
 /* -ENOENT when the stream is not followed. */
 int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret);
 
-/* The first bytes written to the stream since it is followed; *ret_n is min(written, TG_HEAD_BYTES) unless
- * the stream has TG_STREAM_HEAD_GAP: then the copy is good for *ret_n bytes, and more were written that are not in it. */
+/* The first bytes written to the stream since it is followed; *ret_n is min(written, TG_HEAD_BYTES)
+ * unless the stream has TG_STREAM_HEAD_GAP: then the copy is good for *ret_n bytes, and more were
+ * written that are not in it. */
 int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n);
 
-/* Walks all followed streams. fn returns 0 to go on. The start-up of an adopting supervisor looks for
- * TG_STREAM_TRIGGERED ones; so does whoever saw a gap in the events' sequence. */
+/* Walks all followed streams. fn returns 0 to go on. The start-up of an adopting supervisor looks
+ * for TG_STREAM_TRIGGERED ones; so does whoever saw a gap in the events' sequence. */
 typedef int (*kern_stdio_fn)(uint64_t key, const struct tg_stream *s, void *arg);
 int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg);
 
-/* The pipe or socket behind a descriptor of the caller, and its other end, are our relay's: never followed.
- * To be called before a server or its child can execute with them. The marks go when the objects go. */
+/* The pipe or socket behind a descriptor of the caller, and its other end, are our relay's: never
+ * followed. To be called before a server or its child can execute with them. The marks go when the
+ * objects go. */
 int kern_stdio_ours(struct kern *k, int fd);
 
-/* After a look: not MCP so far. Follows on from the next line, holds no longer and continues the stopped
- * readers. -ENOENT. */
+/* After a look: not MCP so far. Follows on from the next line, holds no longer and continues the
+ * stopped readers. -ENOENT. */
 int kern_stdio_release(struct kern *k, uint64_t key);
 
-/* After a takeover, or when it is certainly not MCP: drops the stream, its head and its output's reference.
- * Stopped readers are not continued: kern_stopped_continue() does that when the swap is complete. */
+/* After a takeover, or when it is certainly not MCP: drops the stream, its head and its output's
+ * reference. Stopped readers are not continued: kern_stopped_continue() does that when the swap is
+ * complete. */
 int kern_stdio_forget(struct kern *k, uint64_t key);
 
 /* Holds a stream's readers by hand (start-up scan): reads do not return to them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What differs per architecture, arm64: registers of a system call, its numbers, and how to tell a 32-bit
- * call. Included by vmlinux.h inside its preserve_access_index region.
+ * What differs per architecture, arm64: registers of a system call, its numbers, and how to tell a
+ * 32-bit call. Included by vmlinux.h inside its preserve_access_index region.
  */
 #ifndef TOLLGATE_ARCH_H
 #define TOLLGATE_ARCH_H

@@ -78,6 +78,7 @@ static inline void bed_sweep(void)
 
 static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 {
+	struct kern_config cfg = { .stale_ns = stale_ns };
 	char root[PATH_MAX], name[64];
 
 	if (!bed_owner) {
@@ -98,9 +99,8 @@ static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 	assert_int_equal(cgroup_id(b->daemon, &b->daemon_id), 0);
 	bed_left = *b;
 	assert_int_equal(cgroup_move(b->daemon, 0), 0);
-	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b->pins, .stale_ns = stale_ns },
-				   &b->k),
-			 0);
+	cfg.pin_dir = b->pins;
+	assert_int_equal(kern_open(&cfg, &b->k), 0);
 	assert_int_equal(kern_heartbeat(b->k), 0);
 	assert_int_equal(kern_daemon_attach(b->k, b->daemon), 0);
 }
@@ -135,7 +135,8 @@ static inline uint64_t bed_stat(struct bed *b, enum tg_stat s)
 
 /* Runs fn in a child inside the agent's cgroup, with the label when it is not NULL; gives its exit
  * status, or 256 + signal. */
-static inline pid_t bed_spawn(struct bed *b, const struct tg_label *label, int (*fn)(void *), void *arg)
+static inline pid_t bed_spawn(struct bed *b, const struct tg_label *label, int (*fn)(void *),
+			      void *arg)
 {
 	int go[2];
 	char c;

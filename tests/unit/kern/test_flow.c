@@ -67,7 +67,7 @@ static void takes_nothing_on_trust(void **state)
 	bad.port = 0;
 	assert_int_equal(answer(bad, n, 0, &o), -EPROTO);
 	bad = good4();
-	bad.family = 6; /* mapped, but said to be IPv6: two readers could take it for two addresses */
+	bad.family = 6; /* mapped, but said to be IPv6: it could be read as two addresses */
 	assert_int_equal(answer(bad, n, 0, &o), -EPROTO);
 	bad = good4();
 	bad.dst[0] = 0x20;

@@ -231,6 +231,7 @@ static void units_are_labelled_at_exec(void **state)
 /* A fork that could not store the label leaves it beside; the child takes it up at its exec. */
 static void late_labels_are_taken_up(void **state)
 {
+	struct tg_label kept;
 	struct tg_state st;
 	struct report r;
 	struct bed b;
@@ -248,7 +249,7 @@ static void late_labels_are_taken_up(void **state)
 	assert_int_equal(bed_wait(pid), 0);
 	assert_int_equal(kern_state_read(b.k, &st), 0);
 	assert_int_equal(st.unlabelled, 0);
-	assert_true(bpf_map_lookup_elem(b.k->map[KM_LATE_LABELS], &tid, &(struct tg_label){ 0 }) < 0);
+	assert_true(bpf_map_lookup_elem(b.k->map[KM_LATE_LABELS], &tid, &kept) < 0);
 	/* A thread id that dies without taking it up leaves nothing for the next of that number. */
 	pid = bed_spawn(&b, NULL, nap, &r);
 	tid = (uint32_t)pid;

@@ -47,7 +47,7 @@ static void on_event(const struct tg_event *e, uint64_t lost, void *arg)
 	}
 }
 
-/* --- the server: this program, executed again --- */
+/* --- the server: this program, executed again ------------------------------------------------- */
 
 static int server_main(const char *mode)
 {
@@ -121,7 +121,7 @@ static int host_main(void *arg)
 	return bed_wait(pid);
 }
 
-/* --- the test's side --- */
+/* --- the test's side -------------------------------------------------------------------------- */
 
 static pid_t session_start(struct bed *b, struct session *s)
 {
@@ -310,7 +310,8 @@ static void play_huge(int fd)
 /* write() by the 32-bit table, from 64-bit code. */
 static void play_compat(int fd)
 {
-	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	long r = 4;
 
 	if (low == MAP_FAILED)
@@ -383,11 +384,12 @@ static void holds_before_the_server_acts(void **state)
 	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
 	for (unsigned i = 0; i < 2 * ARRAY_SIZE(cast); i++) {
 		const struct cast *c = &cast[i / 2];
-		struct session s = { .channel = i % 2 ? PAIR : PIPE, .play = c->play, .server = "read" };
+		struct session s = { i % 2 ? PAIR : PIPE, c->play, .server = "read" };
 		struct tg_stream st;
 		pid_t pid;
 
-		if ((c->sockets_only && s.channel == PIPE) || (c->why == TG_WHY_COMPAT && !have_compat()))
+		if ((c->sockets_only && s.channel == PIPE) ||
+		    (c->why == TG_WHY_COMPAT && !have_compat()))
 			continue;
 		print_message("%s, %s\n", c->name, s.channel == PIPE ? "pipe" : "socket pair");
 		pid = session_start(&b, &s);
@@ -480,7 +482,7 @@ static void follows_on_and_keeps_the_head(void **state)
 	assert_int_equal(kern_stdio_attach(b.k), 0);
 	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
 	for (int i = 0; i < 2; i++) {
-		struct session s = { .channel = i ? PAIR : PIPE, .play = play_junk_first, .server = "read" };
+		struct session s = { i ? PAIR : PIPE, play_junk_first, .server = "read" };
 		static const char all[] = JUNK JUNK2 REQUEST;
 		pid_t pid = session_start(&b, &s);
 		uint64_t key;
@@ -525,7 +527,8 @@ static void hears_a_server_that_speaks_first(void **state)
 	assert_int_equal(kern_stdio_attach(b.k), 0);
 	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
 	for (int i = 0; i < 2; i++) {
-		struct session s = { .channel = i ? PAIR : PIPE, .play = play_nothing, .server = "speak" };
+		struct session s = { i ? PAIR : PIPE, play_nothing, .server = "speak" };
+		struct pollfd p = { .events = POLLIN };
 		pid_t pid = session_start(&b, &s);
 
 		wait_trigger(ev);
@@ -533,7 +536,8 @@ static void hears_a_server_that_speaks_first(void **state)
 		assert_int_equal(last.stdio.why, TG_WHY_KEYWORD);
 		assert_int_equal(last.tgid, last.stdio.server_tgid);
 		/* Stopped at the end of its write: it does not even report that it has begun. */
-		assert_int_equal(poll(&(struct pollfd){ .fd = s.told[0], .events = POLLIN }, 1, 150), 0);
+		p.fd = s.told[0];
+		assert_int_equal(poll(&p, 1, 150), 0);
 		assert_int_equal(kern_stdio_release(b.k, last.stdio.key), 0);
 		assert_int_equal(told(&s, 0), 0);
 		assert_int_equal(session_end(&s, pid), 0);
@@ -552,7 +556,7 @@ static void reports_what_was_queued_at_exec(void **state)
 	assert_int_equal(kern_stdio_attach(b.k), 0);
 	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
 	for (int i = 0; i < 2; i++) {
-		struct session s = { .channel = i ? PAIR : PIPE, .play = play_request, .server = "read",
+		struct session s = { i ? PAIR : PIPE, play_request, .server = "read",
 				     .before_exec = true };
 		pid_t pid = session_start(&b, &s);
 
@@ -670,8 +674,10 @@ static void ours_are_not_followed(void **state)
 		pid = fork();
 		if (pid == 0) {
 			(void)kern_scope_label(b.k, getpid(), &label);
-			if (dup2(in[0], 0) == 0 && dup2(out[1], 1) == 1 && dup2(s.told[1], TOLD_FD) == TOLD_FD)
-				execl("/proc/self/exe", "test_stdio", "server", "read", (char *)NULL);
+			if (dup2(in[0], 0) == 0 && dup2(out[1], 1) == 1 &&
+			    dup2(s.told[1], TOLD_FD) == TOLD_FD)
+				execl("/proc/self/exe", "test_stdio", "server", "read",
+				      (char *)NULL);
 			_exit(84);
 		}
 		assert_int_equal(told(&s, 0), 0);

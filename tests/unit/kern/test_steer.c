@@ -28,7 +28,8 @@ static int listen_on(int family, uint16_t *ret_port)
 {
 	int one = 1, queue = 5, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
-	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a4 = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t n = family == AF_INET ? sizeof(a4) : sizeof(a6);
 	void *a = family == AF_INET ? (void *)&a4 : (void *)&a6;
 
@@ -74,7 +75,8 @@ static void answer(struct server *s, int fd)
 static void *serve(void *arg)
 {
 	struct server *s = arg;
-	struct pollfd p[2] = { { .fd = s->fd4, .events = POLLIN }, { .fd = s->fd6, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = s->fd4, .events = POLLIN },
+			       { .fd = s->fd6, .events = POLLIN } };
 
 	while (!s->stop) {
 		if (poll(p, 2, 50) <= 0)
@@ -170,6 +172,7 @@ static void steers_every_way_to_connect(void **state)
 static void refuses_what_it_cannot_steer(void **state)
 {
 	struct ask a = { "connect", "192.0.2.7", 443 };
+	struct tg_label stranger = { .agent = 8 };
 	struct server s;
 	struct bed b;
 
@@ -181,7 +184,7 @@ static void refuses_what_it_cannot_steer(void **state)
 	server_start(&b, &s);
 	assert_int_equal(bed_run(&b, NULL, run_verb, &a), PROBE_REFUSED);
 	assert_int_equal(bed_stat(&b, TG_STAT_CONNECT_NO_SCOPE), 1);
-	assert_int_equal(bed_run(&b, &(struct tg_label){ .agent = 8 }, run_verb, &a), PROBE_REFUSED);
+	assert_int_equal(bed_run(&b, &stranger, run_verb, &a), PROBE_REFUSED);
 	/* Our own listeners, in every spelling. */
 	assert_int_equal(ask(&b, "connect", "127.0.0.1", s.port4), PROBE_REFUSED);
 	assert_int_equal(ask(&b, "connect", "0.0.0.0", s.port4), PROBE_REFUSED);
@@ -277,7 +280,8 @@ static void keeps_refusing_without_a_process(void **state)
 		kern_close(b.k);
 		b.k = NULL;
 		close(go[1]);
-		assert_int_equal(bed_wait(pid), PROBE_OTHER); /* ECONNREFUSED from our port, not 192.0.2.7 */
+		/* ECONNREFUSED from our port, not an answer from 192.0.2.7. */
+		assert_int_equal(bed_wait(pid), PROBE_OTHER);
 	}
 	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b.pins }, &b.k), 0);
 	assert_true(kern_adopted(b.k));
@@ -299,7 +303,8 @@ static void *storm_thread(void *arg)
 		char address[64];
 		int fd;
 
-		snprintf(address, sizeof(address), rand_r(&seed) & 1 ? "203.0.113.%u" : "2001:db8::%x",
+		snprintf(address, sizeof(address),
+			 rand_r(&seed) & 1 ? "203.0.113.%u" : "2001:db8::%x",
 			 rand_r(&seed) % 254 + 1);
 		if (probe_target(address, (uint16_t)(rand_r(&seed) % 65000 + 1), &t) < 0)
 			return (void *)1;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,6 @@
 #define FDINFO_MAX 512 /* "flags:" is in the first lines */
 #define LINK_MAX 64 /* longer ones are paths */
 #define SINGLE_THREAD_LINKS 3 /* link count of /proc/PID/task is 2 and one per thread */
-
-static inline void closedir_p(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 struct fd_scan {
 	pid_t pid, tid;
@@ -126,7 +121,9 @@ static int look_at(struct fd_scan *scan, int dir, const char *name)
 	if (n > (ssize_t)anon.n && memcmp(link, anon.p, anon.n) == 0)
 		return look_at_anon(scan, fd,
 				    (struct span){ link + anon.n, (size_t)n - anon.n });
-	if (n < 0 || !parse_link((struct span){ link, (size_t)n }, &type, &ino))
+	if (n < 0) /* closed meanwhile, or a path beyond any buffer; else we cannot tell */
+		return errno == ENOENT || errno == ENAMETOOLONG ? 0 : -errno;
+	if (!parse_link((struct span){ link, (size_t)n }, &type, &ino))
 		return 0;
 	for (unsigned i = 0; i < scan->n; i++) {
 		const struct proc_object *o = &scan->objects[i];
@@ -145,31 +142,44 @@ static int look_at(struct fd_scan *scan, int dir, const char *name)
 	return 0;
 }
 
-static int run_scan(struct fd_scan *scan)
+static int look_at_all(struct fd_scan *scan, int dir, const char *entries, size_t n, unsigned *seen)
 {
-	_cleanup_(closedir_p) DIR *d = NULL;
-	struct dirent *e;
-	unsigned seen = 0;
-	char name[32];
-	int fd, r = 0;
+	for (size_t at = 0; at + offsetof(struct dirent64, d_name) < n;) {
+		const struct dirent64 *e = (const struct dirent64 *)(entries + at);
+		int r;
 
-	(void)snprintf(name, sizeof(name), "task/%d/fd", (int)scan->tid);
-	fd = proc_open(scan->pid, name, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d))) {
+		at += e->d_reclen;
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
-		if (++seen > PROC_FDS_MAX)
+		if (++*seen > PROC_FDS_MAX)
 			return -E2BIG;
-		r = look_at(scan, fd, e->d_name);
-		if (scan->first_only && scan->have > 0)
+		r = look_at(scan, dir, e->d_name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* getdents() itself: readdir() costs three more system calls a directory, and every process has one. */
+static int run_scan(struct fd_scan *scan)
+{
+	char name[32], entries[4096] __attribute__((aligned(8)));
+	_cleanup_close_ int dir = -1;
+	unsigned seen = 0;
+	int r = 0;
+
+	(void)snprintf(name, sizeof(name), "task/%d/fd", (int)scan->tid);
+	dir = proc_open(scan->pid, name, O_RDONLY | O_DIRECTORY);
+	if (dir < 0)
+		return dir;
+	while (r == 0 && !(scan->first_only && scan->have > 0)) {
+		ssize_t n = getdents64(dir, entries, sizeof(entries));
+
+		if (n < 0)
+			return errno == ENOENT ? -ESRCH : -errno;
+		if (n == 0)
 			break;
+		r = look_at_all(scan, dir, entries, (size_t)n, &seen);
 	}
 	return r;
 }
@@ -229,17 +239,40 @@ int proc_holds(pid_t pid, const struct proc_object *objects, unsigned n, bool *r
 	return r < 0 ? r : held;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The threads of the kernel, sorted: most of a machine's processes, and none has descriptors. Programs that
+ * the kernel itself starts (core dump handlers) count among them; those are the administrator's. */
+static void kernel_threads(struct proc_pids *ret)
+{
+	struct proc_stat st;
+
+	if (proc_stat_read(2, &st) < 0 || !st.kthread || proc_children(2, ret) < 0)
+		ret->n = 0; /* not the first namespace: everyone is looked at */
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), compare_pids);
+}
+
 int proc_holders(const struct proc_object *objects, unsigned n, struct proc_pids *ret)
 {
+	_cleanup_pids_ struct proc_pids kernel = { 0 };
 	_cleanup_pids_ struct proc_pids all = { 0 };
 	int r = proc_all(&all);
 	bool split;
 
+	kernel_threads(&kernel);
 	for (size_t i = 0; r >= 0 && i < all.n; i++) {
+		if (kernel.n && bsearch(&all.v[i], kernel.v, kernel.n, sizeof(*kernel.v), compare_pids))
+			continue;
 		r = proc_holds(all.v[i], objects, n, &split);
 		if (r > 0)
 			r = proc_pids_add(ret, all.v[i]);
-		else if (r == -ESRCH)
+		else if (r == -ESRCH || r == -EACCES)
 			r = 0;
 	}
 	return r < 0 ? r : 0;

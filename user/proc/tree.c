@@ -18,6 +18,7 @@
 #include "user/base/file.h"
 #include "user/proc/file.h"
 
+#define PF_KTHREAD 0x00200000u /* include/linux/sched.h; as /proc shows it since ever */
 #define STAT_LINE_MAX 2048 /* 52 numbers and a name of at most 64 bytes */
 #define STATUS_MAX 8192
 #define DEPTH_MAX 4096 /* parents between a process and the first one; beyond, something loops */
@@ -80,6 +81,8 @@ int proc_stat_parse(const char *s, size_t n, struct proc_stat *ret)
 				return -EBADMSG;
 			st.ppid = (pid_t)v;
 		}
+		if (field == 9)
+			st.kthread = v & PF_KTHREAD;
 	}
 	st.start_ticks = v;
 	*ret = st;

@@ -27,6 +27,7 @@ bool proc_pids_has(const struct proc_pids *l, pid_t pid);
 /* From /proc/PID/stat; the process's name may hold anything. */
 struct proc_stat {
 	char state; /* R S D T t Z X I */
+	bool kthread; /* of the kernel, without a user's memory */
 	pid_t ppid;
 	uint64_t start_ticks;
 };
@@ -73,11 +74,12 @@ int proc_fds_find(pid_t pid, pid_t tid, const struct proc_object *objects, unsig
 
 /* Does the process hold one of the objects, in any of its threads? Threads may have descriptor tables of
  * their own; *ret_split tells that such a one, or one behind an ended first thread, holds it.
- * 1, 0, or -errno (-ESRCH: gone). */
+ * 1, 0, or -errno (-ESRCH: gone; -EACCES: we may not look). */
 int proc_holds(pid_t pid, const struct proc_object *objects, unsigned n, bool *ret_split);
 
-/* Every process on the machine that holds one of the objects. Descriptors that are only in flight in a
- * socket's queue or registered with an io_uring are not visible to this. 0 or -errno. */
+/* Every process on the machine that holds one of the objects. A process that the kernel hides even from
+ * CAP_SYS_PTRACE is passed over: it is beyond us, and beyond an agent. Descriptors that are only in flight
+ * in a socket's queue or registered with an io_uring are not visible to this. 0 or -errno. */
 int proc_holders(const struct proc_object *objects, unsigned n, struct proc_pids *ret);
 
 #endif

@@ -3,9 +3,11 @@
  * What a stopped holder does with the conversation's descriptors: duplicates, epoll registrations, and
  * whether an io_uring may have one of them. Role injector; reads /proc only.
  *
- * LIMIT: a descriptor in flight in a socket's queue (SCM_RIGHTS), and one that only an io_uring worker
- * holds, are not visible in /proc.
+ * LIMIT: a descriptor in flight in a socket's queue (SCM_RIGHTS), one that only an io_uring worker holds,
+ * and an io_uring whose own descriptor was closed after registration are not visible in /proc.
  */
+#include "user/stdio/epoll_info.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,7 +19,6 @@
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
 #include "user/proc/file.h"
-#include "user/stdio/epoll_info.h"
 #include "user/stdio/holder.h"
 
 #define INFO_MAX (8u << 20) /* 80 bytes a registration: 100,000 of them */

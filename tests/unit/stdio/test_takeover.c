@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "tests/unit/stdio/rig.h"
 
@@ -254,15 +255,23 @@ static int serve_split(void)
 }
 
 #if defined(__x86_64__)
-/* Enters 32-bit code that loops. */
+#define CODE_AT 0x10000000ul
+#define COUNTER_AT (CODE_AT + 0x800)
+
+/* Enters 32-bit code that counts for ever. */
 static int serve_32bit(void)
 {
-	unsigned char *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	static const unsigned char code[] = {
+		0xff, 0x05, 0x00, 0x08, 0x00, 0x10, /* incl COUNTER_AT */
+		0xeb, 0xf8, /* jmp back */
+	};
+	void *at = mmap((void *)CODE_AT, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-	code[0] = 0xeb; /* jmp . */
-	code[1] = 0xfe;
-	__asm__ volatile("pushq $0x23\n\tpushq %0\n\tlretq" : : "r"((unsigned long)code) : "memory");
+	if (at != (void *)CODE_AT)
+		return 1;
+	memcpy(at, code, sizeof(code));
+	__asm__ volatile("pushq $0x23\n\tpushq %0\n\tlretq" : : "r"(CODE_AT) : "memory");
 	return 0;
 }
 #endif
@@ -791,18 +800,17 @@ static void thirtytwo_bit(void **state)
 #if defined(__x86_64__)
 	struct talk k;
 
-	start(&k, "32bit", PIPES);
-	for (uint64_t end = clock_mono_ns() + HANG_NS; clock_mono_ns() < end;) {
-		char comm[32] = "";
-		_cleanup_close_ int fd = -1;
-		char path[64];
+	uint64_t end = clock_mono_ns() + HANG_NS;
+	unsigned counter = 0;
 
-		snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)k.pid);
-		fd = open(path, O_RDONLY);
-		if (read(fd, comm, 13) == 13 && strcmp(comm, "test_takeover") == 0 && state_of(k.pid) == 'R')
-			break;
+	start(&k, "32bit", PIPES);
+	while (counter == 0) { /* until that code runs */
+		struct iovec here = { &counter, sizeof(counter) };
+		struct iovec there = { (void *)COUNTER_AT, sizeof(counter) };
+
+		assert_true(clock_mono_ns() < end);
+		(void)process_vm_readv(k.pid, &here, 1, &there, 1, 0);
 	}
-	usleep(20000);
 	expect_reason(k.pid, STDIO_THIRTYTWO_BIT);
 	stop(&k);
 #else
@@ -886,9 +894,11 @@ static void injector_killed_midway(void **state)
  * stopped; it never runs with new descriptors that nobody relays. */
 static void injector_killed_anywhere(void **state)
 {
+	uint64_t end = clock_mono_ns() + HANG_NS;
 	unsigned dead = 0, whole = 0;
 
 	for (int i = 0; i < 60; i++) {
+		bool ended;
 		struct stdio_job j, after;
 		struct talk k;
 		pid_t injector;
@@ -910,8 +920,12 @@ static void injector_killed_anywhere(void **state)
 			;
 		kill(injector, SIGKILL);
 		(void)end_of(injector);
-		usleep(1000);
-		if (waitpid(k.pid, &st, WNOHANG) == k.pid) {
+		/* What dies with the injector was sent its signal before that was reaped: it is neither
+		 * asleep nor stopped any more. */
+		while (!(ended = waitpid(k.pid, &st, WNOHANG) == k.pid) && state_of(k.pid) != 'S' &&
+		       state_of(k.pid) != 'T')
+			assert_true(clock_mono_ns() < end);
+		if (ended) {
 			assert_true(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL);
 			through_close(&k.t);
 			close(k.to);

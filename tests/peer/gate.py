@@ -303,8 +303,13 @@ class Gate:
     def close(self):
         """Hands everything back and ends the daemon. What was stopped is started once more for that: only a
         running daemon can release what its pinned programs still hold."""
-        if not self.daemon:
-            return
+        if self.daemon:
+            self.hand_back()
+        if self.turn:
+            self.turn.close()
+            self.turn = None
+
+    def hand_back(self):
         # Servers take a moment to notice that their host is gone; the running daemon removes what gets empty then.
         deadline = time.monotonic() + EMPTY_SECONDS
         while self.daemon.poll() is None and self.cgroups() and time.monotonic() < deadline:

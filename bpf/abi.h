@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 1
+#define TG_ABI_VERSION 2
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
@@ -179,6 +179,7 @@ enum {
 	TG_STREAM_COUNT_GAP = 1 << 6, /* written is a lower bound */
 	TG_STREAM_COMPAT = 1 << 7, /* written by a 32-bit system call */
 	TG_STREAM_LOST = 1 << 8, /* the ring was full: no event went out for it */
+	TG_STREAM_TAKEN_GAP = 1 << 9, /* the copy of what was read while held is not the whole */
 };
 
 /* A named pipe's key: this bit, 23 bits of device, 40 bits of inode number. */
@@ -217,7 +218,8 @@ struct tg_stream {
 	__u32 writers; /* calls under way */
 	struct tg_scan scan; /* after the last call */
 	__u32 head_len;
-	__u32 pad;
+	__u32 taken_len; /* of the bytes in taken, copied */
+	__u64 taken; /* bytes that a held reader read: it stopped with them in hand */
 };
 
 /* The room behind the copy lets a whole chunk start at any offset below TG_HEAD_BYTES. */
@@ -366,7 +368,7 @@ TG_SIZE(tg_selector_key, 32);
 TG_SIZE(tg_selector, 8);
 TG_SIZE(tg_state, 56);
 TG_SIZE(tg_stopped, 32);
-TG_SIZE(tg_stream, 128);
+TG_SIZE(tg_stream, 136);
 TG_SIZE(tg_event, 96);
 TG_SIZE(tg_ctl, 24);
 

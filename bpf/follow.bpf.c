@@ -143,3 +143,23 @@ __noinline int follow_exit(s64 ret)
 	__sync_fetch_and_add(&s->writers, -1);
 	return 0;
 }
+
+/* A second reader before the stream is released would mix its bytes with the first one's. */
+__noinline int follow_taken(u64 key, u32 form, u64 a, u64 n, s64 ret)
+{
+	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
+	struct call *c = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0,
+					      BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct tg_head *h = NULL;
+	bool gap = false;
+
+	if (!s || ret <= 0)
+		return 0;
+	if (!__sync_fetch_and_add(&s->taken, ret) && c && form < FORM_OPAQUE && !segments(c, form, a, n))
+		h = head_get(&takens, &key);
+	if (h)
+		s->taken_len = copy_bytes(h, 0, c, ret, &gap);
+	if (!h || gap)
+		stream_flag(s, TG_STREAM_TAKEN_GAP);
+	return 0;
+}

@@ -11,10 +11,13 @@ enum {
 	FORM_MESSAGE, /* a: of the msghdr */
 	FORM_OPAQUE, /* bytes that cannot be read from here */
 	FORM_COMPAT, /* a 32-bit call; the same */
+	FORM_NOTHING, /* a look that takes nothing off */
 };
 
 /* bpf/follow.bpf.c; global, so each is verified once. */
 int follow_enter(u64 fd, u32 form, u64 a, u64 n);
 int follow_exit(s64 ret);
+/* Current read ret bytes of a held stream and is about to stop with them. */
+int follow_taken(u64 key, u32 form, u64 a, u64 n, s64 ret);
 
 #endif

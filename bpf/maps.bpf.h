@@ -147,6 +147,15 @@ TG_MAP struct {
 	__type(value, struct tg_head);
 } heads SEC(".maps");
 
+/* What a reader had read of a held stream when it stopped. */
+TG_MAP struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192); /* sized at load */
+	__type(key, __u64);
+	__type(value, struct tg_head);
+} takens SEC(".maps");
+
 /* Key of the reader's object to key of the stream. */
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

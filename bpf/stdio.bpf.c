@@ -10,6 +10,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#define MSG_PEEK 2
+
 static __always_inline bool labelled(struct task_struct *t)
 {
 	return label_of(t) || label_late(t);
@@ -177,18 +179,21 @@ int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
 }
 
 /* A read on a held stream has its bytes: the reader stops here, before its code sees them. */
-static __always_inline int held_read(struct task_struct *t, u32 fd)
+static __always_inline int held_read(struct task_struct *t, struct pt_regs *regs, u32 form, long ret)
 {
 	struct tg_stopped entry = { .kind = TG_STOP_STDIO };
 	struct object o;
 	u64 *key;
 
-	object_of(file_of(t, fd), &o);
+	object_of(file_of(t, (u32)ARCH_ARG1(regs)), &o);
 	key = o.key ? bpf_map_lookup_elem(&held, &o.key) : NULL;
 	if (!key)
 		return 0;
 	entry.stream = *key;
 	count(TG_STAT_STDIO_HELD_READ);
+	if (form != FORM_NOTHING)
+		follow_taken(entry.stream, form, ARCH_ARG2(regs),
+			     form == FORM_BUFFER ? ret : ARCH_ARG3(regs), ret);
 	if (stop_current(&entry))
 		bpf_send_signal(SIGKILL);
 	return 0;
@@ -199,6 +204,7 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct tg_state *st;
+	u32 form;
 
 	switch (ARCH_NR(regs) & ARCH_NR_MASK) {
 	case NR_write:
@@ -208,18 +214,31 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 	case NR_sendmsg:
 		return label_of(t) ? follow_exit(ret) : 0;
 	case NR_read:
+		form = FORM_BUFFER;
+		break;
+	case NR_recvfrom:
+		form = ARCH_ARG4(regs) & MSG_PEEK ? FORM_NOTHING : FORM_BUFFER;
+		break;
 	case NR_readv:
 	case NR_preadv2:
-	case NR_recvfrom:
+		form = FORM_VECTOR;
+		break;
 	case NR_recvmsg:
+		form = ARCH_ARG3(regs) & MSG_PEEK ? FORM_NOTHING : FORM_MESSAGE;
+		break;
 	case NR_recvmmsg:
 	case NR_splice:
-	case NR_tee:
 	case NR_vmsplice:
-		st = state_get();
-		if (!st || !st->held || ret <= 0 || !labelled(t))
-			return 0;
-		return held_read(t, (u32)ARCH_ARG1(regs));
+		form = FORM_OPAQUE;
+		break;
+	case NR_tee:
+		form = FORM_NOTHING;
+		break;
+	default:
+		return 0;
 	}
-	return 0;
+	st = state_get();
+	if (!st || !st->held || ret <= 0 || !labelled(t))
+		return 0;
+	return held_read(t, regs, form, ret);
 }

@@ -209,31 +209,51 @@ static long copy_piece(u32 i, struct step *p)
 	return 0;
 }
 
-/* Appends the n bytes that a call wrote to the head copy. */
-static __always_inline void head_append(u64 key, struct tg_stream *s, struct call *c, u64 n)
+/* Copies the first n bytes of a call behind the `len` bytes that a head holds. Gives the new length; *gap is set
+ * when it is not all that there was room for. */
+static __always_inline u32 copy_bytes(struct tg_head *h, u32 len, struct call *c, u64 n, bool *gap)
 {
-	struct step p = { .c = c };
+	struct step p = { .c = c, .head = h };
+
+	p.w = walk_begin(n);
+	if (!p.w) {
+		*gap = true;
+		return len;
+	}
+	p.w->head_len = len;
+	bpf_loop(TG_HEAD_BYTES / TG_CHUNK + 2 * TG_SEGMENTS, copy_piece, &p, 0);
+	if (p.w->head_len < TG_HEAD_BYTES && (p.w->fault || p.w->left))
+		*gap = true;
+	return p.w->head_len;
+}
+
+/* The stream's entry of a map of heads, made when there is none. */
+static __always_inline struct tg_head *head_get(void *map, u64 *key)
+{
+	struct tg_head *h = bpf_map_lookup_elem(map, key);
 	u32 zero = 0;
 	void *empty;
 
+	if (h)
+		return h;
+	empty = bpf_map_lookup_elem(&empty_head, &zero);
+	if (empty)
+		bpf_map_update_elem(map, key, empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
+/* Appends the n bytes that a call wrote to the head copy. */
+static __always_inline void head_append(u64 key, struct tg_stream *s, struct call *c, u64 n)
+{
+	struct tg_head *h;
+	bool gap = false;
+
 	if (s->head_len >= TG_HEAD_BYTES || (s->flags & TG_STREAM_HEAD_GAP))
 		return;
-	p.head = bpf_map_lookup_elem(&heads, &key);
-	if (!p.head) {
-		empty = bpf_map_lookup_elem(&empty_head, &zero);
-		if (empty)
-			bpf_map_update_elem(&heads, &key, empty, BPF_NOEXIST);
-		p.head = bpf_map_lookup_elem(&heads, &key);
-	}
-	p.w = walk_begin(n);
-	if (!p.head || !p.w) {
-		stream_flag(s, TG_STREAM_HEAD_GAP);
-		return;
-	}
-	p.w->head_len = s->head_len;
-	bpf_loop(TG_HEAD_BYTES / TG_CHUNK + 2 * TG_SEGMENTS, copy_piece, &p, 0);
-	s->head_len = p.w->head_len;
-	if (p.w->head_len < TG_HEAD_BYTES && (p.w->fault || p.w->left))
+	h = head_get(&heads, &key);
+	if (h)
+		s->head_len = copy_bytes(h, s->head_len, c, n, &gap);
+	if (!h || gap)
 		stream_flag(s, TG_STREAM_HEAD_GAP);
 }
 

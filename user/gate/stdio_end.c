@@ -188,15 +188,11 @@ static void answer_host(int fd, struct span bytes)
 static int judge_early(struct gate_stdio *s, const struct gate_stdio_spec *spec)
 {
 	struct gate_context x = { .dir = MCP_TO_SERVER, .late = true };
-	uint64_t consumed = spec->written > spec->unread ? spec->written - spec->unread : 0;
 	struct span rest = spec->head;
 	struct gate_verdict v;
 
-	if (spec->peers.running || consumed == 0)
-		return 0;
-	if (consumed > rest.n)
+	if (spec->taken != rest.n)
 		return -ENODATA;
-	rest.n = consumed;
 	while (rest.n) {
 		const char *nl = memchr(rest.p, '\n', rest.n);
 		struct span line = { rest.p, nl ? (size_t)(nl - rest.p) : 0 };

@@ -16,9 +16,8 @@ struct loop;
 struct gate_stdio_spec {
 	struct gate_peers peers;
 	struct stdio_relay_fds fds; /* taken, whatever happens */
-	uint64_t written; /* bytes the host had written before the swap */
-	uint64_t unread; /* of these, not yet read by the server */
-	struct span head; /* the first of these bytes, as far as the kernel kept them */
+	uint64_t taken; /* bytes that the server had read when it was stopped */
+	struct span head; /* their copy, as far as the kernel has it */
 };
 
 /*

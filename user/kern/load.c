@@ -40,6 +40,7 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 	[KM_STOPPED] = SPEC("stopped", HASH, 4, sizeof(struct tg_stopped)),
 	[KM_STREAMS] = SPEC("streams", HASH, 8, sizeof(struct tg_stream)),
 	[KM_HEADS] = SPEC("heads", HASH, 8, sizeof(struct tg_head)),
+	[KM_TAKENS] = SPEC("takens", HASH, 8, sizeof(struct tg_head)),
 	[KM_HELD] = SPEC("held", HASH, 8, 8),
 	[KM_OURS] = SPEC("ours", HASH, 8, 8),
 };
@@ -140,6 +141,7 @@ static int open_and_load(const struct kern_config *cfg, bool labels, struct toll
 	    (r = set_size(skel, "stdio_events", ring)) < 0 ||
 	    (r = set_size(skel, "streams", streams)) < 0 ||
 	    (r = set_size(skel, "heads", streams)) < 0 ||
+	    (r = set_size(skel, "takens", streams)) < 0 ||
 	    (r = set_size(skel, "held", streams)) < 0 ||
 	    (r = set_size(skel, "flows", cfg->max_flows ? cfg->max_flows : KERN_MAX_FLOWS)) < 0)
 		return r;

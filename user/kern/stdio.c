@@ -65,6 +65,7 @@ int kern_stdio_detach(struct kern *k)
 	/* What was followed is out of date from here on. */
 	forget_all(k, KM_HELD);
 	forget_all(k, KM_HEADS);
+	forget_all(k, KM_TAKENS);
 	forget_all(k, KM_STREAMS);
 	__atomic_store_n(&k->state->held, 0, __ATOMIC_RELEASE);
 	return 0;
@@ -97,22 +98,40 @@ int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret)
 	return bpf_map_lookup_elem(k->map[KM_STREAMS], &key, ret) < 0 ? -errno : 0;
 }
 
+static int copy_of(struct kern *k, enum kern_map map, uint64_t key, uint32_t len,
+		   uint8_t ret[TG_HEAD_BYTES], size_t *ret_n)
+{
+	struct tg_head h;
+
+	if (len > TG_HEAD_BYTES)
+		return -EPROTO;
+	if (len && bpf_map_lookup_elem(k->map[map], &key, &h) < 0)
+		return -errno;
+	if (len)
+		memcpy(ret, h.data, len);
+	*ret_n = len;
+	return 0;
+}
+
 int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n)
 {
 	struct tg_stream s;
-	struct tg_head h;
 	int r = kern_stdio_read(k, key, &s);
 
-	if (r < 0)
-		return r;
-	if (s.head_len > TG_HEAD_BYTES)
-		return -EPROTO;
-	if (s.head_len && bpf_map_lookup_elem(k->map[KM_HEADS], &key, &h) < 0)
-		return -errno;
-	if (s.head_len)
-		memcpy(ret, h.data, s.head_len);
-	*ret_n = s.head_len;
-	return 0;
+	return r < 0 ? r : copy_of(k, KM_HEADS, key, s.head_len, ret, ret_n);
+}
+
+int kern_stdio_taken(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n,
+		     uint64_t *ret_taken)
+{
+	struct tg_stream s;
+	int r = kern_stdio_read(k, key, &s);
+
+	if (r >= 0)
+		r = copy_of(k, KM_TAKENS, key, s.taken_len, ret, ret_n);
+	if (r >= 0)
+		*ret_taken = s.taken;
+	return r;
 }
 
 int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg)

@@ -34,6 +34,11 @@ int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret);
  * written that are not in it. */
 int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n);
 
+/* What a held reader had read when it stopped: *ret_taken bytes, of which *ret_n are copied (fewer when they
+ * did not fit, could not be read, or came from two readers). 0 bytes: nothing was read while held. */
+int kern_stdio_taken(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n,
+		     uint64_t *ret_taken);
+
 /* Walks all followed streams. fn returns 0 to go on. The start-up of an adopting supervisor looks
  * for TG_STREAM_TRIGGERED ones; so does whoever saw a gap in the events' sequence. */
 typedef int (*kern_stdio_fn)(uint64_t key, const struct tg_stream *s, void *arg);

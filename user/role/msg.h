@@ -183,12 +183,10 @@ struct msg_stdio {
 	uint32_t agent, outer_agent;
 	int32_t host_pid, server_pid;
 	uint64_t host_start, server_start;
-	uint64_t written; /* bytes the host wrote to the server before the swap */
-	uint64_t unread; /* of these, still unread in orig_in at the swap */
-	uint64_t answered; /* bytes the server wrote before the swap */
-	uint32_t head_len; /* bytes of head that are known */
+	uint64_t taken; /* bytes that the server had read when it was stopped */
+	uint32_t head_len; /* of these, known */
 	uint32_t running; /* the conversation ran before Tollgate: its first messages are not known */
-	char head[MSG_HEAD_MAX];
+	char head[MSG_HEAD_MAX]; /* their copy */
 	struct proc_identity server;
 };
 

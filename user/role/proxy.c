@@ -258,8 +258,7 @@ static int on_stdio(struct proxy *p, struct ipc_msg *m)
 	};
 	spec.fds = (struct stdio_relay_fds){ ipc_take_fd(m, 0), ipc_take_fd(m, 1), ipc_take_fd(m, 2),
 					     ipc_take_fd(m, 3) };
-	spec.written = s->written;
-	spec.unread = s->unread;
+	spec.taken = s->taken;
 	spec.head = (struct span){ s->head, s->head_len };
 	a = malloc(sizeof(*a));
 	if (a)

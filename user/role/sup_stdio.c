@@ -6,12 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,7 +32,6 @@
 #define LOOK_AGAIN_NS 20000000ull
 #define LOOK_LONGEST_NS 2000000000ull /* a line that does not end for so long is decided by what is known */
 #define TAKE_TIMEOUT_MS 3000
-#define SETTLE_TRIES 200 /* looks at the byte counts until no write is under way */
 #define HOST_CLIMB_MAX 16 /* wrappers between a server and its host that share its descriptors */
 
 enum stage {
@@ -285,7 +282,8 @@ static int is_reader(pid_t pid, const struct tg_stopped *st, void *arg)
 
 /* A host may write before its server is there: `sh -c` and `npx` hold the descriptors first and execute or
  * fork the program that will read. The server is whoever the catalog recognises, or else whoever reads: a
- * read on a held stream stops the reader with the bytes in hand, before its code sees them. */
+ * read on a held stream stops the reader with the bytes in hand, before its code sees them. Until then a
+ * stopped process that the catalog does not know runs on. */
 static void await_reader(struct supervisor *s, struct sup_job *job)
 {
 	struct reader r = { .key = job->key };
@@ -295,27 +293,16 @@ static void await_reader(struct supervisor *s, struct sup_job *job)
 		finish(s, job); /* the stream is gone, and with it what was written */
 		return;
 	}
-	job->server = (pid_t)st.server_tgid;
 	(void)kern_stopped_each(s->kern, is_reader, &r);
-	if (r.pid)
-		job->server = r.pid;
-	if (r.pid || listed(s, job->server)) {
+	job->server = st.taken && r.pid ? r.pid : (pid_t)st.server_tgid;
+	if (st.taken || listed(s, job->server)) {
 		queue(s, job);
 		return;
 	}
+	if (r.pid)
+		(void)kern_stopped_continue(s->kern, r.pid);
 	job->stage = JOB_READER;
 	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
-}
-
-/* It is MCP. When the catalog knows the process that has the descriptors, nothing needs to be read first. */
-static void found_mcp(struct supervisor *s, struct sup_job *job)
-{
-	if (listed(s, job->server)) {
-		queue(s, job);
-		return;
-	}
-	(void)kern_stopped_continue(s->kern, job->server);
-	await_reader(s, job);
 }
 
 void sup_stdio_injector(struct supervisor *s)
@@ -342,6 +329,7 @@ static void look(struct supervisor *s, struct sup_job *job)
 	struct msg_look m = { 0 };
 	_cleanup_close_ int pidfd = -1, fd = -1;
 	struct stat st;
+	uint64_t taken;
 	size_t n = 0;
 
 	look_later(s, job);
@@ -355,8 +343,10 @@ static void look(struct supervisor *s, struct sup_job *job)
 		return;
 	}
 	m.socket = S_ISSOCK(st.st_mode);
-	if (kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n) >= 0)
-		m.head_len = (uint32_t)n;
+	/* What its reader has in hand lies in no queue any more. */
+	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &taken) < 0 || n == 0)
+		(void)kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n);
+	m.head_len = (uint32_t)n;
 	if (ipc_send(proxy, MSG_LOOK, job->cookie, &m, sizeof(m), &fd, 1) >= 0)
 		job->stage = JOB_LOOK;
 }
@@ -374,13 +364,13 @@ int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m)
 		return 0;
 	patience = !l->full && clock_mono_ns() - job->since < LOOK_LONGEST_NS;
 	if (l->is == MSG_LOOKED_MCP)
-		found_mcp(s, job);
+		await_reader(s, job);
 	else if (l->is == MSG_LOOKED_NOT)
 		not_mcp(s, job);
 	else if (patience)
 		look_later(s, job);
 	else if (job->why == TG_WHY_KEYWORD)
-		found_mcp(s, job); /* a line that names "jsonrpc" and does not end is not let through */
+		await_reader(s, job); /* a line that names "jsonrpc" and does not end is not let through */
 	else
 		not_mcp(s, job); /* LIMIT: nothing but an escape or an unread byte spoke for it */
 	return 0;
@@ -444,25 +434,6 @@ void sup_stdio_look_again(struct supervisor *s)
 
 /* --- handing over --------------------------------------------------------------------------------- */
 
-/* Bytes the host wrote, and those of them that still lie in its object, read at one moment: the two counts
- * agree when no write was under way between them. */
-static void settle_counts(struct supervisor *s, const struct sup_job *job, int orig_in, struct msg_stdio *m)
-{
-	struct tg_stream a, b;
-	int unread = 0;
-
-	for (int i = 0; job->key && i < SETTLE_TRIES; i++) {
-		if (kern_stdio_read(s->kern, job->key, &a) < 0 || ioctl(orig_in, FIONREAD, &unread) < 0 ||
-		    kern_stdio_read(s->kern, job->key, &b) < 0)
-			return;
-		m->written = a.written;
-		m->unread = (uint64_t)unread;
-		if (a.written == b.written && a.writers == 0 && b.writers == 0)
-			return;
-		(void)sched_yield();
-	}
-}
-
 /* Our far ends and with them the server's new ends: what flows there is judged already. */
 static void mark_ours(struct supervisor *s, const struct ipc_msg *m)
 {
@@ -470,20 +441,19 @@ static void mark_ours(struct supervisor *s, const struct ipc_msg *m)
 	(void)kern_stdio_ours(s->kern, m->fds[3]);
 }
 
-static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg *m,
-		      const struct msg_taken *t)
+static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg *m)
 {
 	struct ipc *proxy = sup_proxy_of(s, job->agent);
 	struct msg_stdio out = {
 		.agent = job->agent, .outer_agent = job->outer, .host_pid = job->host,
-		.server_pid = job->server, .running = job->running, .answered = t->unread_out,
+		.server_pid = job->server, .running = job->running,
 	};
 	size_t n = 0;
 	int r = proc_identity_read(job->server, &out.server);
 
-	settle_counts(s, job, m->fds[0], &out);
-	if (job->key && kern_stdio_head(s->kern, job->key, (uint8_t *)out.head, &n) >= 0)
-		out.head_len = (uint32_t)n;
+	if (job->key && r >= 0)
+		r = kern_stdio_taken(s->kern, job->key, (uint8_t *)out.head, &n, &out.taken);
+	out.head_len = (uint32_t)n;
 	mark_ours(s, m);
 	if (job->key)
 		(void)kern_stdio_forget(s->kern, job->key);
@@ -512,7 +482,7 @@ int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m)
 	job->nholders = t->nholders;
 	memcpy(job->holders, t->holders, sizeof(job->holders));
 	if (t->reason == STDIO_DONE)
-		hand_over(s, job, m, t);
+		hand_over(s, job, m);
 	else if (t->reason == STDIO_GONE && !t->dirty)
 		not_mcp(s, job);
 	else

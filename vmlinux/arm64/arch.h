@@ -24,6 +24,7 @@ struct thread_info {
 #define ARCH_ARG1(r) ((r)->orig_x0)
 #define ARCH_ARG2(r) ((r)->user_regs.regs[1])
 #define ARCH_ARG3(r) ((r)->user_regs.regs[2])
+#define ARCH_ARG4(r) ((r)->user_regs.regs[3])
 /* Number of the call, at its exit. */
 #define ARCH_NR(r) ((r)->syscallno)
 

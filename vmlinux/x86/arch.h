@@ -25,6 +25,7 @@ struct thread_info {
 #define ARCH_ARG1(r) ((r)->di)
 #define ARCH_ARG2(r) ((r)->si)
 #define ARCH_ARG3(r) ((r)->dx)
+#define ARCH_ARG4(r) ((r)->r10)
 /* Number of the call, at its exit. */
 #define ARCH_NR(r) ((r)->orig_ax)
 

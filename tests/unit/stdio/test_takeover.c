@@ -271,7 +271,11 @@ static int serve_32bit(void)
 	if (at != (void *)CODE_AT)
 		return 1;
 	memcpy(at, code, sizeof(code));
-	__asm__ volatile("pushq $0x23\n\tpushq %0\n\tlretq" : : "r"(CODE_AT) : "memory");
+	/* 32-bit data is reached through a segment that 64-bit code leaves empty */
+	__asm__ volatile("movl $0x2b, %%eax\n\tmovl %%eax, %%ds\n\tpushq $0x23\n\tpushq %0\n\tlretq"
+			 :
+			 : "r"(CODE_AT)
+			 : "rax", "memory");
 	return 0;
 }
 #endif
@@ -818,14 +822,25 @@ static void thirtytwo_bit(void **state)
 #endif
 }
 
+static bool has_no_child(pid_t pid)
+{
+	_cleanup_pids_ struct proc_pids l = { 0 };
+
+	assert_int_equal(proc_children(pid, &l), 0);
+	return l.n == 0;
+}
+
 static void cannot_stop_in_time(void **state)
 {
+	uint64_t end = clock_mono_ns() + HANG_NS;
 	struct stdio_job j;
 	struct talk k;
 	pid_t injector;
 	int st;
 
 	start(&k, "vfork", PIPES);
+	while (has_no_child(k.pid))
+		assert_true(clock_mono_ns() < end);
 	wait_state(k.pid, 'D');
 	j = job_for(getpid(), k.pid);
 	j.timeout_ms = 100;
@@ -916,7 +931,7 @@ static void injector_killed_anywhere(void **state)
 			for (;;)
 				pause();
 		}
-		for (volatile int spin = 0; spin < i * 20000; spin++)
+		for (volatile int spin = 0; spin < i * 100000; spin++)
 			;
 		kill(injector, SIGKILL);
 		(void)end_of(injector);

@@ -22,7 +22,7 @@ def chain(name, command, scan_as):
             c.check(f"{name}: the allowed call passes", "through the chain" in (text(g.step(lines, ECHO)) or ""), lines)
             denied = "call get-env" if scan_as == "everything" else "call wipe_ledger"
             c.check(f"{name}: the denied call does not", refused(g.step(lines, denied)) and
-                    not [l for l in g.json_lines(log) if "wipe_ledger" in (l.get("tool"), l.get("ran"))], lines)
+                    "wipe_ledger" not in str(g.json_lines(log)), lines)
             c.check(f"{name}: the list is filtered", g.step(lines, "list").get("result") == {"tools": ["echo"]}, lines)
         return c
     test.__name__ = name.replace(" ", "_")

@@ -4,6 +4,7 @@
  * kernel's exec guard right after it; the process gets its cgroup, its label and its listener, and only then
  * goes on. What cannot be brought into scope does not run.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,14 @@
 #include "user/kern/stdio.h"
 #include "user/role/sup.h"
 
+#define UNIT_DEPTH 6 /* slices within slices that are searched for a unit */
 #define RESELECT_TICKS 2 /* an executable may be replaced, or appear: look again so often (seconds) */
+
+static void closedir_p(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
 
 /* --- records -------------------------------------------------------------------------------------- */
 
@@ -158,6 +166,65 @@ static int attach(struct supervisor *s, struct place *p, const struct tg_label *
 	return r < 0 ? r : kern_stdio_attach(s->kern);
 }
 
+/* Service managers nest units in slices, so a unit is looked for by its name. */
+static int find_unit(const char *dir, const char *unit, unsigned depth, char ret[PATH_MAX])
+{
+	_cleanup_(closedir_p) DIR *d = depth ? opendir(dir) : NULL;
+	const struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char below[PATH_MAX];
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' ||
+		    snprintf(below, sizeof(below), "%s/%s", dir, e->d_name) >= (int)sizeof(below))
+			continue;
+		if (strcmp(e->d_name, unit) == 0) {
+			memcpy(ret, below, sizeof(below));
+			return 0;
+		}
+		if (find_unit(below, unit, depth - 1, ret) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* The cgroup that a selector names: by path, or as a unit. */
+static int selector_cgroup(const struct conf_agent *a, char ret[PATH_MAX])
+{
+	char root[PATH_MAX];
+	int r = cgroup_root(root);
+
+	if (r < 0)
+		return r;
+	if (a->unit)
+		return find_unit(root, a->unit, UNIT_DEPTH, ret);
+	return snprintf(ret, PATH_MAX, "%s%s", root, a->cgroup) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* An agent that is a unit, a slice or a container has its scope already: its cgroup. Nothing is moved then. */
+static int own_scope(struct supervisor *s, const struct conf_agent *a, uint32_t number, struct place **ret)
+{
+	char dir[PATH_MAX];
+	uint64_t id;
+	int r = selector_cgroup(a, dir);
+
+	if (r >= 0)
+		r = cgroup_id(dir, &id);
+	if (r < 0)
+		return r;
+	*ret = places_by_id(s->places, id);
+	return *ret ? 0 : place_adopt(s->places, dir, number, false, ret);
+}
+
+static int open_scope(struct supervisor *s, pid_t pid, const struct conf_agent *a, uint32_t number,
+		      struct place **ret)
+{
+	char dir[PATH_MAX];
+	int r = cgroup_of_pid(pid, dir);
+
+	return r < 0 ? r : place_open(s->places, dir, a->name, number, ret);
+}
+
 /* Everything that makes a process an agent's, in the order that leaves no gap: programs and listener are
  * there before the process is inside, and it is inside before it runs. */
 static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struct tg_label *before,
@@ -165,16 +232,14 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 {
 	const struct conf_agent *a = &s->conf.agents[index];
 	struct tg_label label = { .agent = index + 1, .instance = ++s->instances };
-	char dir[PATH_MAX];
+	bool stays = !a->exe && (a->cgroup || a->unit);
 	struct place *p;
 	int r;
 
 	if (before->agent && before->agent != label.agent)
 		label.outer = before->outer ? before->outer : before->agent;
 	*ret_outer = label.outer;
-	r = cgroup_of_pid(pid, dir);
-	if (r >= 0)
-		r = place_open(s->places, dir, a->name, label.agent, &p);
+	r = stays ? own_scope(s, a, label.agent, &p) : open_scope(s, pid, a, label.agent, &p);
 	if (r < 0)
 		return r;
 	r = attach(s, p, &label);
@@ -182,9 +247,9 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 		r = ensure_listener(s, pid, label.agent);
 	if (r >= 0)
 		r = kern_scope_label(s->kern, pid, &label);
-	if (r >= 0)
+	if (r >= 0 && !stays)
 		r = place_enter(p, pid);
-	if (r < 0)
+	if (r < 0 && !stays)
 		place_drop(s->places, p);
 	return r;
 }
@@ -345,7 +410,7 @@ static int watch_executables(struct supervisor *s)
 
 static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_selector *ret)
 {
-	char root[PATH_MAX], dir[2 * PATH_MAX];
+	char dir[PATH_MAX];
 	int r;
 
 	*ret = (struct kern_selector){ .agent = number };
@@ -354,16 +419,11 @@ static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_
 		ret->script = a->script ? strrchr(a->script, '/') + 1 : NULL;
 		return kern_file_key(a->exe_real ? a->exe_real : a->exe, &ret->exe);
 	}
-	if (a->cgroup) {
+	if (a->cgroup || a->unit) {
 		ret->kind = TG_SEL_CGROUP;
-		r = cgroup_root(root);
-		if (r < 0)
-			return r;
-		(void)snprintf(dir, sizeof(dir), "%s%s", root, a->cgroup);
-		return cgroup_id(dir, &ret->cgroup);
+		r = selector_cgroup(a, dir);
+		return r < 0 ? r : cgroup_id(dir, &ret->cgroup);
 	}
-	if (a->uid == CONF_UID_ANY)
-		return -EOPNOTSUPP; /* a unit: its cgroup is looked for at every tick */
 	ret->kind = TG_SEL_UID;
 	ret->uid = a->uid;
 	return 0;

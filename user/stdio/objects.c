@@ -21,7 +21,7 @@
 
 #define PROBE "tollgate" /* sent through a new socket pair to see that its ends belong together */
 
-/* The server's own descriptor of an object; -1 when it has none. */
+/* The server's own descriptor of an object; NULL when it has none. */
 static const struct proc_fd *server_fd(struct take *t, unsigned which)
 {
 	struct holder *h = take_holder(t, t->job->server);

@@ -114,7 +114,9 @@ static void descendants_come_parents_first(void **state)
 	top = fork();
 	if (top == 0) {
 		for (int i = 0; i < 3; i++) {
-			if (fork() == 0 && (i > 0 || fork() == 0)) {
+			if (fork() == 0) {
+				if (i == 0 && fork() < 0)
+					_exit(1);
 				if (write(ready[1], "", 1) != 1)
 					_exit(1);
 				rest();
@@ -122,10 +124,10 @@ static void descendants_come_parents_first(void **state)
 		}
 		rest();
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		assert_int_equal(read(ready[0], &c, 1), 1);
 	assert_int_equal(proc_descendants(top, &l), 0);
-	assert_true(l.n >= 5);
+	assert_int_equal(l.n, 5);
 	assert_int_equal(l.v[0], top);
 	for (size_t i = 1; i < l.n; i++) {
 		struct proc_stat st;

@@ -3,8 +3,9 @@
  * Which file an interpreter was told to run. A table of the options of each; pure text, no system call.
  *
  * Options: `values` lists short options and words that take a value as the next argument (or right after
- * the letter where `attached`), `flags` those that take none, `code` those after which there is no script file. A word not
- * listed ends the search without an answer, except "--word=value", which is one argument in any case.
+ * the letter where `attached`), `flags` those that take none, `code` those after which there is no script
+ * file. A word not listed ends the search without an answer, except "--word=value", which is one argument
+ * in any case.
  */
 #include "user/proc/script.h"
 

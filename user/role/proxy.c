@@ -275,10 +275,13 @@ static int on_peek(struct proxy *p, struct ipc_msg *m)
 {
 	const struct msg_look *q = m->body;
 	struct msg_looked answer;
+	int fd;
 
 	if (m->len != sizeof(*q) || m->nfds != 1 || q->head_len > sizeof(q->head))
 		return -EBADMSG;
-	peek_classify(q, m->fds[0], &answer);
+	fd = ipc_take_fd(m, 0);
+	peek_classify(q, fd, &answer);
+	close(fd); /* before the answer: a takeover that follows must find no holder it does not know */
 	return member_tell(&p->member, MSG_LOOKED, m->cookie, &answer, sizeof(answer));
 }
 

@@ -563,6 +563,27 @@ static void scan_host(struct supervisor *s, pid_t host, uint32_t agent)
 	proc_pids_done(&below);
 }
 
+/* Whether it is worth measuring a process: most of a machine's programs are nobody's agent, and measuring
+ * reads the whole program. */
+static bool may_match(const struct supervisor *s, pid_t pid)
+{
+	char path[32], exe[PROC_PATH_MAX];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return false; /* a kernel thread, or gone */
+	exe[n] = '\0';
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
+		const struct conf_agent *a = &s->conf.agents[i];
+
+		if (!a->exe || strcmp(a->exe, exe) == 0 || (a->exe_real && strcmp(a->exe_real, exe) == 0))
+			return true;
+	}
+	return false;
+}
+
 void sup_stdio_scan_running(struct supervisor *s)
 {
 	struct proc_pids all = { 0 };
@@ -572,8 +593,9 @@ void sup_stdio_scan_running(struct supervisor *s)
 	if (proc_all(&all) < 0)
 		return;
 	for (size_t i = 0; i < all.n; i++) {
-		if (all.v[i] <= 1 || all.v[i] == getpid() || sup_in_scope(s, all.v[i]) ||
-		    proc_identity_read(all.v[i], &id) < 0)
+		(void)kern_heartbeat(s->kern); /* measuring takes its time */
+		if (all.v[i] <= 1 || all.v[i] == getpid() || !may_match(s, all.v[i]) ||
+		    sup_in_scope(s, all.v[i]) || proc_identity_read(all.v[i], &id) < 0)
 			continue;
 		match_identity(&s->conf, &id, &m);
 		if (m.is != MATCH_AGENT)

@@ -164,6 +164,8 @@ static void on_tick(struct loop_timer *t, void *arg)
 		return;
 	s->ticks++;
 	(void)kern_heartbeat(s->kern);
+	if (!s->ready)
+		return;
 	sup_enrol_tick(s);
 	if (s->ticks % SWEEP_TICKS == 0 && kern_stdio_attached(s->kern))
 		(void)kern_stdio_sweep(s->kern);
@@ -311,8 +313,6 @@ static int begin(struct supervisor *s)
 		return log_err(r, "enter sandbox: %s", err_text(r));
 	r = open_kernel(s);
 	if (r >= 0)
-		r = loop_io_add(s->loop, kern_events_fd(s->events), EPOLLIN, events_ready, s, &s->events_io);
-	if (r >= 0)
 		r = fill_setup(s);
 	if (r >= 0)
 		r = open_audit_socket(s);
@@ -336,7 +336,9 @@ void sup_check_ready(struct supervisor *s)
 	if (s->ready || s->stopping || !all_there(s))
 		return;
 	s->ready = true;
-	if (sup_enrol_start(s) < 0 || sup_control_start(s) < 0) {
+	/* Events of a time without a supervisor wait in the rings until there is somebody to act on them. */
+	if (sup_enrol_start(s) < 0 || sup_control_start(s) < 0 ||
+	    loop_io_add(s->loop, kern_events_fd(s->events), EPOLLIN, events_ready, s, &s->events_io) < 0) {
 		sup_exit(s, EXIT_FAILURE);
 		return;
 	}

@@ -3,6 +3,7 @@
 """Conversations and the life of the daemon: reload in the middle, hosts from before the start, stop, modes."""
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -103,6 +104,29 @@ def stopped():
     return c
 
 
+def killed():
+    """A role that dies is restarted; while it is down nothing gets through, and afterwards the verdicts are the same."""
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry"))
+        for role in ("proxy", "notary", "query", "injector", "supervisor"):
+            finish = background(c, ADD, "sleep 1500", WIPE)
+            time.sleep(0.7)
+            for pid in c.gate.left_processes():
+                if f"--role {role} " in g.command_line(pid):
+                    os.kill(pid, signal.SIGKILL)
+            finish()
+            deadline = time.monotonic() + 20
+            while (text(g.step(lines := c.run("ledger", ADD, WIPE), ADD)) != "added: kept" and
+                   time.monotonic() < deadline):
+                time.sleep(0.5)
+            c.check(f"{role} killed: it comes back, and allows and denies as before",
+                    text(g.step(lines, ADD)) == "added: kept" and refused(g.step(lines, WIPE)), lines)
+            c.check(f"{role} killed: nothing got through meanwhile", not wiped(c), wiped(c))
+        verify = c.gate.tollgate("verify", "log", os.path.join(c.gate.state, "log"))
+        c.check("the log verifies after all of it", verify.returncode == 0, verify.stdout + verify.stderr)
+    return c
+
+
 def modes():
     failed = None
     for mode, decision in (("advisory", "advisory_deny"), ("silent", "advisory_deny")):
@@ -147,4 +171,4 @@ def query():
 
 
 if __name__ == "__main__":
-    main(reload_in_the_middle, host_from_before, stopped, modes, query)
+    main(reload_in_the_middle, host_from_before, stopped, killed, modes, query)

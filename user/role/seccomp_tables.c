@@ -161,7 +161,7 @@ static const struct seccomp_rule rules_injector[] = {
 /* Kernel programs, events, scopes. No ptrace (the injector's), no execve, no modules. */
 static const char *const names_supervisor[] = {
 	"bpf", "perf_event_open", "fanotify_init", "fanotify_mark", "inotify_init1",
-	"inotify_add_watch", "inotify_rm_watch", "name_to_handle_at", "setns", "mount", "umount2",
+	"inotify_add_watch", "inotify_rm_watch", "name_to_handle_at", "open_by_handle_at", "setns", "mount", "umount2",
 	"kill", "tgkill", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kcmp", "process_vm_readv",
 	"wait4", "waitid", "capget", "sched_getaffinity", "sched_setaffinity",
 	"prlimit64", "setrlimit", "mmap", "mprotect", "mlock", "fcntl", "ioctl", "tee", "pipe2",

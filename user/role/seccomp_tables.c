@@ -202,7 +202,7 @@ const char *const seccomp_keeper_deny[] = {
 	"nfsservctl", "uselib", "userfaultfd", "add_key", "request_key", "keyctl", "io_uring_setup",
 	"io_uring_enter", "io_uring_register", "pivot_root", "chroot", "sethostname", "setdomainname",
 	"syslog", "move_pages", "migrate_pages", "mbind", "set_mempolicy", "personality", "vhangup",
-	"open_by_handle_at", "remap_file_pages", "mknod", "mknodat",
+	"remap_file_pages", "mknod", "mknodat",
 	NULL,
 };
 

@@ -441,12 +441,25 @@ void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span t
 	}
 }
 
+/* The host waits for an answer that is too long: it gets an error in its place. */
+static void replace_overlong(struct judging *j, struct gate_verdict *ret)
+{
+	struct pending_req *p = pending_find(&j->conv->pending, MCP_TO_SERVER, j->rpc.id_raw);
+
+	if (!p)
+		return;
+	pending_remove(&j->conv->pending, p);
+	settle_denied(j, ret);
+	if (ret->act == GATE_ANSWER)
+		ret->act = GATE_REPLACE;
+}
+
 void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, struct span id,
 			 uint64_t bytes, struct gate_verdict *ret)
 {
 	struct judging j;
 
-	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
+	*ret = (struct gate_verdict){ .act = GATE_DROP, .denied = true };
 	begin(&j, c, x, SPAN(""));
 	j.rpc = (struct jsonrpc_msg){ .kind = JSONRPC_INVALID, .id_raw = id, .answer = true };
 	judging_refuse(&j, JSONRPC_E_REQUEST, "size", "a message of %" PRIu64 " bytes is over the limit",
@@ -454,7 +467,10 @@ void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, stru
 	record_one(&j);
 	c->denied++;
 	ret->pos = c->pos;
-	settle_denied(&j, ret);
+	if (x->dir == MCP_TO_SERVER)
+		settle_denied(&j, ret);
+	else
+		replace_overlong(&j, ret);
 }
 
 /* What is judged without being a message: asked, recorded, and either let through or not. */

@@ -61,7 +61,8 @@ void gate_judge_connect(struct gate_conv *c, const char *target, struct gate_ver
 /* Something the transport refused by itself, before there was a message: recorded, never let through. */
 void gate_judge_refused(struct gate_conv *c, const char *why, struct gate_verdict *ret);
 
-/* A message over the size limit, of which only the raw id (or nothing) is known. */
+/* A message over the size limit, of which only the raw id (or nothing) is known. A host's is answered; a server's
+ * answer is replaced by an error for the host that waits for it (ret->act is REPLACE). */
 void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, struct span id,
 			 uint64_t bytes, struct gate_verdict *ret);
 

@@ -336,6 +336,27 @@ static void nothing_goes_without_a_notary(void **state)
 	world_close(&w);
 }
 
+static void overlong_messages_end_in_an_error_for_the_host(void **state)
+{
+	struct gate_context to_server = { .dir = MCP_TO_SERVER }, to_host = { .dir = MCP_TO_HOST };
+	struct gate_verdict v;
+	struct gate_conv *c;
+	struct world w;
+
+	world_open(&w, NULL);
+	c = world_conv(&w, true);
+	gate_judge_overlong(c, &to_server, SPAN("7"), 1 << 24, &v);
+	answer_contains(&v, "\"id\":7");
+	contains(world_last_record(&w), "\"reason_code\":\"size\"");
+	assert_int_equal(world_judge(c, MCP_TO_SERVER, CALL(8, "echo")).act, GATE_FORWARD);
+	gate_judge_overlong(c, &to_host, SPAN("8"), 1 << 24, &v);
+	assert_int_equal(v.act, GATE_REPLACE);
+	assert_non_null(memmem(v.bytes.p, v.bytes.n, "\"id\":8", 6));
+	gate_judge_overlong(c, &to_host, SPAN("8"), 1 << 24, &v);
+	assert_int_equal(v.act, GATE_DROP);
+	world_close(&w);
+}
+
 static void limits_conversations(void **state)
 {
 	struct gate_peers p = { .agent = 1, .transport = "http", .host = "127.0.0.1", .port = 1, .path = "/" };
@@ -370,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_new_epoch_takes_effect_between_messages),
 		cmocka_unit_test(denies_when_the_ring_is_full),
 		cmocka_unit_test(nothing_goes_without_a_notary),
+		cmocka_unit_test(overlong_messages_end_in_an_error_for_the_host),
 		cmocka_unit_test(limits_conversations),
 	};
 

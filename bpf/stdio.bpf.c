@@ -19,9 +19,11 @@ static __always_inline bool labelled(struct task_struct *t)
 
 static __always_inline void unfollowed_event(u64 key, const struct tg_label *l)
 {
-	struct tg_event *e = event_new_stdio(TG_EV_UNFOLLOWED);
+	struct tg_event *e;
 
+	/* Before the reservation: kernel 6.1 forgets over a call that what was reserved is not NULL. */
 	count(TG_STAT_STREAM_FULL);
+	e = event_new_stdio(TG_EV_UNFOLLOWED);
 	if (!e)
 		return;
 	e->stdio.key = key;

@@ -34,6 +34,14 @@ static __always_inline void unfollowed_event(u64 key, const struct tg_label *l)
 	bpf_ringbuf_submit(e, 0);
 }
 
+/* A new stream is filled in here, not on the stack: with the calls above it that would be too deep. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tg_stream);
+} fresh SEC(".maps");
+
 /* The stream between a writer's and a reader's object; new ones start empty. */
 static __always_inline struct tg_stream *stream_get(const struct object *writer,
 						    const struct object *reader,
@@ -42,18 +50,23 @@ static __always_inline struct tg_stream *stream_get(const struct object *writer,
 	u64 key = writer->key;
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
-	struct tg_stream new = {};
+	struct tg_stream *new;
+	u32 zero = 0;
 
 	if (s || !st)
 		return s;
-	new.inode = writer->inode;
-	new.read_inode = reader->inode;
-	new.read_key = reader->key;
-	new.created = bpf_ktime_get_ns();
-	new.id = __sync_fetch_and_add(&st->seq, 1) + 1;
-	if (bpf_map_update_elem(&streams, &key, &new, BPF_NOEXIST)) {
-		streams_sweep(new.created);
-		if (bpf_map_update_elem(&streams, &key, &new, BPF_NOEXIST)) {
+	new = bpf_map_lookup_elem(&fresh, &zero);
+	if (!new)
+		return NULL;
+	__builtin_memset(new, 0, sizeof(*new));
+	new->inode = writer->inode;
+	new->read_inode = reader->inode;
+	new->read_key = reader->key;
+	new->created = bpf_ktime_get_ns();
+	new->id = __sync_fetch_and_add(&st->seq, 1) + 1;
+	if (bpf_map_update_elem(&streams, &key, new, BPF_NOEXIST)) {
+		streams_sweep(new->created);
+		if (bpf_map_update_elem(&streams, &key, new, BPF_NOEXIST)) {
 			unfollowed_event(key, l);
 			return NULL;
 		}

@@ -358,6 +358,12 @@ static void storms_without_a_wrong_record(void **state)
 	struct bed b;
 	unsigned n = 1;
 
+#ifdef __SANITIZE_ADDRESS__
+	/* The child has threads of its own, and the sanitizer's allocator may be locked when a process that has
+	 * threads is forked: seen once to wait for ever. */
+	print_message("skip: a threaded child of a threaded process, under the sanitizer\n");
+	skip();
+#endif
 	bed_open(&b);
 	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
 	server_start(&b, &s);

@@ -124,7 +124,7 @@ class Workspace:
     """A private directory and the processes started for it; both are gone at the end."""
 
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="tollgate-test-", dir="/tmp")
+        self.dir = tempfile.mkdtemp(prefix=f"tollgate-test-{os.getpid()}-", dir="/tmp")
         # Programs and logs of the ordinary side must be readable by whoever runs them; secrets lie below in 0700.
         os.chmod(self.dir, 0o755)
         self.processes = []
@@ -250,6 +250,8 @@ class Gate:
         if not self.turn:
             self.turn = open("/run/lock/tollgate-test", "w", encoding="ascii")
             fcntl.flock(self.turn, fcntl.LOCK_EX)
+            # Programs that a killed test left pinned would go on guarding its agents, and so disturb this one's.
+            subprocess.run([os.path.join(ROOT, "scripts", "sweep")], stdin=subprocess.DEVNULL, check=False)
 
     def reload(self, policy=None):
         """Replaces the policy and asks for a reload; gives the finished command."""

@@ -35,7 +35,7 @@
 
 struct bed {
 	struct kern *k;
-	char pins[64];
+	char pins[64]; /* with the process id: scripts/sweep knows by it whose it was */
 	char home[PATH_MAX]; /* cgroup the test came from */
 	char top[PATH_MAX], agent[PATH_MAX], daemon[PATH_MAX];
 	uint64_t agent_id, daemon_id;
@@ -87,7 +87,7 @@ static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 	}
 	bed_sweep();
 	memset(b, 0, sizeof(*b));
-	strcpy(b->pins, "/tmp/tollgate-kern-XXXXXX");
+	snprintf(b->pins, sizeof(b->pins), "/tmp/tollgate-kern-%d-XXXXXX", (int)getpid());
 	assert_non_null(mkdtemp(b->pins));
 	assert_int_equal(cgroup_of_pid(getpid(), b->home), 0);
 	assert_int_equal(cgroup_root(root), 0);

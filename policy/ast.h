@@ -104,6 +104,7 @@ struct ast_scope {
 	enum ast_scope_op op;
 	struct span type; /* IS, IS_IN */
 	struct cedar_uid uid; /* EQ, IN, IS_IN; of an action's IN only without list */
+	bool slot; /* of a template: ?principal or ?resource stands where uid would */
 	bool list; /* action in [...] */
 	uint32_t n;
 	struct cedar_uid *uids;
@@ -119,8 +120,11 @@ struct ast_condition {
 };
 
 struct ast_policy {
+	struct span id; /* NUL-terminated */
 	uint32_t text; /* which one of the set */
 	uint32_t pos;
+	bool linked; /* a link: all but id and slots is its template's */
+	uint32_t template; /* of a link: in cedar_policies.templates */
 	enum cedar_effect effect;
 	uint32_t n_annotations, n_conditions;
 	struct ast_annotation *annotations;
@@ -132,11 +136,20 @@ struct ast_text {
 	struct span name, text;
 };
 
-/* The policy set: all nodes and texts lie in mem. */
+/* The policy set: all nodes and texts lie in mem. What is evaluated is in policies, links of templates
+ * among them. */
 struct cedar_policies {
 	struct arena mem;
 	VEC(struct ast_text) texts;
 	VEC(struct ast_policy) policies;
+	VEC(struct ast_policy) templates;
+	uint32_t numbered; /* policies and templates that were named by their place in the texts */
+	bool named; /* others are there too, so that a number may be taken */
 };
+
+static inline bool ast_is_template(const struct ast_policy *p)
+{
+	return p->principal.slot || p->resource.slot;
+}
 
 #endif

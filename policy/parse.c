@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/parser.h"
+#include "policy/policies.h"
 
 #define QUOTED_MAX 40 /* bytes of a token shown in a message */
 
@@ -103,25 +104,54 @@ static bool parse_annotation(struct parser *ps, struct ast_annotation *ret)
 	return true;
 }
 
+static int by_key(const void *a, const void *b)
+{
+	const struct ast_annotation *x = *(struct ast_annotation *const *)a,
+				    *y = *(struct ast_annotation *const *)b;
+	size_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
+	int c = memcmp(x->key.p, y->key.p, n);
+
+	if (c == 0)
+		c = (x->key.n > y->key.n) - (x->key.n < y->key.n);
+	return c ? c : (x->key.p > y->key.p) - (x->key.p < y->key.p);
+}
+
+/* Sorted, so that a policy of many annotations is checked in reasonable time. */
+static bool keys_differ(struct parser *ps, struct ast_annotation *v, uint32_t n)
+{
+	struct ast_annotation **sorted = malloc(n * sizeof(*sorted) + 1);
+	bool ok = true;
+
+	if (!sorted)
+		return parser_no_memory(ps);
+	for (uint32_t i = 0; i < n; i++)
+		sorted[i] = &v[i];
+	heap_sort(sorted, n, sizeof(*sorted), by_key);
+	for (uint32_t i = 1; ok && i < n; i++) {
+		struct span key = sorted[i]->key;
+
+		if (span_eq(sorted[i - 1]->key, key))
+			ok = parser_fail(ps, (uint32_t)(key.p - ps->lx.text.p),
+					 "the annotation @%.*s is given twice",
+					 (int)(key.n > QUOTED_MAX ? QUOTED_MAX : key.n), key.p);
+	}
+	free(sorted);
+	return ok;
+}
+
 static bool parse_annotations(struct parser *ps, struct ast_policy *p)
 {
 	VEC(struct ast_annotation) list = { 0 };
 	bool ok = true;
 
-	while (ok && ps->tok.kind == TOK_AT) {
+	while (ok && parser_accept(ps, TOK_AT)) {
 		struct ast_annotation a;
-		uint32_t pos = ps->tok.pos;
 
-		parser_advance(ps);
 		ok = parse_annotation(ps, &a);
-		for (uint32_t i = 0; ok && i < list.n; i++) {
-			if (span_eq(list.v[i].key, a.key))
-				ok = parser_fail(ps, pos, "the annotation @%.*s is given twice",
-						 (int)a.key.n, a.key.p);
-		}
 		if (ok && vec_push(&list, a) < 0)
 			ok = parser_no_memory(ps);
 	}
+	ok = ok && keys_differ(ps, list.v, list.n);
 	if (ok) {
 		p->annotations = parser_keep(ps, list.v, list.n, sizeof(*list.v));
 		p->n_annotations = list.n;
@@ -181,7 +211,8 @@ static bool parse_entity_scope(struct parser *ps, const char *word, struct ast_s
 		s.op = s.op == AST_SCOPE_IS ? AST_SCOPE_IS_IN : AST_SCOPE_IN;
 		parser_advance(ps);
 	}
-	if (s.op != AST_ANY && s.op != AST_SCOPE_IS && !parse_entity_ref(ps, "an entity", &s.uid))
+	if (s.op != AST_ANY && s.op != AST_SCOPE_IS &&
+	    !parse_entity_or_slot(ps, word, &s.uid, &s.slot))
 		return false;
 	if (s.op == AST_SCOPE_IN && parser_at_word(ps, "is"))
 		return parser_fail(ps, ps->tok.pos,
@@ -248,8 +279,8 @@ static bool parse_action_scope(struct parser *ps, struct ast_scope *ret)
 	} else if (parser_at_word(ps, "in")) {
 		s.op = AST_SCOPE_IN;
 		parser_advance(ps);
-		while (parser_accept(ps, TOK_LPAREN))
-			parens++;
+		for (; parens < CEDAR_NESTING_MAX && parser_accept(ps, TOK_LPAREN); parens++)
+			;
 		ok = parser_accept(ps, TOK_LBRACKET) ? parse_action_list(ps, &s)
 						     : parse_action_ref(ps, &s.uid);
 		for (; ok && parens > 0; parens--)
@@ -339,34 +370,10 @@ static void skip_policy(struct parser *ps)
 	parser_accept(ps, TOK_SEMICOLON);
 }
 
-int cedar_policies_new(struct cedar_policies **ret)
+int parse_policies(struct cedar_policies *set, bool templates, struct cedar_errors *errors)
 {
-	struct cedar_policies *ps = calloc(1, sizeof(*ps));
-
-	if (!ps)
-		return -ENOMEM;
-	*ret = ps;
-	return 0;
-}
-
-void cedar_policies_free(struct cedar_policies *ps)
-{
-	if (!ps)
-		return;
-	free(ps->texts.v);
-	free(ps->policies.v);
-	arena_done(&ps->mem);
-	free(ps);
-}
-
-size_t cedar_policies_count(const struct cedar_policies *ps)
-{
-	return ps->policies.n;
-}
-
-static int parse_text(struct cedar_policies *set, struct span text, struct cedar_errors *errors)
-{
-	struct parser ps = { .mem = &set->mem, .errors = errors };
+	struct span text = set->texts.v[set->texts.n - 1].text;
+	struct parser ps = { .mem = &set->mem, .templates = templates, .errors = errors };
 	size_t valid = utf8_check(text);
 
 	if (valid < text.n)
@@ -377,36 +384,10 @@ static int parse_text(struct cedar_policies *set, struct span text, struct cedar
 		struct ast_policy p;
 
 		ps.depth = 0;
-		if (!parse_policy(&ps, &p)) {
+		if (!parse_policy(&ps, &p))
 			skip_policy(&ps);
-			continue;
-		}
-		p.text = set->texts.n - 1;
-		ps.r = vec_push(&set->policies, p);
+		else
+			ps.r = policies_push_numbered(set, &p);
 	}
 	return ps.r < 0 ? ps.r : errors->total ? -EINVAL : 0;
-}
-
-int cedar_policies_add(struct cedar_policies *set, const char *name, struct span text,
-		       struct cedar_errors *errors)
-{
-	uint32_t n_policies = set->policies.n;
-	struct ast_text t;
-	int r;
-
-	*errors = (struct cedar_errors){ 0 };
-	if (text.n > CEDAR_TEXT_MAX) {
-		error_add(errors, NULL, 0, "the text is larger than %u bytes", CEDAR_TEXT_MAX);
-		return -EFBIG;
-	}
-	t.name = arena_copy(&set->mem, span_of(name));
-	t.text = arena_copy(&set->mem, text);
-	if (!t.name.p || !t.text.p || vec_push(&set->texts, t) < 0)
-		return -ENOMEM;
-	r = parse_text(set, t.text, errors);
-	if (r < 0) {
-		set->policies.n = n_policies;
-		set->texts.n--;
-	}
-	return r;
 }

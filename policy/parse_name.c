@@ -108,33 +108,74 @@ bool parse_type_name(struct parser *ps, struct span *ret)
 	       parse_path(ps, first, ret, NULL, NULL);
 }
 
-bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret)
+static bool parse_slot(struct parser *ps, const char *word)
+{
+	struct token t = ps->tok;
+	int n = (int)(t.text.n > 60 ? 60 : t.text.n);
+
+	if (!word)
+		return parser_fail(ps, t.pos, "a slot cannot stand here");
+	if (!span_is((struct span){ t.text.p + 1, t.text.n - 1 }, word))
+		return parser_fail(ps, t.pos, "`%.*s` cannot stand here: the slot is `?%s`", n,
+				   t.text.p, word);
+	if (!ps->templates)
+		return parser_fail(ps, t.pos,
+				   "templates are not supported here: `%.*s` needs an entity in its "
+				   "place",
+				   n, t.text.p);
+	parser_advance(ps);
+	return true;
+}
+
+/* word is the slot that may stand instead; NULL: none. */
+static bool parse_ref(struct parser *ps, const char *what, const char *word,
+		      struct cedar_uid *ret_uid, bool *ret_slot)
 {
 	struct ast_name first;
 	unsigned parens = 0;
 	uint32_t pos;
 	bool entity;
 
-	while (parser_accept(ps, TOK_LPAREN))
-		parens++;
+	for (; ps->tok.kind == TOK_LPAREN; parens++) {
+		if (parens == CEDAR_NESTING_MAX)
+			return parser_fail(ps, ps->tok.pos,
+					   "parentheses are nested deeper than %d",
+					   CEDAR_NESTING_MAX);
+		parser_advance(ps);
+	}
 	pos = ps->tok.pos;
-	if (ps->tok.kind == TOK_SLOT)
-		return parser_fail(ps, pos,
-				   "templates are not supported: `%.*s` needs %s in its place",
-				   (int)ps->tok.text.n, ps->tok.text.p, what);
+	*ret_slot = ps->tok.kind == TOK_SLOT;
 	if (ps->tok.kind == TOK_STRING)
 		return parser_fail(ps, pos, "expected %s such as Type::\"id\", found a string",
 				   what);
-	if (!parse_identifier(ps, what, &first) ||
-	    !parse_path(ps, first, &ret->type, &entity, &ret->id))
+	if (*ret_slot) {
+		if (!parse_slot(ps, word))
+			return false;
+	} else if (!parse_identifier(ps, what, &first) ||
+		   !parse_path(ps, first, &ret_uid->type, &entity, &ret_uid->id)) {
 		return false;
-	if (!entity)
+	} else if (!entity) {
 		return parser_fail(ps, pos,
 				   "expected %s such as Type::\"id\", found the name `%.*s`", what,
-				   (int)(ret->type.n > 60 ? 60 : ret->type.n), ret->type.p);
+				   (int)(ret_uid->type.n > 60 ? 60 : ret_uid->type.n),
+				   ret_uid->type.p);
+	}
 	while (parens-- > 0) {
 		if (!parser_expect(ps, TOK_RPAREN, "`)`"))
 			return false;
 	}
 	return true;
+}
+
+bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret)
+{
+	bool slot;
+
+	return parse_ref(ps, what, NULL, ret, &slot);
+}
+
+bool parse_entity_or_slot(struct parser *ps, const char *word, struct cedar_uid *ret_uid,
+			  bool *ret_slot)
+{
+	return parse_ref(ps, "an entity", word, ret_uid, ret_slot);
 }

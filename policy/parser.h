@@ -14,6 +14,7 @@ struct parser {
 	struct token tok; /* the one looked at */
 	struct arena *mem;
 	struct cedar_errors *errors;
+	bool templates; /* slots may stand in scopes */
 	unsigned depth;
 	int r; /* -ENOMEM sticks; else 0 */
 };
@@ -47,6 +48,9 @@ bool parse_path(struct parser *ps, struct ast_name first, struct span *ret_name,
 bool parse_type_name(struct parser *ps, struct span *ret);
 /* Entity literal, in any number of parentheses. what: how a message calls it. */
 bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret);
+/* For the scope of `principal` or `resource`: also the slot of the same name. */
+bool parse_entity_or_slot(struct parser *ps, const char *word, struct cedar_uid *ret_uid,
+			  bool *ret_slot);
 
 /* --- parse_expr.c ----------------------------------------------------------------------------- */
 struct ast *parse_expr(struct parser *ps);

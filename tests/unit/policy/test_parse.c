@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/cedar.h"
 #include "policy/ast.h"
+#include "policy/cedar_text.h"
 #include "user/base/buf.h"
 
 #include <errno.h>
@@ -107,7 +108,7 @@ static const struct {
 	  "expected an action" },
 	{ "permit(principal,action == XAction::\"x\",resource);", 1, 28,
 	  "its type must be `Action`" },
-	{ "@a @a " S ";", 1, 4, "@a is given twice" },
+	{ "@a @a " S ";", 1, 5, "@a is given twice" },
 	{ "@a(1) " S ";", 1, 4, "a string" },
 	{ "@a(\"\\q\") " S ";", 1, 5, "not a valid escape" },
 	{ S " when {};", 1, 41, "empty" },
@@ -194,6 +195,60 @@ static void finds_several_errors(void **state)
 		buf_append_str(&text, "bad;\n");
 	assert_int_equal(parse(buf_span(&text), &n, &e), -EINVAL);
 	assert_int_equal(e.n, CEDAR_ERRORS_MAX);
+}
+
+/* Templates are parsed when asked for; a slot stands in the scope of its own name only. */
+static void slots(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+	} cases[] = {
+		{ "permit(principal == ?principal,action,resource);", true },
+		{ "permit(principal in ?principal,action,resource in ?resource);", true },
+		{ "permit(principal is U in ?principal,action,resource is R in (?resource));", true },
+		{ "permit(principal == ?resource,action,resource);", false },
+		{ "permit(principal,action,resource == ?principal);", false },
+		{ "permit(principal == ?user,action,resource);", false },
+		{ "permit(principal is ?principal,action,resource);", false },
+		{ "permit(principal,action == ?action,resource);", false },
+		{ "permit(principal,action in [?principal],resource);", false },
+		{ "permit(?principal,action,resource);", false },
+		{ W("principal == ?principal"), false },
+		{ W("[?resource]"), false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+		struct cedar_errors e;
+
+		assert_int_equal(cedar_policies_new(&ps), 0);
+		assert_int_equal(cedar_policies_add_templates(ps, "t", span_of(cases[i].text), &e),
+				 cases[i].ok ? 0 : -EINVAL);
+		assert_int_equal(cedar_templates_count(ps), cases[i].ok);
+		assert_int_equal(cedar_policies_count(ps), 0);
+		if (cases[i].ok)
+			assert_int_equal(cedar_policies_add(ps, "t", span_of(cases[i].text), &e), -EINVAL);
+	}
+}
+
+/* Quadratic work would be felt: 200,000 annotations, and parentheses without end in a scope. */
+static void long_lists(void **state)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	struct cedar_errors e;
+	size_t n;
+
+	for (int i = 0; i < 200000; i++)
+		assert_int_equal(buf_printf(&b, "@a%d ", i), 0);
+	buf_append_str(&b, S ";");
+	assert_int_equal(parse(buf_span(&b), &n, &e), 0);
+	buf_clear(&b);
+	buf_append_str(&b, "permit(principal == ");
+	for (int i = 0; i < 200000; i++)
+		buf_append_str(&b, "(");
+	assert_int_equal(parse(buf_span(&b), &n, &e), -EINVAL);
+	assert_non_null(strstr(e.e[0].message, "nested deeper"));
 }
 
 /* A failed text leaves nothing behind, and others go on with the numbering. */
@@ -301,6 +356,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid),
 		cmocka_unit_test(invalid),
+		cmocka_unit_test(slots),
+		cmocka_unit_test(long_lists),
 		cmocka_unit_test(finds_several_errors),
 		cmocka_unit_test(failed_text_adds_nothing),
 		cmocka_unit_test(nesting_is_bounded),

@@ -63,7 +63,7 @@ DEFINE_CLEANUP(struct cedar_policies *, cedar_policies_free)
 /* Parses one text and adds its policies. Both name and text are copied. Policies are named policy0,
  * policy1, ... in order over all texts of the set. -EINVAL when the text has errors: they are in
  * *errors (overwritten) and nothing of the text is added; -EFBIG, -ENOMEM. Templates (slots) are
- * refused with an error that says so. */
+ * refused with an error that says so; cedar_text.h has a function that takes them. */
 int cedar_policies_add(struct cedar_policies *ps, const char *name, struct span text,
 		       struct cedar_errors *errors);
 
@@ -152,7 +152,7 @@ enum cedar_effect {
 /* About a policy, by its index below cedar_snapshot_policies(); strings live as long as the
  * snapshot. */
 struct cedar_policy_info {
-	const char *id; /* "policy7" */
+	const char *id; /* "policy7"; a link's own */
 	enum cedar_effect effect;
 	const char *text_name; /* as given to cedar_policies_add() */
 	uint32_t line, column; /* where the policy begins */

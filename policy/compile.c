@@ -4,7 +4,6 @@
  * as a list of conjuncts. `unless { e }` is the conjunct !e; !(a || b) is two, in the same order.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +17,14 @@ static int copy_text(struct cedar_snapshot *s, const struct ast_text *from)
 	return t.name.p && t.text.p ? vec_push(&s->texts, t) : -ENOMEM;
 }
 
-/* Policies come in the order of their texts, so each place is counted from the one before. */
+/* Most policies stand behind the one before in the same text, and their place is counted from there;
+ * a link stands where its template does. */
 static void set_place(const struct cedar_snapshot *s, struct cpolicy_cold *c)
 {
 	const struct cpolicy_cold *last = s->cold.n ? &s->cold.v[s->cold.n - 1] : NULL;
 	struct span text = s->texts.v[c->text].text;
 
-	if (last && last->text == c->text)
+	if (last && last->text == c->text && last->pos <= c->pos)
 		snapshot_place(s, s->cold.n - 1, c->pos, &c->line, &c->column);
 	else
 		text_place(text, c->pos, &c->line, &c->column);
@@ -32,13 +32,13 @@ static void set_place(const struct cedar_snapshot *s, struct cpolicy_cold *c)
 
 static int copy_cold(struct cedar_snapshot *s, const struct ast_policy *p)
 {
-	struct cpolicy_cold c = { .text = p->text,
+	struct cpolicy_cold c = { .id = arena_copy(&s->mem, p->id).p,
+				  .text = p->text,
 				  .pos = p->pos,
 				  .n_annotations = p->n_annotations };
 
-	snprintf(c.id, sizeof(c.id), "policy%u", s->cold.n);
 	c.annotations = arena_array(&s->mem, p->n_annotations, sizeof(*c.annotations));
-	if (!c.annotations)
+	if (!c.id || !c.annotations)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->n_annotations; i++) {
 		struct span key = arena_copy(&s->mem, p->annotations[i].key);

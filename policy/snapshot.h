@@ -49,7 +49,7 @@ struct cannotation {
 
 /* What a decision does not need. */
 struct cpolicy_cold {
-	char id[16];
+	const char *id;
 	uint32_t text, pos; /* where the policy begins, */
 	uint32_t line, column; /* and the same for people */
 	uint32_t n_annotations;

@@ -153,8 +153,13 @@ static void put_string(struct json_out *j, struct span s)
 
 void json_out_key(struct json_out *j, const char *name)
 {
+	json_out_key_span(j, span_of(name));
+}
+
+void json_out_key_span(struct json_out *j, struct span name)
+{
 	before_value(j);
-	put_string(j, span_of(name));
+	put_string(j, name);
 	put(j, ":", 1);
 	j->comma = false;
 }

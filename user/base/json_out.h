@@ -32,6 +32,7 @@ void json_out_array_end(struct json_out *j);
 
 /* Member name; the value must follow. */
 void json_out_key(struct json_out *j, const char *name);
+void json_out_key_span(struct json_out *j, struct span name);
 
 /* Invalid UTF-8 is written as U+FFFD. */
 void json_out_string(struct json_out *j, struct span s);

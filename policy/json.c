@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A strict JSON reader. Recursion is bounded by JSON_DEPTH_MAX; what any two readers could disagree
- * on is refused. */
+/* A strict JSON reader. Depth is bounded, and takes no C stack; what any two readers could disagree on
+ * is refused. */
 #include "policy/json.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ struct reader {
 	struct arena *mem;
 	struct span text;
 	const char *p, *end;
-	unsigned depth;
+	unsigned depth_max;
 	struct cedar_error *error;
 	int r;
 };
@@ -188,12 +188,18 @@ static bool read_number(struct reader *rd, struct json *ret)
 
 /* --- arrays and objects ----------------------------------------------------------------------- */
 
-struct members {
+/* Containers that are open keep their members on stacks, so depth costs no C stack. */
+struct open {
+	bool object;
+	uint32_t pos; /* in the text */
+	uint32_t kid, key; /* the first of its members on the stacks */
+};
+
+struct stacks {
+	VEC(struct open) open;
 	VEC(struct json) kid;
 	VEC(struct span) key;
 };
-
-static bool read_value(struct reader *rd, struct json *ret);
 
 static int by_key(const void *a, const void *b)
 {
@@ -202,7 +208,7 @@ static int by_key(const void *a, const void *b)
 	return span_cmp(*x, *y);
 }
 
-static bool keys_differ(struct reader *rd, struct span *key, uint32_t n, const char *at)
+static bool keys_differ(struct reader *rd, const struct span *key, uint32_t n, const char *at)
 {
 	struct span *sorted = malloc(n * sizeof(*sorted) + 1);
 	bool ok = true;
@@ -220,62 +226,57 @@ static bool keys_differ(struct reader *rd, struct span *key, uint32_t n, const c
 	return ok;
 }
 
-static bool read_members(struct reader *rd, bool object, struct members *m)
+static void *keep(struct reader *rd, const void *v, uint32_t n, size_t size)
 {
-	char close = object ? '}' : ']';
+	void *p = arena_array(rd->mem, n, size);
 
-	if (accept(rd, close))
-		return true;
-	do {
-		struct json v = { 0 };
-		struct span key;
-
-		if (object) {
-			if (!accept(rd, '"'))
-				return bad(rd, rd->p, "expected a key in double quotes");
-			if (!read_string(rd, &key))
-				return false;
-			if (vec_push(&m->key, key) < 0)
-				return no_memory(rd);
-			if (!accept(rd, ':'))
-				return bad(rd, rd->p, "expected `:`");
-		}
-		if (!read_value(rd, &v))
-			return false;
-		if (vec_push(&m->kid, v) < 0)
-			return no_memory(rd);
-	} while (accept(rd, ','));
-	return accept(rd, close) ||
-	       bad(rd, rd->p, object ? "expected `,` or `}`" : "expected `,` or `]`");
+	if (!p)
+		no_memory(rd);
+	else if (n)
+		memcpy(p, v, n * size);
+	return p;
 }
 
-static bool read_container(struct reader *rd, bool object, struct json *ret)
+static bool open_container(struct reader *rd, struct stacks *st)
 {
-	struct members m = { 0 };
-	const char *at = rd->p++;
-	bool ok;
+	struct open o = { .object = *rd->p == '{',
+			  .pos = (uint32_t)(rd->p - rd->text.p),
+			  .kid = st->kid.n,
+			  .key = st->key.n };
 
-	if (rd->depth == JSON_DEPTH_MAX)
-		return bad(rd, at, "nested too deep");
-	rd->depth++;
-	ok = read_members(rd, object, &m);
-	rd->depth--;
-	if (ok && object)
-		ok = keys_differ(rd, m.key.v, m.key.n, at);
-	if (ok) {
-		ret->kind = object ? JSON_OBJECT : JSON_ARRAY;
-		ret->n = m.kid.n;
-		ret->kid = arena_array(rd->mem, m.kid.n, sizeof(*ret->kid));
-		ret->key = arena_array(rd->mem, m.key.n, sizeof(*ret->key));
-		ok = (ret->kid && ret->key) || no_memory(rd);
-	}
-	if (ok && m.kid.n)
-		memcpy(ret->kid, m.kid.v, m.kid.n * sizeof(*ret->kid));
-	if (ok && m.key.n)
-		memcpy(ret->key, m.key.v, m.key.n * sizeof(*ret->key));
-	vec_done(&m.kid);
-	vec_done(&m.key);
-	return ok;
+	if (st->open.n == rd->depth_max)
+		return bad(rd, rd->p, "nested too deep");
+	rd->p++;
+	return vec_push(&st->open, o) == 0 || no_memory(rd);
+}
+
+/* Behind the closing bracket: the innermost container becomes a value. */
+static bool close_container(struct reader *rd, struct stacks *st, struct json *ret)
+{
+	struct open o = st->open.v[--st->open.n];
+	uint32_t n = st->kid.n - o.kid;
+
+	if (o.object && !keys_differ(rd, st->key.v + o.key, n, rd->text.p + o.pos))
+		return false;
+	*ret = (struct json){ .kind = o.object ? JSON_OBJECT : JSON_ARRAY, .pos = o.pos, .n = n };
+	ret->kid = keep(rd, st->kid.v + o.kid, n, sizeof(*ret->kid));
+	ret->key = keep(rd, st->key.v + o.key, o.object ? n : 0, sizeof(*ret->key));
+	st->kid.n = o.kid;
+	st->key.n = o.key;
+	return ret->kid && ret->key;
+}
+
+static bool read_key(struct reader *rd, struct stacks *st)
+{
+	struct span key;
+
+	if (!accept(rd, '"'))
+		return bad(rd, rd->p, "expected a key in double quotes");
+	if (!read_string(rd, &key))
+		return false;
+	if (vec_push(&st->key, key) < 0)
+		return no_memory(rd);
+	return accept(rd, ':') || bad(rd, rd->p, "expected `:`");
 }
 
 static bool read_word(struct reader *rd, struct json *ret)
@@ -301,17 +302,10 @@ static bool read_word(struct reader *rd, struct json *ret)
 	return bad(rd, rd->p, "expected a value");
 }
 
-static bool read_value(struct reader *rd, struct json *ret)
+static bool read_scalar(struct reader *rd, struct json *ret)
 {
-	skip_space(rd);
-	ret->pos = (uint32_t)(rd->p - rd->text.p);
-	if (rd->p == rd->end)
-		return bad(rd, rd->p, "unexpected end of the text");
+	*ret = (struct json){ .pos = (uint32_t)(rd->p - rd->text.p) };
 	switch (*rd->p) {
-	case '{':
-		return read_container(rd, true, ret);
-	case '[':
-		return read_container(rd, false, ret);
 	case '"':
 		rd->p++;
 		ret->kind = JSON_STRING;
@@ -324,9 +318,66 @@ static bool read_value(struct reader *rd, struct json *ret)
 	}
 }
 
-int json_parse(struct arena *mem, struct span text, struct cedar_error *error, struct json *ret)
+/* One value was read: it goes to its container, and containers that end behind it become values in
+ * their turn. Sets *ret_done, and *v to the outermost, when none is open any more. */
+static bool take_value(struct reader *rd, struct stacks *st, struct json *v, bool *ret_done)
 {
-	struct reader rd = { .mem = mem, .text = text, .p = text.p, .error = error };
+	while (st->open.n > 0) {
+		bool object = st->open.v[st->open.n - 1].object;
+
+		if (vec_push(&st->kid, *v) < 0)
+			return no_memory(rd);
+		if (accept(rd, ','))
+			return !object || read_key(rd, st);
+		if (!accept(rd, object ? '}' : ']'))
+			return bad(rd, rd->p,
+				   object ? "expected `,` or `}`" : "expected `,` or `]`");
+		if (!close_container(rd, st, v))
+			return false;
+	}
+	*ret_done = true;
+	return true;
+}
+
+static bool read_value(struct reader *rd, struct stacks *st, struct json *ret)
+{
+	bool done = false;
+
+	while (!done) {
+		struct json v;
+		bool object;
+
+		skip_space(rd);
+		if (rd->p == rd->end)
+			return bad(rd, rd->p, "unexpected end of the text");
+		if (*rd->p == '{' || *rd->p == '[') {
+			object = *rd->p == '{';
+			if (!open_container(rd, st))
+				return false;
+			if (!accept(rd, object ? '}' : ']')) {
+				if (object && !read_key(rd, st))
+					return false;
+				continue;
+			}
+			if (!close_container(rd, st, &v))
+				return false;
+		} else if (!read_scalar(rd, &v)) {
+			return false;
+		}
+		if (!take_value(rd, st, &v, &done))
+			return false;
+		*ret = v;
+	}
+	return true;
+}
+
+int json_parse_deep(struct arena *mem, struct span text, unsigned depth_max,
+		    struct cedar_error *error, struct json *ret)
+{
+	struct reader rd = {
+		.mem = mem, .text = text, .p = text.p, .depth_max = depth_max, .error = error
+	};
+	struct stacks st = { 0 };
 	struct json v = { 0 };
 	size_t valid;
 
@@ -340,14 +391,22 @@ int json_parse(struct arena *mem, struct span text, struct cedar_error *error, s
 	valid = utf8_check(text);
 	if (valid < text.n)
 		return error_set(error, &text, valid, "the text is not valid UTF-8");
-	if (read_value(&rd, &v)) {
+	if (read_value(&rd, &st, &v)) {
 		skip_space(&rd);
 		if (rd.p < rd.end)
 			bad(&rd, rd.p, "unexpected text behind the value");
 	}
+	vec_done(&st.open);
+	vec_done(&st.kid);
+	vec_done(&st.key);
 	if (rd.r == 0)
 		*ret = v;
 	return rd.r;
+}
+
+int json_parse(struct arena *mem, struct span text, struct cedar_error *error, struct json *ret)
+{
+	return json_parse_deep(mem, text, JSON_DEPTH_MAX, error, ret);
 }
 
 const struct json *json_get(const struct json *v, const char *key)

@@ -37,6 +37,9 @@ struct json {
 /* The value lives in mem; strings without escapes point into text. -EINVAL with *error set;
  * -ENOMEM, -EFBIG. */
 int json_parse(struct arena *mem, struct span text, struct cedar_error *error, struct json *ret);
+/* The same with another limit than JSON_DEPTH_MAX on arrays and objects within each other. */
+int json_parse_deep(struct arena *mem, struct span text, unsigned depth_max,
+		    struct cedar_error *error, struct json *ret);
 
 /* The member, or NULL when there is none or v is no object. */
 const struct json *json_get(const struct json *v, const char *key);

@@ -27,6 +27,7 @@
  * for each of them. */
 #define CEDAR_SCHEMA_ENVIRONMENTS_MAX (1u << 16)
 #define CEDAR_FINDINGS_MAX 4096 /* findings kept; more are counted only */
+#define CEDAR_POLICY_FINDINGS_MAX 64 /* the same, of one policy */
 
 enum cedar_schema_syntax {
 	CEDAR_SCHEMA_ANY = 0, /* JSON when the first character that is no space is `{` */
@@ -84,7 +85,8 @@ enum cedar_finding_kind {
 struct cedar_finding {
 	enum cedar_severity severity;
 	enum cedar_finding_kind kind;
-	uint32_t policy; /* index in the set */
+	uint32_t policy; /* index in the set; templates are counted behind the policies */
+	const char *id;
 	uint32_t line, column, offset; /* in the policy's text, as in struct cedar_error */
 	const char *message; /* one line of UTF-8 */
 	const char *suggestion; /* "did you mean `User`?" or what else to do; NULL without */
@@ -116,7 +118,7 @@ const struct cedar_finding *cedar_findings_get(const struct cedar_findings *f, s
 /* All that were found, kept or not. */
 size_t cedar_findings_errors(const struct cedar_findings *f);
 size_t cedar_findings_warnings(const struct cedar_findings *f);
-/* Whether the policy has no error. */
+/* Whether the policy (or template, counted as above) has no error. */
 bool cedar_findings_valid(const struct cedar_findings *f, uint32_t policy);
 
 /* --- entities and requests -------------------------------------------------------------------- */

@@ -117,6 +117,7 @@ struct schema_etype {
 	bool enumerated;
 	struct span *ids; /* sorted */
 	uint32_t n_ids;
+	const struct type *type; /* of its entities */
 	const struct type *shape; /* a record */
 	const struct type *tags; /* NULL: has none */
 	uint32_t *ancestors; /* numbers, sorted; never the type itself unless it is its own parent */

@@ -114,13 +114,6 @@ static const struct type *common_type(struct cedar_schema *s, uint32_t i,
 	return c->resolved;
 }
 
-static const struct type *entity_type(struct cedar_schema *s, uint32_t etype, int *r)
-{
-	const struct type *t = type_entity(&s->types, etype);
-
-	return t ? t : no_memory(r);
-}
-
 /* What a name without further word means. entities: entity types are meant too. */
 static const struct type *named_type(struct cedar_schema *s, const struct decl_space *ds,
 				     const struct decl_type *t, bool entities,
@@ -139,7 +132,7 @@ static const struct type *named_type(struct cedar_schema *s, const struct decl_s
 			return common_type(s, i, errors, r);
 		i = entities ? find_in(&s->names, space, t->name) : SYM_NONE;
 		if (i != SYM_NONE)
-			return entity_type(s, i, r);
+			return s->etypes.v[i].type;
 	}
 	if (!qualified)
 		b = builtin(t->name, false);
@@ -206,7 +199,7 @@ static const struct type *type_of(struct cedar_schema *s, const struct decl_spac
 	case DECL_ENTITY:
 		i = schema_entity_named(s, ds->name.s, t->name);
 		return i == SYM_NONE ? fail(s, errors, t->pos, "no entity type is called", t->name)
-				     : entity_type(s, i, r);
+				     : s->etypes.v[i].type;
 	case DECL_COMMON:
 		return named_type(s, ds, t, false, errors, r);
 	case DECL_NAME:
@@ -260,7 +253,8 @@ static int name_entities(struct cedar_schema *s, struct decl_space *ds, bool act
 		struct schema_etype t = { .name = join(s, ds->name.s, name), .action = actions };
 
 		t.shape = type_record(&s->types, NULL, 0, false);
-		r = t.name.p && t.shape ? intern_add(&s->names, t.name, &sym) : -ENOMEM;
+		t.type = type_entity(&s->types, s->etypes.n);
+		r = t.name.p && t.shape && t.type ? intern_add(&s->names, t.name, &sym) : -ENOMEM;
 		if (r == 0)
 			r = vec_push(&s->etypes, t);
 	}

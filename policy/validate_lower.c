@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Conditions into core operators: `a has b.c` is a has b && a.b has c, a > b is !(a <= b), and so
+ * on. What is written alike becomes one node; where it stands is kept beside it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "policy/validate.h"
+#include "policy/value.h"
+
+#define MEMO_START 4096 /* slots */
+
+int checker_init(struct checker *c)
+{
+	c->attrs.seed = c->types.seed;
+	c->memo = calloc(MEMO_START, sizeof(*c->memo));
+	c->memo_mask = MEMO_START - 1;
+	c->memo_n = 0;
+	return c->memo ? capsets_init(&c->caps) : -ENOMEM;
+}
+
+static void forget(struct checker *c)
+{
+	free(c->memo);
+	c->memo = NULL;
+	capsets_done(&c->caps);
+	intern_done(&c->attrs);
+	arena_done(&c->mem);
+	vec_done(&c->nodes);
+	free(c->slot);
+	c->slot = NULL;
+	c->mask = 0;
+}
+
+void checker_done(struct checker *c)
+{
+	forget(c);
+	types_done(&c->types);
+	arena_done(&c->policy_mem);
+}
+
+int checker_trim(struct checker *c)
+{
+	if (c->mem.total + c->caps.mem.total + c->types.mem.total +
+		    (size_t)c->memo_mask * sizeof(*c->memo) < CHECK_MEMORY_MAX)
+		return 0;
+	forget(c);
+	types_done(&c->types);
+	types_init(&c->types, &c->s->types);
+	return checker_init(c);
+}
+
+/* --- nodes that exist once -------------------------------------------------------------------- */
+
+static void hash_node(const struct checker *c, struct core *x)
+{
+	uint64_t h = hash_u64(c->types.seed ^ x->op, (uint64_t)x->num);
+
+	if (x->str.p)
+		h = hash_bytes(h, x->str);
+	if (x->str2.p)
+		h = hash_bytes(h + 1, x->str2);
+	for (uint32_t i = 0; i < x->n; i++)
+		h = hash_u64(h, x->kid[i]->id);
+	for (uint32_t i = 0; x->names && i < x->n; i++)
+		h = hash_bytes(h, x->names[i]);
+	x->hash = h;
+}
+
+static bool same(const struct core *a, const struct core *b)
+{
+	if (a->hash != b->hash || a->op != b->op || a->n != b->n || a->num != b->num ||
+	    !span_eq(a->str, b->str) || !span_eq(a->str2, b->str2))
+		return false;
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (a->kid[i] != b->kid[i] || (a->names && !span_eq(a->names[i], b->names[i])))
+			return false;
+	}
+	return true;
+}
+
+static int grow(struct checker *c)
+{
+	uint32_t n = c->slot ? (c->mask + 1) * 2 : 1024, *slot;
+
+	if (c->slot && c->nodes.n * 2 < c->mask)
+		return 0;
+	slot = calloc(n, sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	for (uint32_t k = 0; k < c->nodes.n; k++) {
+		uint32_t i = (uint32_t)c->nodes.v[k]->hash;
+
+		while (slot[i & (n - 1)])
+			i++;
+		slot[i & (n - 1)] = k + 1;
+	}
+	free(c->slot);
+	c->slot = slot;
+	c->mask = n - 1;
+	return 0;
+}
+
+/* What the schema knows of an entity or type that is named. */
+static void look_up(struct checker *c, struct core *x)
+{
+	const struct schema_etype *t;
+
+	x->etype = x->action = SCHEMA_NONE;
+	if (x->op == CORE_IS) {
+		x->etype = schema_find_type(c->s, x->str);
+		x->unknown = x->etype == SCHEMA_NONE;
+	}
+	if (x->op != CORE_ENTITY)
+		return;
+	x->etype = schema_find_type(c->s, x->str2);
+	if (x->etype == SCHEMA_NONE) {
+		x->unknown = true;
+		return;
+	}
+	t = &c->s->etypes.v[x->etype];
+	if (t->action)
+		x->action = schema_find_action(c->s, x->str2, x->str);
+	x->unknown = (t->action && x->action == SCHEMA_NONE) ||
+		     (t->enumerated && !schema_enum_has(t, x->str));
+}
+
+static const struct core *copy_node(struct checker *c, const struct core *x)
+{
+	struct core *copy = arena_alloc(&c->mem, sizeof(*copy));
+	const struct core **kid = arena_array(&c->mem, x->n, sizeof(*kid));
+	struct span *names = NULL;
+
+	if (x->names)
+		names = arena_array(&c->mem, x->n, sizeof(*names));
+	if (!copy || !kid || (x->names && !names))
+		return NULL;
+	*copy = *x;
+	if (x->n)
+		memcpy(kid, x->kid, x->n * sizeof(*kid));
+	if (x->n && names)
+		memcpy(names, x->names, x->n * sizeof(*names));
+	copy->kid = kid;
+	copy->names = names;
+	copy->id = c->nodes.n;
+	look_up(c, copy);
+	for (uint32_t i = 0; i < x->n; i++) {
+		copy->unknown |= kid[i]->unknown;
+		if (copy->depth <= kid[i]->depth)
+			copy->depth = kid[i]->depth + 1;
+	}
+	return copy;
+}
+
+static const struct core *keep_node(struct checker *c, struct core *x)
+{
+	const struct core *copy;
+	uint32_t i;
+
+	if (grow(c) < 0)
+		return NULL;
+	hash_node(c, x);
+	for (i = (uint32_t)x->hash; c->slot[i & c->mask]; i++) {
+		const struct core *y = c->nodes.v[c->slot[i & c->mask] - 1];
+
+		if (same(x, y))
+			return y;
+	}
+	copy = copy_node(c, x);
+	if (!copy || vec_push(&c->nodes, copy) < 0)
+		return NULL;
+	c->slot[i & c->mask] = c->nodes.n;
+	return copy;
+}
+
+/* --- occurrences ------------------------------------------------------------------------------ */
+
+static struct occ *no_memory(struct checker *c)
+{
+	c->r = -ENOMEM;
+	return NULL;
+}
+
+/* x->kid is made from the occurrences' nodes. kid may be NULL when n is 0. */
+static struct occ *make(struct checker *c, struct core x, uint32_t pos, uint32_t n,
+			struct occ *const *kid)
+{
+	struct occ *e = arena_alloc(&c->policy_mem, sizeof(*e));
+	const struct core *small[4], **nodes = small;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!kid[i])
+			return NULL;
+	}
+	if (n > ARRAY_SIZE(small))
+		nodes = arena_array(&c->policy_mem, n, sizeof(*nodes));
+	if (!e || !nodes)
+		return no_memory(c);
+	e->pos = pos;
+	e->kid = arena_array(&c->policy_mem, n, sizeof(*e->kid));
+	if (!e->kid)
+		return no_memory(c);
+	for (uint32_t i = 0; i < n; i++) {
+		e->kid[i] = kid[i];
+		nodes[i] = kid[i]->node;
+	}
+	x.n = n;
+	x.kid = nodes;
+	e->node = keep_node(c, &x);
+	if (!e->node)
+		return no_memory(c);
+	if (e->node->depth > CORE_DEPTH_MAX || c->policy_mem.total > CHECK_MEMORY_MAX) {
+		c->too_deep = true;
+		return NULL;
+	}
+	return e;
+}
+
+static struct occ *make1(struct checker *c, struct core x, uint32_t pos, struct occ *a)
+{
+	return make(c, x, pos, 1, &a);
+}
+
+static struct occ *make2(struct checker *c, enum core_op op, uint32_t pos, struct occ *a,
+			 struct occ *b)
+{
+	struct occ *kid[2] = { a, b };
+
+	return make(c, (struct core){ .op = op }, pos, 2, kid);
+}
+
+static struct occ *negate(struct checker *c, uint32_t pos, struct occ *a)
+{
+	return make1(c, (struct core){ .op = CORE_NOT }, pos, a);
+}
+
+/* --- chains ----------------------------------------------------------------------------------- */
+
+typedef VEC(struct occ *) occ_list;
+
+/* (a && b) && c is a && b && c: what is joined from the left is one node. */
+static struct occ *logic(struct checker *c, const struct ast *e, enum core_op op)
+{
+	occ_list list = { 0 };
+	struct occ *x = NULL;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < e->n; i++) {
+		struct occ *k = lower(c, e->kid[i]);
+
+		if (!k)
+			break;
+		if (i == 0 && k->node->op == op) {
+			for (uint32_t m = 0; r == 0 && m < k->node->n; m++)
+				r = vec_push(&list, k->kid[m]);
+		} else {
+			r = vec_push(&list, k);
+		}
+		if (i + 1 == e->n && r == 0)
+			x = make(c, (struct core){ .op = op }, e->pos, list.n, list.v);
+	}
+	vec_done(&list);
+	return r < 0 ? no_memory(c) : x;
+}
+
+static struct occ *arithmetic(struct checker *c, const struct ast *e)
+{
+	struct occ *x = lower(c, e->kid[0]);
+
+	for (uint32_t i = 1; x && i < e->n; i++) {
+		enum core_op op = e->kind == AST_PRODUCT ? CORE_MUL
+				  : e->places[i].minus	 ? CORE_SUB
+							 : CORE_ADD;
+
+		x = make2(c, op, e->places[i].pos, x, lower(c, e->kid[i]));
+	}
+	return x;
+}
+
+static struct occ *has(struct checker *c, const struct ast *e)
+{
+	struct occ *x = lower(c, e->kid[0]), *all = NULL;
+	occ_list list = { 0 };
+	int r = 0;
+
+	for (uint32_t i = 0; x && r == 0 && i < e->n_parts; i++) {
+		struct core h = { .op = CORE_HAS, .str = e->names[i].s };
+		struct core g = { .op = CORE_GET, .str = e->names[i].s };
+		struct occ *k = make1(c, h, e->names[i].pos, x);
+
+		r = k ? vec_push(&list, k) : -EINVAL;
+		if (k && i + 1 < e->n_parts)
+			x = make1(c, g, e->names[i].pos, x);
+	}
+	if (r == 0 && list.n == e->n_parts)
+		all = list.n == 1 ? list.v[0]
+				  : make(c, (struct core){ .op = CORE_AND }, e->pos, list.n, list.v);
+	vec_done(&list);
+	return r == -ENOMEM ? no_memory(c) : all;
+}
+
+static const enum core_op method_ops[] = {
+	[AST_CONTAINS] = CORE_CONTAINS,		[AST_CONTAINS_ALL] = CORE_CONTAINS_ALL,
+	[AST_CONTAINS_ANY] = CORE_CONTAINS_ANY, [AST_IS_EMPTY] = CORE_IS_EMPTY,
+	[AST_HAS_TAG] = CORE_HAS_TAG,		[AST_GET_TAG] = CORE_GET_TAG,
+};
+
+/* A function or method with its receiver first; arguments beyond what any function takes are an
+ * error of arity all the same. */
+static struct occ *call(struct checker *c, struct core x, uint32_t pos, struct occ *first,
+			struct ast *const *arg, uint32_t n)
+{
+	occ_list list = { 0 };
+	struct occ *e = NULL;
+	int r = first ? vec_push(&list, first) : 0;
+
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		struct occ *k = lower(c, arg[i]);
+
+		r = k ? vec_push(&list, k) : -EINVAL;
+	}
+	if (r == 0)
+		e = make(c, x, pos, list.n, list.v);
+	vec_done(&list);
+	return r == -ENOMEM ? no_memory(c) : e;
+}
+
+static struct occ *steps(struct checker *c, const struct ast *e)
+{
+	struct occ *x = lower(c, e->kid[0]);
+
+	for (uint32_t i = 0; x && i < e->n_parts; i++) {
+		const struct ast_step *s = &e->steps[i];
+		struct core k = { 0 };
+
+		switch (s->kind) {
+		case AST_STEP_ATTR:
+			k = (struct core){ .op = CORE_GET, .str = s->name };
+			x = make1(c, k, s->pos, x);
+			break;
+		case AST_STEP_METHOD:
+			k.op = method_ops[s->method];
+			x = call(c, k, s->pos, x, s->arg, s->n);
+			break;
+		case AST_STEP_EXT:
+			k = (struct core){ .op = CORE_CALL, .num = s->fn };
+			x = call(c, k, s->pos, x, s->arg, s->n);
+			break;
+		}
+	}
+	return x;
+}
+
+/* --- sets and records ------------------------------------------------------------------------- */
+
+struct member {
+	struct span name;
+	struct occ *e;
+};
+
+static int member_cmp(const void *a, const void *b)
+{
+	return span_cmp(((const struct member *)a)->name, ((const struct member *)b)->name);
+}
+
+static struct occ *record(struct checker *c, const struct ast *e)
+{
+	struct member *m = arena_array(&c->policy_mem, e->n, sizeof(*m));
+	struct occ **kid = arena_array(&c->policy_mem, e->n, sizeof(*kid));
+	struct span *names = arena_array(&c->policy_mem, e->n, sizeof(*names));
+
+	if (!m || !kid || !names)
+		return no_memory(c);
+	for (uint32_t i = 0; i < e->n; i++) {
+		m[i] = (struct member){ e->names[i].s, lower(c, e->kid[i]) };
+		if (!m[i].e)
+			return NULL;
+	}
+	heap_sort(m, e->n, sizeof(*m), member_cmp);
+	for (uint32_t i = 0; i < e->n; i++) {
+		kid[i] = m[i].e;
+		names[i] = m[i].name;
+	}
+	return make(c, (struct core){ .op = CORE_RECORD, .names = names }, e->pos, e->n, kid);
+}
+
+/* Patterns are compared by their text: a length before each run keeps "a*b" and "a", "b" apart. */
+static struct occ *like(struct checker *c, const struct ast *e)
+{
+	struct core x = { .op = CORE_LIKE, .num = e->pattern.n };
+	size_t n = 1, at = 0;
+	char *p;
+
+	for (uint32_t i = 0; i < e->pattern.n; i++)
+		n += sizeof(size_t) + e->pattern.run[i].n;
+	p = arena_alloc(&c->mem, n);
+	if (!p)
+		return no_memory(c);
+	for (uint32_t i = 0; i < e->pattern.n; i++) {
+		struct span run = e->pattern.run[i];
+
+		memcpy(p + at, &run.n, sizeof(run.n));
+		at += sizeof(run.n);
+		if (run.n)
+			memcpy(p + at, run.p, run.n);
+		at += run.n;
+	}
+	x.str = (struct span){ p, at };
+	return make1(c, x, e->pos, lower(c, e->kid[0]));
+}
+
+static struct occ *is(struct checker *c, const struct ast *e)
+{
+	struct occ *a = lower(c, e->kid[0]), *kid[2];
+	struct core x = { .op = CORE_IS, .str = e->str };
+
+	kid[0] = make1(c, x, e->pos, a);
+	if (e->n < 2)
+		return kid[0];
+	kid[1] = make2(c, CORE_IN, e->pos, a, lower(c, e->kid[1]));
+	return make(c, (struct core){ .op = CORE_AND }, e->pos, 2, kid);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+static struct occ *pair(struct checker *c, enum core_op op, const struct ast *e)
+{
+	struct occ *a = lower(c, e->kid[0]);
+
+	return a ? make2(c, op, e->pos, a, lower(c, e->kid[1])) : NULL;
+}
+
+static struct occ *operator(struct checker *c, const struct ast *e)
+{
+	switch (e->kind) {
+	case AST_EQ:
+		return pair(c, CORE_EQ, e);
+	case AST_NE:
+		return negate(c, e->pos, pair(c, CORE_EQ, e));
+	case AST_LT:
+		return pair(c, CORE_LT, e);
+	case AST_LE:
+		return pair(c, CORE_LE, e);
+	case AST_GT:
+		return negate(c, e->pos, pair(c, CORE_LE, e));
+	case AST_GE:
+		return negate(c, e->pos, pair(c, CORE_LT, e));
+	case AST_IN:
+		return pair(c, CORE_IN, e);
+	case AST_NOT:
+		return negate(c, e->pos, lower(c, e->kid[0]));
+	case AST_NEG:
+		return make1(c, (struct core){ .op = CORE_NEG }, e->pos, lower(c, e->kid[0]));
+	case AST_PRODUCT:
+	case AST_SUM:
+		return arithmetic(c, e);
+	case AST_AND:
+		return logic(c, e, CORE_AND);
+	case AST_OR:
+		return logic(c, e, CORE_OR);
+	case AST_IF:
+		return call(c, (struct core){ .op = CORE_IF }, e->pos, NULL, e->kid, 3);
+	case AST_HAS:
+		return has(c, e);
+	case AST_LIKE:
+		return like(c, e);
+	default:
+		return is(c, e);
+	}
+}
+
+struct occ *lower(struct checker *c, const struct ast *e)
+{
+	struct core x = { 0 };
+
+	switch (e->kind) {
+	case AST_BOOL:
+		x = (struct core){ .op = CORE_BOOL, .num = e->num };
+		break;
+	case AST_LONG:
+		x = (struct core){ .op = CORE_LONG, .num = e->num };
+		break;
+	case AST_STRING:
+		x = (struct core){ .op = CORE_STRING, .str = e->str };
+		break;
+	case AST_ENTITY:
+		x = (struct core){ .op = CORE_ENTITY, .str = e->uid.id, .str2 = e->uid.type };
+		break;
+	case AST_VAR:
+		x = (struct core){ .op = CORE_VAR, .num = e->num };
+		break;
+	case AST_SET:
+		return call(c, (struct core){ .op = CORE_SET }, e->pos, NULL, e->kid, e->n);
+	case AST_RECORD:
+		return record(c, e);
+	case AST_CALL:
+		return call(c, (struct core){ .op = CORE_CALL, .num = e->fn }, e->pos, NULL, e->kid,
+			    e->n);
+	case AST_ACCESS:
+		return steps(c, e);
+	default:
+		return operator(c, e);
+	}
+	return make(c, x, e->pos, 0, NULL);
+}

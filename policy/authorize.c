@@ -1,198 +1,220 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Decisions. Visits the policies that the index gives for action, principal and resource, tests
- * their scopes, runs their conditions and sorts them into lists. No lock, no system call, no
- * malloc() once the lists have grown.
+ * Decisions. Finds the programs that the index gives for action, principal and resource and has them
+ * run. No lock, no system call, no malloc().
  */
 #include <errno.h>
 #include <string.h>
 
 #include "policy/request.h"
 
-static int record_failure(struct cedar_request *rq, uint32_t policy)
-{
-	struct cedar_failure f = { .policy = policy };
+/* Anchors of one entity that are looked at one by one. */
+#define ANCHORS_LINEAR_MAX 8
 
-	snapshot_place(rq->snap, policy, rq->snap->where.v[rq->fail.pc], &f.line, &f.column);
-	memcpy(f.reserved, &rq->fail, sizeof(rq->fail));
-	return vec_push(&rq->failures, f);
+static int run_program(struct cedar_request *rq, const struct cprogram *p, enum cedar_effect effect)
+{
+	if (effect == CEDAR_FORBID)
+		return p->first < p->permits
+			       ? decide_nodes(rq, p->first, p->permits, CEDAR_FORBID)
+			       : 0;
+	return p->permits < p->end ? decide_nodes(rq, p->permits, p->end, CEDAR_PERMIT) : 0;
 }
 
-/*
- * All conjuncts of a policy, left to right. Behind one that depends on an unknown the others are
- * still looked at: one that is false, or that would stop a permit by an error, decides after all.
- */
-static int run_policy(struct cedar_request *rq, uint32_t policy)
+static const struct canchor *find_anchor(const struct canchor *a, uint32_t n, uint32_t key)
 {
-	const struct cpolicy *p = &rq->snap->policies.v[policy];
-	bool unknown = false;
+	uint32_t lo = 0;
 
-	for (uint32_t i = 0; i < p->n_conjuncts; i++) {
-		switch (eval_conjunct(rq, rq->snap->conjuncts.v[p->conjunct + i])) {
-		case OUT_TRUE:
-			break;
-		case OUT_FALSE:
-			return 0;
-		case OUT_UNKNOWN:
-			unknown = true;
-			break;
-		case OUT_ERROR:
-			if (!unknown)
-				return record_failure(rq, policy);
-			if (p->effect == CEDAR_PERMIT)
-				return 0;
-			break;
-		case OUT_NO_MEMORY:
-			return -ENOSPC;
+	while (lo < n) {
+		uint32_t mid = lo + (n - lo) / 2;
+
+		if (a[mid].key == key)
+			return &a[mid];
+		if (a[mid].key < key)
+			lo = mid + 1;
+		else
+			n = mid;
+	}
+	return NULL;
+}
+
+static int run_anchors(struct cedar_request *rq, struct canchors at, enum cedar_effect effect)
+{
+	const struct canchor *a = rq->snap->index.anchors.v + at.first;
+	int r = 0;
+
+	if (at.n <= ANCHORS_LINEAR_MAX || at.n <= rq->n_keys) {
+		for (uint32_t i = 0; r == 0 && i < at.n; i++) {
+			if (rq->key_seen[a[i].key] == rq->epoch)
+				r = run_program(rq, &a[i].program, effect);
 		}
+		return r;
 	}
-	if (unknown) {
-		rq->depending_forbids += p->effect == CEDAR_FORBID;
-		return vec_push(&rq->depending, policy);
+	for (uint32_t i = 0; r == 0 && i < rq->n_keys; i++) {
+		const struct canchor *found = find_anchor(a, at.n, rq->keys[i]);
+
+		if (found)
+			r = run_program(rq, &found->program, effect);
 	}
-	return p->effect == CEDAR_FORBID ? vec_push(&rq->forbids, policy)
-					 : vec_push(&rq->permits, policy);
+	return r;
 }
 
-static bool scope_holds(const struct cscope *s, struct cval self, uint32_t type,
-			const uint32_t *under, uint32_t epoch)
+static int run_side(struct cedar_request *rq, enum ast_var var, enum cedar_effect effect)
 {
+	const struct centity *e = rq->snap->entities.e.v;
+	struct cval self = rq->var[var];
+	unsigned side = var == AST_RESOURCE;
+	struct entity_view v = { 0 };
+	int r = self.n == ENTITY_UNKNOWN ? 0 : run_anchors(rq, e[self.n].anchors[side], effect);
+
+	request_view(rq, self, &v);
+	for (uint32_t i = 0; r == 0 && i < v.n_ancestors; i++)
+		r = run_anchors(rq, e[v.ancestors[i]].anchors[side], effect);
+	return r;
+}
+
+static int run_effect(struct cedar_request *rq, enum cedar_effect effect)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < rq->n_keys; i++)
+		r = run_program(rq, &rq->snap->index.keys.v[rq->keys[i]].program, effect);
+	if (r == 0)
+		r = run_side(rq, AST_PRINCIPAL, effect);
+	if (r == 0)
+		r = run_side(rq, AST_RESOURCE, effect);
+	return r;
+}
+
+/* --- linear ----------------------------------------------------------------------------------- */
+
+static bool action_holds(const struct cedar_request *rq, uint32_t key)
+{
+	const struct ckey *k = &rq->snap->index.keys.v[key];
+	struct cval action = rq->var[AST_ACTION];
+
+	for (uint32_t i = 0; i < k->n_literals; i++) {
+		const struct cliteral *lit = &rq->snap->index.scopes.v[k->literal + i];
+		struct cval named = { .tag = V_ENTITY, .n = lit->uid };
+
+		if (lit->in ? request_is_in(rq, action, named) : action.n == lit->uid)
+			return true;
+	}
+	return key == 0;
+}
+
+static bool scope_holds(const struct cedar_request *rq, const struct cscope *s, enum ast_var var)
+{
+	struct cval self = rq->var[var], named = { .tag = V_ENTITY, .n = s->uid };
+
 	switch ((enum ast_scope_op)s->op) {
 	case AST_ANY:
 		return true;
 	case AST_SCOPE_EQ:
 		return self.n == s->uid;
 	case AST_SCOPE_IN:
-		return under[s->uid] == epoch;
+		return request_is_in(rq, self, named);
 	case AST_SCOPE_IS:
-		return type == s->type;
+		return rq->type[var] == s->type;
 	case AST_SCOPE_IS_IN:
-		return type == s->type && under[s->uid] == epoch;
+		return rq->type[var] == s->type && request_is_in(rq, self, named);
 	}
 	return false;
 }
 
-static int run_list(struct cedar_request *rq, uint32_t first, uint32_t n)
+static int run_linear(struct cedar_request *rq)
 {
 	int r = 0;
 
-	for (uint32_t i = first; r == 0 && i < first + n; i++) {
-		uint32_t policy = rq->snap->index.policies.v[i];
-		const struct cpolicy *p = &rq->snap->policies.v[policy];
+	for (uint32_t i = 0; r == 0 && i < rq->snap->policies.n; i++) {
+		const struct cpolicy *p = &rq->snap->policies.v[i];
 
-		if (scope_holds(&p->principal, rq->var[AST_PRINCIPAL], rq->type[AST_PRINCIPAL],
-				rq->under_principal, rq->epoch) &&
-		    scope_holds(&p->resource, rq->var[AST_RESOURCE], rq->type[AST_RESOURCE],
-				rq->under_resource, rq->epoch))
-			r = run_policy(rq, policy);
+		if (action_holds(rq, p->key) && scope_holds(rq, &p->principal, AST_PRINCIPAL) &&
+		    scope_holds(rq, &p->resource, AST_RESOURCE))
+			r = decide_policy(rq, i);
 	}
 	return r;
 }
 
-static int run_bucket(struct cedar_request *rq, uint32_t key, enum index_side side, uint32_t uid)
+/* --- the question ----------------------------------------------------------------------------- */
+
+static void add_key(struct cedar_request *rq, uint32_t key)
 {
-	const struct cbucket *b = index_find(rq->snap, index_bucket_id(key, side, uid));
-
-	return b ? run_list(rq, b->first, b->n) : 0;
-}
-
-static int run_side(struct cedar_request *rq, uint32_t key, enum index_side side, struct cval self)
-{
-	struct entity_view v = { 0 };
-	int r = self.n == ENTITY_UNKNOWN ? 0 : run_bucket(rq, key, side, self.n);
-
-	request_view(rq, self, &v);
-	for (uint32_t i = 0; r == 0 && i < v.n_ancestors; i++)
-		r = run_bucket(rq, key, side, v.ancestors[i]);
-	return r;
-}
-
-static int run_key(struct cedar_request *rq, uint32_t key)
-{
-	const struct ckey *k = &rq->snap->index.keys.v[key];
-	int r = run_list(rq, k->first, k->n);
-
-	if (r == 0 && k->by_principal)
-		r = run_side(rq, key, INDEX_PRINCIPAL, rq->var[AST_PRINCIPAL]);
-	if (r == 0 && k->by_resource)
-		r = run_side(rq, key, INDEX_RESOURCE, rq->var[AST_RESOURCE]);
-	return r;
+	if (rq->key_seen[key] == rq->epoch)
+		return;
+	rq->key_seen[key] = rq->epoch;
+	rq->keys[rq->n_keys++] = key;
 }
 
 /* The action scopes that name an entity, for an action that is it (self) or is below it. */
-static int run_literals(struct cedar_request *rq, uint32_t uid, bool self)
+static void add_literals(struct cedar_request *rq, uint32_t uid, bool self)
 {
 	const struct cindex *ix = &rq->snap->index;
 	uint32_t n, first = index_literals(ix, uid, &n);
-	int r = 0;
 
-	for (uint32_t i = first; r == 0 && i < first + n; i++) {
-		const struct cliteral *lit = &ix->literals.v[i];
-
-		if ((!self && !lit->in) || rq->key_seen[lit->key] == rq->epoch)
-			continue;
-		rq->key_seen[lit->key] = rq->epoch;
-		r = run_key(rq, lit->key);
+	for (uint32_t i = first; i < first + n; i++) {
+		if (self || ix->literals.v[i].in)
+			add_key(rq, ix->literals.v[i].key);
 	}
-	return r;
 }
 
-static int run_action(struct cedar_request *rq)
+static void find_keys(struct cedar_request *rq)
 {
 	const struct cedar_snapshot *s = rq->snap;
 	struct cval action = rq->var[AST_ACTION];
 	struct entity_view v = { 0 };
-	int r = run_key(rq, 0);
 
-	if (r == 0 && action.n != ENTITY_UNKNOWN && s->entities.e.v[action.n].present) {
+	rq->n_keys = 0;
+	add_key(rq, 0);
+	if (action.n != ENTITY_UNKNOWN && s->entities.e.v[action.n].present) {
 		const struct centity *e = &s->entities.e.v[action.n];
 
-		for (uint32_t i = 0; r == 0 && i < e->n_keys; i++)
-			r = run_key(rq, s->index.action_keys.v[e->keys + i]);
-		return r;
+		for (uint32_t i = 0; i < e->n_keys; i++)
+			add_key(rq, s->index.action_keys.v[e->keys + i]);
+		return;
 	}
 	/* Not of the store: the request may have told of what it is below. */
-	if (r == 0 && action.n != ENTITY_UNKNOWN)
-		r = run_literals(rq, action.n, true);
+	if (action.n != ENTITY_UNKNOWN)
+		add_literals(rq, action.n, true);
 	request_view(rq, action, &v);
-	for (uint32_t i = 0; r == 0 && i < v.n_ancestors; i++)
-		r = run_literals(rq, v.ancestors[i], false);
-	return r;
+	for (uint32_t i = 0; i < v.n_ancestors; i++)
+		add_literals(rq, v.ancestors[i], false);
 }
 
-static void mark(struct cedar_request *rq, struct cval self, uint32_t *under)
+static void mark(struct cedar_request *rq, struct cval self, uint32_t *under, uint32_t epoch)
 {
 	struct entity_view v = { 0 };
 
 	if (self.n != ENTITY_UNKNOWN)
-		under[self.n] = rq->epoch;
+		under[self.n] = epoch;
 	request_view(rq, self, &v);
 	for (uint32_t i = 0; i < v.n_ancestors; i++)
-		under[v.ancestors[i]] = rq->epoch;
-}
-
-static void next_epoch(struct cedar_request *rq)
-{
-	if (++rq->epoch == 0) {
-		memset(rq->under_principal, 0, rq->snap->entities.e.n * sizeof(uint32_t));
-		memset(rq->under_resource, 0, rq->snap->entities.e.n * sizeof(uint32_t));
-		memset(rq->key_seen, 0, rq->snap->index.keys.n * sizeof(uint32_t));
-		rq->epoch = 1;
-	}
+		under[v.ancestors[i]] = epoch;
 }
 
 static enum cedar_decision decide(const struct cedar_request *rq)
 {
-	uint32_t depending_permits = rq->depending.n - rq->depending_forbids;
+	uint32_t depending_permits = rq->n_depending - rq->depending_forbids;
 
-	if (rq->forbids.n)
+	if (rq->n_forbids)
 		return CEDAR_DENY;
-	if (rq->permits.n && rq->depending_forbids == 0)
+	if (rq->n_permits && rq->depending_forbids == 0)
 		return CEDAR_ALLOW;
-	return rq->permits.n || depending_permits ? CEDAR_DEPENDS : CEDAR_DENY;
+	return rq->n_permits || depending_permits ? CEDAR_DEPENDS : CEDAR_DENY;
 }
 
-int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret)
+/* Forbids first: to cedar_decide() one that holds is the end. */
+static int run(struct cedar_request *rq)
+{
+	int r;
+
+	if (rq->flags & DECIDE_LINEAR)
+		return run_linear(rq);
+	find_keys(rq);
+	r = run_effect(rq, CEDAR_FORBID);
+	return r == 0 ? run_effect(rq, CEDAR_PERMIT) : r;
+}
+
+static int answer(struct cedar_request *rq, bool first_only, struct cedar_answer *ret)
 {
 	static const struct crecord empty = { 0 };
 	int r;
@@ -205,25 +227,35 @@ int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret)
 	}
 	if (rq->context.tag == V_NONE)
 		rq->context = (struct cval){ .tag = V_RECORD, .record = &empty };
-	rq->permits.n = rq->forbids.n = rq->depending.n = rq->failures.n = 0;
+	rq->first_only = first_only;
+	rq->n_permits = rq->n_forbids = rq->n_depending = rq->n_failures = 0;
 	rq->depending_forbids = 0;
-	next_epoch(rq);
-	mark(rq, rq->var[AST_PRINCIPAL], rq->under_principal);
-	mark(rq, rq->var[AST_RESOURCE], rq->under_resource);
-	r = run_action(rq);
+	rq->forbid_failed = false;
+	request_next_epoch(rq, true);
+	mark(rq, rq->var[AST_PRINCIPAL], rq->under_principal, rq->since[AST_PRINCIPAL]);
+	mark(rq, rq->var[AST_RESOURCE], rq->under_resource, rq->epoch);
+	r = run(rq);
 	if (r < 0)
 		return r;
 	*ret = (struct cedar_answer){
 		.decision = decide(rq),
-		.reasons = rq->forbids.n ? rq->forbids.v : rq->permits.v,
-		.n_reasons = rq->forbids.n ? rq->forbids.n : rq->permits.n,
-		.failures = rq->failures.v,
-		.n_failures = rq->failures.n,
-		.depending = rq->depending.v,
-		.n_depending = rq->depending.n,
+		.forbid_failed = rq->forbid_failed,
+		.reasons = rq->n_forbids ? rq->forbids : rq->permits,
+		.n_reasons = rq->n_forbids ? rq->n_forbids : rq->n_permits,
+		.failures = rq->failures,
+		.n_failures = rq->n_failures,
+		.depending = rq->depending,
+		.n_depending = rq->n_depending,
 	};
-	for (uint32_t i = 0; i < rq->failures.n; i++)
-		ret->forbid_failed |=
-			rq->snap->policies.v[rq->failures.v[i].policy].effect == CEDAR_FORBID;
 	return 0;
+}
+
+int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret)
+{
+	return answer(rq, false, ret);
+}
+
+int cedar_decide(struct cedar_request *rq, struct cedar_answer *ret)
+{
+	return answer(rq, true, ret);
 }

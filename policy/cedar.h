@@ -206,11 +206,9 @@ enum cedar_decision {
 	CEDAR_DEPENDS, /* only when the context holds an unknown value */
 };
 
-/* How the evaluation of one policy failed; cedar_failure_text() puts it into words. */
+/* A policy whose evaluation failed; cedar_explain() says where and how. */
 struct cedar_failure {
 	uint32_t policy;
-	uint32_t line, column; /* in the policy's text */
-	uint32_t reserved[12];
 };
 
 /*
@@ -235,9 +233,13 @@ struct cedar_answer {
  * treat every error as a denial; *ret is untouched. */
 int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret);
 
-/* One line, such as "type error: expected bool, got long"; always terminated. The failure must be
- * of rq's last answer. Returns buf. */
-const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *f,
-			       char *buf, size_t n);
+/* The same decision, found sooner: the search ends with the first forbid that holds, else with the
+ * first permit. The lists hold what was met on the way; forbid_failed is exact unless a forbid
+ * held. */
+int cedar_decide(struct cedar_request *rq, struct cedar_answer *ret);
+
+/* Evaluates a failed policy of rq's last answer once more, to say where it failed and how: a line
+ * such as "type error: expected bool, got long". -ENOENT when it does not fail, -ENOSPC. */
+int cedar_explain(struct cedar_request *rq, const struct cedar_failure *f, struct cedar_error *ret);
 
 #endif

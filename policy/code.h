@@ -2,6 +2,7 @@
 #ifndef TOLLGATE_POLICY_CODE_H
 #define TOLLGATE_POLICY_CODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -52,6 +53,42 @@ struct insn {
 	uint8_t op, a;
 	uint16_t pad;
 	uint32_t c;
+};
+
+static inline bool op_jumps(enum op op)
+{
+	return op == OP_AND || op == OP_OR || op == OP_UNLESS || op == OP_JUMP;
+}
+
+/*
+ * What most conjuncts are: a question about one path (principal.team, context.input.path), asked
+ * without the machine above. negated turns true and false, never an error. Whatever has another
+ * form is TEST_CODE.
+ */
+enum test_kind {
+	TEST_CODE, /* arg: conjunct */
+	TEST_FALSE,
+	TEST_BOOL, /* the path itself */
+	TEST_EQ, /* constant arg */
+	TEST_LT, /* below num, both of type tag */
+	TEST_LIKE, /* pattern arg */
+	TEST_CONTAINS, /* the path holds constant arg */
+	TEST_CONTAINS_ANY, /* of the set arg */
+	TEST_CONTAINS_ALL,
+	TEST_MEMBER, /* the set arg holds the path */
+	TEST_IN_RANGE, /* of the address arg */
+	TEST_HAS, /* symbol arg */
+	TEST_IS, /* type symbol arg */
+	TEST_IN, /* entity arg */
+	TEST_IN_PATH, /* path arg */
+	TEST_EQ_PATH, /* path arg */
+	/* What stands in a program besides tests; see struct cnode. */
+	NODE_EMIT,
+	NODE_SWITCH_EQ,
+	NODE_SWITCH_LT,
+	NODE_SWITCH_LIKE,
+	NODE_SWITCH_CONTAINS,
+	NODE_SWITCH_IN,
 };
 
 #endif

@@ -3,11 +3,12 @@
  * Policies into a snapshot: their texts and annotations, their scopes as numbers, their conditions
  * as a list of conjuncts. `unless { e }` is the conjunct !e; !(a || b) is two, in the same order.
  */
+#include "policy/compile.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/snapshot.h"
 #include "policy/text.h"
 
 static int copy_text(struct cedar_snapshot *s, const struct ast_text *from)
@@ -67,45 +68,63 @@ static int compile_scope(struct cedar_snapshot *s, const struct ast_scope *from,
 }
 
 /* Splits e, or its negation, at && (or, negated, at ||); nesting is bounded by the parser. */
-static int compile_condition(struct cedar_snapshot *s, const struct ast *e, bool negated)
+static int compile_condition(struct compiler *c, const struct ast *e, bool negated)
 {
 	int r = 0;
 
 	if (e->kind == AST_NOT && e->kid[0]->kind == AST_OR && !negated)
-		return compile_condition(s, e->kid[0], true);
+		return compile_condition(c, e->kid[0], true);
 	if (e->kind != (negated ? AST_OR : AST_AND))
-		return compile_conjunct(s, e, negated);
+		return compile_conjunct(c, e, negated);
 	for (uint32_t i = 0; r == 0 && i < e->n; i++)
-		r = compile_condition(s, e->kid[i], negated);
+		r = compile_condition(c, e->kid[i], negated);
 	return r;
 }
 
-static int compile_policy(struct cedar_snapshot *s, const struct ast_policy *p)
+static int compile_policy(struct compiler *c, const struct ast_policy *from)
 {
-	struct cpolicy c = { .effect = (uint8_t)p->effect, .conjunct = s->conjuncts.n };
-	int r = copy_cold(s, p);
+	struct cedar_snapshot *s = c->s;
+	struct cpolicy p = { .effect = (uint8_t)from->effect, .part = s->parts.n };
+	int r = copy_cold(s, from);
 
 	if (r == 0)
-		r = compile_scope(s, &p->principal, &c.principal);
+		r = compile_scope(s, &from->principal, &p.principal);
 	if (r == 0)
-		r = compile_scope(s, &p->resource, &c.resource);
-	for (uint32_t i = 0; r == 0 && i < p->n_conditions; i++)
-		r = compile_condition(s, p->conditions[i].e, p->conditions[i].unless);
+		r = compile_scope(s, &from->resource, &p.resource);
+	for (uint32_t i = 0; r == 0 && i < from->n_conditions; i++)
+		r = compile_condition(c, from->conditions[i].e, from->conditions[i].unless);
 	if (r < 0)
 		return r;
-	c.n_conjuncts = s->conjuncts.n - c.conjunct;
-	return vec_push(&s->policies, c);
+	p.n_parts = s->parts.n - p.part;
+	return vec_push(&s->policies, p);
+}
+
+static void compiler_done(struct compiler *c)
+{
+	pool_done(&c->consts);
+	pool_done(&c->patterns);
+	pool_done(&c->chains);
+	pool_done(&c->shapes);
+	pool_done(&c->paths);
+	pool_done(&c->conjuncts);
 }
 
 int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps,
 		     struct cedar_error *error)
 {
+	struct compiler c = { .s = s };
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < ps->texts.n; i++)
 		r = copy_text(s, &ps->texts.v[i]);
+	/* The variables are the paths of their numbers. */
+	for (unsigned var = 0; r == 0 && var <= AST_CONTEXT; var++) {
+		compile_path(&c, PATH_NONE, 0, (enum ast_var)var);
+		r = c.r;
+	}
 	for (uint32_t i = 0; r == 0 && i < ps->policies.n; i++)
-		r = compile_policy(s, &ps->policies.v[i]);
+		r = compile_policy(&c, &ps->policies.v[i]);
+	compiler_done(&c);
 	if (r == 0 && s->stack > CEDAR_STACK_MAX) {
 		error_set(error, NULL, 0, "an expression needs more than %u values at once",
 			  CEDAR_STACK_MAX);

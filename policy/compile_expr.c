@@ -3,16 +3,10 @@
  * Expressions into code. Operands are evaluated left to right and errors come in Cedar's order, so
  * code is never reordered here. Recursion is bounded by the parser's nesting limit.
  */
+#include "policy/compile.h"
+
 #include <errno.h>
 #include <string.h>
-
-#include "policy/snapshot.h"
-
-struct compiler {
-	struct cedar_snapshot *s;
-	uint32_t depth; /* values on the stack */
-	int r;
-};
 
 static void expr(struct compiler *c, const struct ast *e);
 
@@ -47,7 +41,7 @@ static void land(struct compiler *c, uint32_t at)
 		c->s->code.v[at].c = c->s->code.n;
 }
 
-static uint32_t symbol(struct compiler *c, struct span name)
+uint32_t compile_symbol(struct compiler *c, struct span name)
 {
 	uint32_t sym = 0;
 
@@ -153,15 +147,13 @@ static int fold(struct compiler *c, const struct ast *e, struct cval *ret)
 	}
 }
 
-static void constant(struct compiler *c, const struct ast *e)
+uint32_t compile_literal(struct compiler *c, const struct ast *e)
 {
 	struct cval v = { 0 };
 
 	if (c->r == 0)
 		c->r = fold(c, e, &v);
-	if (c->r == 0)
-		c->r = vec_push(&c->s->consts, v);
-	emit(c, OP_CONST, 0, c->s->consts.n - 1, e->pos, 1);
+	return c->r < 0 ? 0 : compile_const(c, v);
 }
 
 /* --- records, chains -------------------------------------------------------------------------- */
@@ -183,7 +175,7 @@ static void record(struct compiler *c, const struct ast *e)
 	}
 	shape->n = e->n;
 	for (uint32_t i = 0; i < e->n; i++) {
-		shape->m[i].sym = symbol(c, e->names[i].s);
+		shape->m[i].sym = compile_symbol(c, e->names[i].s);
 		shape->m[i].from = i;
 		if (c->r == 0)
 			shape->m[i].name = c->s->names.names.v[shape->m[i].sym];
@@ -192,8 +184,7 @@ static void record(struct compiler *c, const struct ast *e)
 	if (c->r < 0)
 		return;
 	heap_sort(shape->m, shape->n, sizeof(shape->m[0]), by_sym);
-	c->r = vec_push(&c->s->shapes, shape);
-	emit(c, OP_RECORD, 0, c->s->shapes.n - 1, e->pos, 1 - (int)e->n);
+	emit(c, OP_RECORD, 0, compile_shape(c, shape), e->pos, 1 - (int)e->n);
 }
 
 static void has(struct compiler *c, const struct ast *e)
@@ -209,12 +200,12 @@ static void has(struct compiler *c, const struct ast *e)
 	}
 	chain->n = e->n_parts;
 	for (uint32_t i = 0; i < e->n_parts; i++)
-		chain->sym[i] = symbol(c, e->names[i].s);
+		chain->sym[i] = compile_symbol(c, e->names[i].s);
 	if (!context)
 		expr(c, of);
 	if (c->r == 0)
-		c->r = vec_push(&c->s->chains, chain);
-	emit(c, context ? OP_CONTEXT_HAS : OP_HAS, 0, c->s->chains.n - 1, e->pos, context ? 1 : 0);
+		emit(c, context ? OP_CONTEXT_HAS : OP_HAS, 0, compile_chain(c, chain), e->pos,
+		     context ? 1 : 0);
 }
 
 static void step(struct compiler *c, const struct ast_step *st)
@@ -223,7 +214,7 @@ static void step(struct compiler *c, const struct ast_step *st)
 				       OP_IS_EMPTY, OP_HAS_TAG,      OP_GET_TAG };
 
 	if (st->kind == AST_STEP_ATTR) {
-		emit(c, OP_ATTR, 0, symbol(c, st->name), st->pos, 0);
+		emit(c, OP_ATTR, 0, compile_symbol(c, st->name), st->pos, 0);
 		return;
 	}
 	for (uint32_t i = 0; i < st->n; i++)
@@ -240,7 +231,7 @@ static void member(struct compiler *c, const struct ast *e)
 	uint32_t i = 0;
 
 	if (of->kind == AST_VAR && of->num == AST_CONTEXT && e->steps[0].kind == AST_STEP_ATTR)
-		emit(c, OP_CONTEXT_ATTR, 0, symbol(c, e->steps[i++].name), of->pos, 1);
+		emit(c, OP_CONTEXT_ATTR, 0, compile_symbol(c, e->steps[i++].name), of->pos, 1);
 	else
 		expr(c, of);
 	for (; i < e->n_parts; i++)
@@ -255,6 +246,7 @@ static void variable(struct compiler *c, const struct ast *e)
 		emit(c, OP_CONTEXT, 0, 0, e->pos, 1);
 	else
 		emit(c, OP_VAR, (unsigned)e->num, 0, e->pos, 1);
+	c->varies |= e->num == AST_ACTION || e->num == AST_RESOURCE;
 }
 
 static void unary(struct compiler *c, const struct ast *e)
@@ -320,7 +312,7 @@ static void choice(struct compiler *c, const struct ast *e)
 
 static void is(struct compiler *c, const struct ast *e)
 {
-	uint32_t type = symbol(c, e->str), jump;
+	uint32_t type = compile_symbol(c, e->str), jump;
 
 	expr(c, e->kid[0]);
 	if (e->n == 1) {
@@ -336,23 +328,8 @@ static void is(struct compiler *c, const struct ast *e)
 
 static void like(struct compiler *c, const struct ast *e)
 {
-	struct pattern p = { .n = e->pattern.n };
-	struct span *run = arena_array(&c->s->mem, p.n, sizeof(*run));
-
-	for (uint32_t i = 0; run && i < p.n; i++) {
-		run[i] = arena_copy(&c->s->mem, e->pattern.run[i]);
-		if (!run[i].p)
-			run = NULL;
-	}
-	if (!run) {
-		fail(c, -ENOMEM);
-		return;
-	}
-	p.run = run;
 	expr(c, e->kid[0]);
-	if (c->r == 0)
-		c->r = vec_push(&c->s->patterns, p);
-	emit(c, OP_LIKE, 0, c->s->patterns.n - 1, e->pos, 0);
+	emit(c, OP_LIKE, 0, compile_pattern(c, &e->pattern), e->pos, 0);
 }
 
 static void list(struct compiler *c, const struct ast *e)
@@ -370,7 +347,7 @@ static void expr(struct compiler *c, const struct ast *e)
 	if (c->r < 0)
 		return;
 	if (e->constant) {
-		constant(c, e);
+		emit(c, OP_CONST, 0, compile_literal(c, e), e->pos, 1);
 		return;
 	}
 	switch (e->kind) {
@@ -425,14 +402,27 @@ static void expr(struct compiler *c, const struct ast *e)
 	}
 }
 
-int compile_conjunct(struct cedar_snapshot *s, const struct ast *e, bool negated)
+int compile_conjunct(struct compiler *c, const struct ast *e, bool negated)
 {
-	struct compiler c = { .s = s };
+	struct cedar_snapshot *s = c->s;
+	uint32_t pc = s->code.n, conjuncts = s->conjuncts.n;
+	struct cpart part = { .where = s->where.n };
 
-	c.r = vec_push(&s->conjuncts, s->code.n);
-	expr(&c, e);
+	c->depth = 0;
+	c->varies = false;
+	expr(c, e);
 	if (negated)
-		emit(&c, OP_NOT, 0, 0, e->pos, 0);
-	emit(&c, OP_END, 0, 0, e->pos, -1);
-	return c.r;
+		emit(c, OP_NOT, 0, 0, e->pos, 0);
+	emit(c, OP_END, 0, 0, e->pos, -1);
+	part.conjunct = compile_end(c, pc);
+	if (c->r == 0 && s->conjuncts.n > conjuncts) {
+		struct ctest t = compile_test(c, e, negated);
+
+		if (t.kind == TEST_CODE)
+			t.arg = part.conjunct;
+		s->conjuncts.v[part.conjunct].test = t;
+	}
+	if (c->r == 0)
+		c->r = vec_push(&s->parts, part);
+	return c->r;
 }

@@ -32,8 +32,7 @@ static enum outcome type_error(struct cedar_request *rq, struct cval v, uint32_t
 
 /* --- attributes, tags ------------------------------------------------------------------------- */
 
-static enum outcome load_attr(struct cedar_request *rq, struct cval of, uint32_t sym,
-			      struct cval *ret)
+enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret)
 {
 	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
 	const struct cval *v;
@@ -193,7 +192,7 @@ static enum outcome unary_op(struct cedar_request *rq, const struct insn *in, st
 {
 	switch ((enum op)in->op) {
 	case OP_ATTR:
-		return load_attr(rq, *a, in->c, a);
+		return eval_attr(rq, *a, in->c, a);
 	case OP_HAS:
 		return has_chain(rq, *a, rq->snap->chains.v[in->c], a);
 	case OP_IS:
@@ -287,7 +286,7 @@ static enum outcome push_op(struct cedar_request *rq, const struct insn *in, str
 		*top = rq->var[in->a];
 		return OUT_TRUE;
 	case OP_CONTEXT_ATTR:
-		return load_attr(rq, rq->context, in->c, top);
+		return eval_attr(rq, rq->context, in->c, top);
 	case OP_CONTEXT_HAS:
 		return has_chain(rq, rq->context, rq->snap->chains.v[in->c], top);
 	default: /* OP_CONTEXT: as a whole it is not known when a member is not */

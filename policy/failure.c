@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Errors of evaluation in words, made only when someone asks. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,17 +131,35 @@ static void add_failure(struct out *o, const struct cedar_request *rq, const str
 	}
 }
 
-const char *cedar_failure_text(const struct cedar_request *rq, const struct cedar_failure *failure,
-			       char *buf, size_t n)
+int cedar_explain(struct cedar_request *rq, const struct cedar_failure *failure,
+		  struct cedar_error *ret)
 {
-	struct out o = { buf, n, 0 };
-	struct fail f;
+	const struct cedar_snapshot *s = rq->snap;
+	const struct cpolicy *p;
 
-	if (n == 0)
-		return buf;
-	buf[0] = '\0';
-	memcpy(&f, failure->reserved, sizeof(f));
-	add_failure(&o, rq, &f);
-	message_clean(buf);
-	return buf;
+	*ret = (struct cedar_error){ 0 };
+	if (!s || failure->policy >= s->policies.n)
+		return -ENOENT;
+	p = &s->policies.v[failure->policy];
+	for (uint32_t i = 0; i < p->n_parts; i++) {
+		const struct cpart *part = &s->parts.v[p->part + i];
+		uint32_t pc = s->conjuncts.v[part->conjunct].pc;
+		struct out o = { ret->message, sizeof(ret->message), 0 };
+
+		switch (eval_conjunct(rq, pc)) {
+		case OUT_TRUE:
+			continue;
+		case OUT_ERROR:
+			ret->offset = s->where.v[part->where + rq->fail.pc - pc];
+			snapshot_place(s, failure->policy, ret->offset, &ret->line, &ret->column);
+			add_failure(&o, rq, &rq->fail);
+			message_clean(ret->message);
+			return 0;
+		case OUT_NO_MEMORY:
+			return -ENOSPC;
+		default:
+			return -ENOENT;
+		}
+	}
+	return -ENOENT;
 }

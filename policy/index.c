@@ -8,17 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/snapshot.h"
-
-struct placed { /* a policy and where it hangs */
-	uint64_t id; /* index_bucket_id(); side 0 and entity 0: on the key alone */
-	uint32_t policy;
-};
-
-struct placed_list {
-	struct placed *v;
-	uint32_t n, cap;
-};
+#include "policy/program.h"
 
 struct key_list {
 	uint32_t *v;
@@ -66,19 +56,20 @@ static int add_literal(struct cedar_snapshot *s, const struct cedar_uid *uid, ui
 static int add_key(struct cedar_snapshot *s, const struct ast_scope *a, uint32_t *ret)
 {
 	uint32_t key = s->index.keys.n;
-	int r = vec_push(&s->index.keys, (struct ckey){ 0 });
+	struct ckey k = { .literal = s->index.literals.n };
+	int r = vec_push(&s->index.keys, k);
 
 	if (r == 0 && a->op != AST_ANY && !a->list)
 		r = add_literal(s, &a->uid, key, a->op == AST_SCOPE_IN);
 	for (uint32_t i = 0; r == 0 && a->list && i < a->n; i++)
 		r = add_literal(s, &a->uids[i], key, true);
+	s->index.keys.v[key].n_literals = s->index.literals.n - k.literal;
 	*ret = key;
 	return r;
 }
 
 /* A key for each policy's action scope; equal scopes share one. */
-static int assign_keys(struct cedar_snapshot *s, const struct cedar_policies *ps,
-		       uint32_t *ret_keys)
+static int assign_keys(struct cedar_snapshot *s, const struct cedar_policies *ps)
 {
 	static const struct ast_scope any = { .op = AST_ANY };
 	uint32_t slots = 16, *slot, key;
@@ -92,17 +83,16 @@ static int assign_keys(struct cedar_snapshot *s, const struct cedar_policies *ps
 		const struct ast_scope *a = &ps->policies.v[p].action;
 		uint32_t i = (uint32_t)action_hash(s->seed, a) & (slots - 1);
 
-		ret_keys[p] = 0;
 		if (a->op == AST_ANY)
 			continue;
 		while (slot[i] && !same_action(&ps->policies.v[slot[i] - 1].action, a))
 			i = (i + 1) & (slots - 1);
 		if (slot[i]) {
-			ret_keys[p] = ret_keys[slot[i] - 1];
+			s->policies.v[p].key = s->policies.v[slot[i] - 1].key;
 			continue;
 		}
 		slot[i] = p + 1;
-		r = add_key(s, a, &ret_keys[p]);
+		r = add_key(s, a, &s->policies.v[p].key);
 	}
 	free(slot);
 	return r;
@@ -181,7 +171,13 @@ static int list_action_keys(struct cedar_snapshot *s)
 	return r;
 }
 
-/* --- buckets ---------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
+
+/* Where a policy hangs: key, side (0: the key alone, 1: principal, 2: resource) and entity. */
+static uint64_t place_id(uint32_t key, unsigned side, uint32_t uid)
+{
+	return (uint64_t)side << 62 | (uint64_t)uid << 30 | key;
+}
 
 static bool names_entity(const struct cscope *c)
 {
@@ -189,121 +185,141 @@ static bool names_entity(const struct cscope *c)
 }
 
 /* == before in, since it is met by one entity only; else the entity that fewer policies name. */
-static enum index_side better_side(const struct cpolicy *p, const uint32_t *named)
+static unsigned better_side(const struct cpolicy *p, const uint32_t *named)
 {
 	bool by_p = names_entity(&p->principal), by_r = names_entity(&p->resource);
 	bool p_eq = p->principal.op == AST_SCOPE_EQ, r_eq = p->resource.op == AST_SCOPE_EQ;
 
 	if (!by_p || !by_r)
-		return by_p ? INDEX_PRINCIPAL : by_r ? INDEX_RESOURCE : 0;
+		return by_p ? RANK_PRINCIPAL : by_r ? RANK_RESOURCE : 0;
 	if (p_eq != r_eq)
-		return p_eq ? INDEX_PRINCIPAL : INDEX_RESOURCE;
-	return named[p->principal.uid] <= named[p->resource.uid] ? INDEX_PRINCIPAL : INDEX_RESOURCE;
+		return p_eq ? RANK_PRINCIPAL : RANK_RESOURCE;
+	return named[p->principal.uid] <= named[p->resource.uid] ? RANK_PRINCIPAL : RANK_RESOURCE;
 }
 
-static int place_policies(struct cedar_snapshot *s, const uint32_t *keys, struct placed_list *list)
+/* An anchor is reached from all that is below its entity: where the scope says ==, it must be asked
+ * still. */
+static bool place_says_all(const struct cpolicy *p, unsigned side)
+{
+	return (side == RANK_PRINCIPAL ? p->principal.op : p->resource.op) != AST_SCOPE_EQ;
+}
+
+static int choose_sides(const struct cedar_snapshot *s, uint8_t *side, uint8_t *known)
 {
 	uint32_t *named = calloc((size_t)s->entities.e.n + 1, sizeof(*named));
-	int r = named ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; r == 0 && i < s->policies.n; i++) {
+	if (!named)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->policies.n; i++) {
 		const struct cpolicy *p = &s->policies.v[i];
 
 		named[p->principal.uid] += names_entity(&p->principal);
 		named[p->resource.uid] += names_entity(&p->resource);
 	}
-	for (uint32_t i = 0; r == 0 && i < s->policies.n; i++) {
-		const struct cpolicy *p = &s->policies.v[i];
-		enum index_side side = better_side(p, named);
-		uint32_t uid = side == INDEX_PRINCIPAL  ? p->principal.uid
-			       : side == INDEX_RESOURCE ? p->resource.uid
-							: 0;
-
-		r = vec_push(list, ((struct placed){ index_bucket_id(keys[i], side, uid), i }));
+	for (uint32_t i = 0; i < s->policies.n; i++) {
+		side[i] = (uint8_t)better_side(&s->policies.v[i], named);
+		known[i] = place_says_all(&s->policies.v[i], side[i]) ? side[i] : 0;
 	}
 	free(named);
-	return r;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct placed *x = a, *y = b;
-
-	return x->id != y->id ? (x->id > y->id) - (x->id < y->id)
-			      : (x->policy > y->policy) - (x->policy < y->policy);
-}
-
-static void add_bucket(struct cedar_snapshot *s, uint64_t id, uint32_t first, uint32_t n)
-{
-	struct cindex *ix = &s->index;
-	struct ckey *key = &ix->keys.v[id >> 34];
-	unsigned side = id >> 32 & 3;
-	uint32_t i;
-
-	if (side == 0) {
-		key->first = first;
-		key->n = n;
-		return;
-	}
-	if (side == INDEX_PRINCIPAL)
-		key->by_principal = true;
-	else
-		key->by_resource = true;
-	for (i = (uint32_t)hash_u64(s->seed, id) & ix->mask; ix->bucket[i].id;
-	     i = (i + 1) & ix->mask)
-		;
-	ix->bucket[i] = (struct cbucket){ id, first, n };
-}
-
-static int fill_buckets(struct cedar_snapshot *s, struct placed_list *list)
-{
-	struct cindex *ix = &s->index;
-	uint32_t slots = 16, first = 0;
-	int r;
-
-	while (slots / 2 <= list->n)
-		slots *= 2;
-	ix->bucket = calloc(slots, sizeof(*ix->bucket));
-	ix->mask = slots - 1;
-	r = ix->bucket ? vec_reserve(&ix->policies, list->n) : -ENOMEM;
-	if (r < 0)
-		return r;
-	heap_sort(list->v, list->n, sizeof(*list->v), by_place);
-	for (uint32_t i = 0; i < list->n; i++) {
-		ix->policies.v[ix->policies.n++] = list->v[i].policy;
-		if (i + 1 == list->n || list->v[i + 1].id != list->v[i].id) {
-			add_bucket(s, list->v[i].id, first, i + 1 - first);
-			first = i + 1;
-		}
-	}
 	return 0;
 }
 
-const struct cbucket *index_find(const struct cedar_snapshot *s, uint64_t id)
+static void place_policies(const struct cedar_snapshot *s, const uint8_t *side,
+			   const struct ranked *r, struct placed *ret)
 {
-	const struct cindex *ix = &s->index;
+	for (uint32_t i = 0; i < s->policies.n; i++) {
+		const struct cpolicy *p = &s->policies.v[i];
+		uint32_t uid = side[i] == RANK_PRINCIPAL  ? p->principal.uid
+			       : side[i] == RANK_RESOURCE ? p->resource.uid
+							  : 0;
 
-	for (uint32_t i = (uint32_t)hash_u64(s->seed, id) & ix->mask; ix->bucket[i].id;
-	     i = (i + 1) & ix->mask) {
-		if (ix->bucket[i].id == id)
-			return &ix->bucket[i];
+		ret[i] = (struct placed){ .id = place_id(p->key, side[i], uid),
+					  .test = r->test + r->first[i],
+					  .n_tests = r->first[i + 1] - r->first[i],
+					  .policy = i,
+					  .forbid_first = p->effect != CEDAR_FORBID };
 	}
-	return NULL;
+}
+
+/* Places come sorted by side, entity, key, so the anchors of an entity lie together. */
+static int add_place(struct cedar_snapshot *s, uint64_t id, const struct cprogram *program)
+{
+	struct cindex *ix = &s->index;
+	unsigned side = (unsigned)(id >> 62);
+	uint32_t uid = (uint32_t)(id >> 30), key = (uint32_t)id & ((1u << 30) - 1);
+	struct canchors *at;
+
+	if (side == 0) {
+		ix->keys.v[key].program = *program;
+		return 0;
+	}
+	at = &s->entities.e.v[uid].anchors[side - 1];
+	if (at->n == 0)
+		at->first = ix->anchors.n;
+	at->n++;
+	return vec_push(&ix->anchors, ((struct canchor){ key, *program }));
+}
+
+static int build_programs(struct cedar_snapshot *s, const struct ranked *r, struct placed *p)
+{
+	uint32_t n = s->policies.n, first = 0;
+	int err = program_matchers(s, r);
+
+	heap_sort(p, n, sizeof(*p), program_order);
+	for (uint32_t i = 0; err == 0 && i < n; i++) {
+		struct cprogram program;
+
+		if (i + 1 < n && p[i + 1].id == p[i].id)
+			continue;
+		err = program_build(s, r, p + first, i + 1 - first, &program);
+		if (err == 0)
+			err = add_place(s, p[i].id, &program);
+		first = i + 1;
+	}
+	if (err == 0)
+		err = vec_push(&s->index.nodes,
+			       ((struct cnode){ .kind = NODE_EMIT, .leaf = s->index.leaves.n }));
+	return err;
+}
+
+static int place_all(struct cedar_snapshot *s)
+{
+	size_t n = (size_t)s->policies.n + 1;
+	uint8_t *side = calloc(n, 1), *known = calloc(n, 1);
+	struct placed *placed = calloc(n, sizeof(*placed));
+	struct ranked ranked = { 0 };
+	int r = side && known && placed ? choose_sides(s, side, known) : -ENOMEM;
+
+	if (r == 0)
+		r = program_rank(s, known, &ranked);
+	if (r == 0) {
+		place_policies(s, side, &ranked, placed);
+		r = build_programs(s, &ranked, placed);
+	}
+	program_rank_done(&ranked);
+	free(side);
+	free(known);
+	free(placed);
+	return r;
+}
+
+/* The literals as they were told, key after key, for who does not trust the index. */
+static int keep_scopes(struct cindex *ix)
+{
+	int r = vec_reserve(&ix->scopes, ix->literals.n);
+
+	for (uint32_t i = 0; r == 0 && i < ix->literals.n; i++)
+		r = vec_push(&ix->scopes, ix->literals.v[i]);
+	return r;
 }
 
 int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
 {
-	uint32_t *keys = calloc((size_t)ps->policies.n + 1, sizeof(*keys));
-	struct placed_list list = { 0 };
-	int r = keys ? assign_keys(s, ps, keys) : -ENOMEM;
+	int r = assign_keys(s, ps);
 
 	if (r == 0)
+		r = keep_scopes(&s->index);
+	if (r == 0)
 		r = list_action_keys(s);
-	if (r == 0)
-		r = place_policies(s, keys, &list);
-	if (r == 0)
-		r = fill_buckets(s, &list);
-	free(keys);
-	free(list.v);
-	return r;
+	return r < 0 ? r : place_all(s);
 }

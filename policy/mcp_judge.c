@@ -341,7 +341,7 @@ static void describe_failure(const struct question *q, const struct cedar_answer
 {
 	const struct cedar_failure *f = &a->failures[0];
 	struct cedar_policy_info info;
-	char what[256];
+	struct cedar_error what;
 
 	for (size_t i = 0; a->forbid_failed && i < a->n_failures; i++) {
 		f = &a->failures[i];
@@ -349,9 +349,10 @@ static void describe_failure(const struct question *q, const struct cedar_answer
 			break;
 	}
 	cedar_snapshot_policy(q->m->snapshot, f->policy, &info);
-	(void)snprintf(ret->error, sizeof(ret->error), "%s:%u:%u: %s: %s", info.text_name, f->line,
-		       f->column, q->m->policies[f->policy].name,
-		       cedar_failure_text(q->j->rq, f, what, sizeof(what)));
+	if (cedar_explain(q->j->rq, f, &what) < 0)
+		(void)snprintf(what.message, sizeof(what.message), "it cannot be said why");
+	(void)snprintf(ret->error, sizeof(ret->error), "%s:%u:%u: %s: %s", info.text_name,
+		       what.line, what.column, q->m->policies[f->policy].name, what.message);
 }
 
 static void give_answer(const struct question *q, const struct cedar_answer *a,

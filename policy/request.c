@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/matcher.h"
+
 int cedar_request_new(size_t limit, struct cedar_request **ret)
 {
 	struct cedar_request *rq = calloc(1, sizeof(*rq));
@@ -21,52 +23,115 @@ int cedar_request_new(size_t limit, struct cedar_request **ret)
 	return 0;
 }
 
+static void free_scratch(struct cedar_request *rq)
+{
+	free(rq->under_principal);
+	free(rq->under_resource);
+	free(rq->key_seen);
+	free(rq->keys);
+	free(rq->path);
+	free(rq->memo);
+	free(rq->match);
+	free(rq->tried);
+	free(rq->stack);
+	free(rq->permits);
+	free(rq->forbids);
+	free(rq->depending);
+	free(rq->failures);
+}
+
 void cedar_request_free(struct cedar_request *rq)
 {
 	if (!rq)
 		return;
 	build_done(&rq->build);
 	arena_done(&rq->mem);
-	free(rq->under_principal);
-	free(rq->under_resource);
-	free(rq->key_seen);
-	free(rq->stack);
-	free(rq->permits.v);
-	free(rq->forbids.v);
-	free(rq->depending.v);
-	free(rq->failures.v);
+	free_scratch(rq);
 	cedar_snapshot_unref(rq->snap);
 	free(rq);
+}
+
+static int alloc_scratch(struct cedar_request *rq, const struct cedar_snapshot *s, size_t matches,
+			 size_t most)
+{
+	size_t entities = (size_t)s->entities.e.n + 1, policies = (size_t)s->policies.n + 1;
+	size_t keys = (size_t)s->index.keys.n + 1;
+
+	rq->under_principal = calloc(entities, sizeof(uint32_t));
+	rq->under_resource = calloc(entities, sizeof(uint32_t));
+	rq->key_seen = calloc(keys, sizeof(uint32_t));
+	rq->keys = calloc(keys, sizeof(uint32_t));
+	rq->path = calloc((size_t)s->paths.n + 1, sizeof(*rq->path));
+	rq->memo = calloc((size_t)s->conjuncts.n + 1, sizeof(uint32_t));
+	rq->match = calloc(matches + 1, sizeof(uint32_t));
+	rq->tried = calloc(most / 64 + 1, sizeof(uint64_t));
+	rq->stack = malloc(((size_t)s->stack + 1) * sizeof(*rq->stack));
+	rq->permits = calloc(policies, sizeof(uint32_t));
+	rq->forbids = calloc(policies, sizeof(uint32_t));
+	rq->depending = calloc(policies, sizeof(uint32_t));
+	rq->failures = calloc(policies, sizeof(*rq->failures));
+	return rq->under_principal && rq->under_resource && rq->key_seen && rq->keys && rq->path &&
+			       rq->memo && rq->match && rq->tried && rq->stack && rq->permits &&
+			       rq->forbids && rq->depending && rq->failures
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* Arrays as large as the snapshot wants them. */
 static int bind(struct cedar_request *rq, struct cedar_snapshot *s)
 {
-	size_t entities = (size_t)s->entities.e.n + 1;
-	uint32_t *p = calloc(entities, sizeof(*p)), *r = calloc(entities, sizeof(*r));
-	uint32_t *k = calloc((size_t)s->index.keys.n + 1, sizeof(*k));
-	struct cval *stack = malloc(((size_t)s->stack + 1) * sizeof(*stack));
+	struct cedar_request fresh = { 0 };
+	size_t matches = 0, most = 0;
 
-	if (!p || !r || !k || !stack) {
-		free(p);
-		free(r);
-		free(k);
-		free(stack);
+	for (uint32_t i = 0; i < s->matchers.n; i++) {
+		matches += matcher_count(s->matchers.v[i]);
+		if (matcher_count(s->matchers.v[i]) > most)
+			most = matcher_count(s->matchers.v[i]);
+	}
+	if (alloc_scratch(&fresh, s, matches, most) < 0) {
+		free_scratch(&fresh);
 		return -ENOMEM;
 	}
-	free(rq->under_principal);
-	free(rq->under_resource);
-	free(rq->key_seen);
-	free(rq->stack);
-	rq->under_principal = p;
-	rq->under_resource = r;
-	rq->key_seen = k;
-	rq->stack = stack;
-	rq->epoch = 0;
+	matches = 0;
+	for (uint32_t i = 0; i < s->paths.n; i++) {
+		fresh.path[i].var = s->paths.v[i].var;
+		if (!s->paths.v[i].matcher)
+			continue;
+		fresh.path[i].match = fresh.match + matches;
+		matches += matcher_count(s->matchers.v[s->paths.v[i].matcher - 1]);
+	}
+	fresh.mem = rq->mem;
+	fresh.build = rq->build;
+	fresh.build.mem = &rq->mem;
+	fresh.build.snap = s;
+	fresh.flags = rq->flags;
+	free_scratch(rq);
 	cedar_snapshot_unref(rq->snap);
+	*rq = fresh;
 	rq->snap = cedar_snapshot_ref(s);
-	rq->build.snap = s;
 	return 0;
+}
+
+#define EPOCH_MAX (UINT32_MAX >> 2) /* two bits beside it hold an outcome */
+
+void request_next_epoch(struct cedar_request *rq, bool all)
+{
+	const struct cedar_snapshot *s = rq->snap;
+
+	if (rq->epoch == EPOCH_MAX) {
+		memset(rq->under_principal, 0, s->entities.e.n * sizeof(uint32_t));
+		memset(rq->under_resource, 0, s->entities.e.n * sizeof(uint32_t));
+		memset(rq->key_seen, 0, s->index.keys.n * sizeof(uint32_t));
+		memset(rq->memo, 0, s->conjuncts.n * sizeof(uint32_t));
+		for (uint32_t i = 0; i < s->paths.n; i++)
+			rq->path[i].epoch = 0;
+		rq->epoch = 0;
+		all = true;
+	}
+	rq->epoch++;
+	rq->since[AST_ACTION] = rq->since[AST_RESOURCE] = rq->epoch;
+	if (all)
+		rq->since[AST_PRINCIPAL] = rq->since[AST_CONTEXT] = rq->epoch;
 }
 
 int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
@@ -81,7 +146,7 @@ int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
 	rq->context = (struct cval){ 0 };
 	rq->context_unknown = false;
 	rq->n_told = 0;
-	rq->permits.n = rq->forbids.n = rq->depending.n = rq->failures.n = 0;
+	rq->n_permits = rq->n_forbids = rq->n_depending = rq->n_failures = 0;
 	return 0;
 }
 
@@ -277,7 +342,7 @@ bool request_is_in(const struct cedar_request *rq, struct cval a, struct cval b)
 		return true;
 	if (a.n != ENTITY_UNKNOWN && b.n != ENTITY_UNKNOWN) {
 		if (a.n == rq->var[AST_PRINCIPAL].n)
-			return rq->under_principal[b.n] == rq->epoch;
+			return rq->under_principal[b.n] == rq->since[AST_PRINCIPAL];
 		if (a.n == rq->var[AST_RESOURCE].n)
 			return rq->under_resource[b.n] == rq->epoch;
 	}

@@ -30,13 +30,11 @@ enum fail_code {
 	FAIL_ARITY, /* function arg was given got values */
 };
 
-/* What cedar_failure.reserved holds. */
+/* How the machine failed. */
 struct fail {
 	uint32_t code, arg, pc, got;
 	struct cval v, w;
 };
-
-_Static_assert(sizeof(struct fail) <= sizeof(((struct cedar_failure *)0)->reserved), "fits");
 
 /* Of a conjunct, and of the operators in it: TRUE is "go on" there. */
 enum outcome {
@@ -45,6 +43,26 @@ enum outcome {
 	OUT_ERROR, /* rq->fail says what */
 	OUT_UNKNOWN,
 	OUT_NO_MEMORY,
+};
+
+/* What a path leads to in this request, and what was found out about it, when first asked. */
+struct path_value {
+	uint32_t epoch; /* else nothing of this holds */
+	uint8_t var; /* where the path begins: whose epoch it is */
+	uint8_t out; /* enum outcome */
+	bool hashed, matched, spread;
+	uint32_t hash;
+	struct cval v;
+	uint32_t *match; /* room for the patterns of its matcher */
+	uint32_t n_matches;
+	uint32_t n_members; /* of a set, each once */
+	const uint32_t *member_hash;
+};
+
+/* The first is what the product uses; the others are for tests, which compare. */
+enum decide_flags {
+	DECIDE_LINEAR = 1, /* every policy by itself, by the machine, without index */
+	DECIDE_FORGET = 2, /* no outcome is kept for the next time it is asked */
 };
 
 struct cedar_request {
@@ -57,19 +75,30 @@ struct cedar_request {
 	bool context_unknown; /* a member of it is */
 	struct told_entity told[CEDAR_REQUEST_ENTITIES_MAX];
 	uint32_t n_told;
+	unsigned flags; /* enum decide_flags */
+	bool first_only; /* cedar_decide() */
 
 	/* For each number: the epoch in which it was the principal (resource) or an ancestor of
 	 * it. */
 	uint32_t *under_principal, *under_resource;
 	uint32_t *key_seen; /* for each key of the index */
+	uint32_t *keys, n_keys; /* those of the action */
 	uint32_t epoch;
+	/* For each variable: since when it has been what it is. Principal and context stay while
+	 * a batch goes through actions and resources. */
+	uint32_t since[4];
+	struct path_value *path; /* for each path */
+	uint32_t *memo; /* for each conjunct: epoch << 2 | outcome */
+	uint32_t *match; /* what path_value.match points into */
+	uint64_t *tried; /* for matcher_run() */
 	struct cval *stack;
 
-	VEC(uint32_t) permits;
-	VEC(uint32_t) forbids;
-	VEC(uint32_t) depending;
-	VEC(struct cedar_failure) failures;
+	/* As many as there are policies, so that none of them grows. */
+	uint32_t *permits, *forbids, *depending;
+	struct cedar_failure *failures;
+	uint32_t n_permits, n_forbids, n_depending, n_failures;
 	uint32_t depending_forbids;
+	bool forbid_failed;
 	struct fail fail;
 };
 
@@ -82,5 +111,16 @@ uint32_t request_type(const struct cedar_request *rq, struct cval entity);
 
 /* Runs one conjunct from its first instruction. Never OUT_TRUE for anything but true. */
 enum outcome eval_conjunct(struct cedar_request *rq, uint32_t pc);
+enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret);
+
+/* decide.c: runs a program's nodes and puts what they give into the lists. 1 when the answer is
+ * known and nobody wants more, -ENOSPC. */
+int decide_nodes(struct cedar_request *rq, uint32_t first, uint32_t end, enum cedar_effect effect);
+/* The conjuncts of one policy whose scope holds, by the machine. */
+int decide_policy(struct cedar_request *rq, uint32_t policy);
+
+/* request.c: a new question to the same snapshot: what was found out about the variables that may
+ * have changed is forgotten. */
+void request_next_epoch(struct cedar_request *rq, bool all);
 
 #endif

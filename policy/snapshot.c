@@ -206,7 +206,10 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->policies.v);
 	free(s->cold.v);
 	free(s->texts.v);
+	free(s->parts.v);
 	free(s->conjuncts.v);
+	free(s->paths.v);
+	free(s->matchers.v);
 	free(s->code.v);
 	free(s->where.v);
 	free(s->consts.v);
@@ -214,10 +217,15 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->chains.v);
 	free(s->shapes.v);
 	free(s->index.keys.v);
-	free(s->index.policies.v);
 	free(s->index.action_keys.v);
 	free(s->index.literals.v);
-	free(s->index.bucket);
+	free(s->index.scopes.v);
+	free(s->index.anchors.v);
+	free(s->index.nodes.v);
+	free(s->index.leaves.v);
+	free(s->index.switches.v);
+	free(s->index.slots.v);
+	free(s->index.numbers.v);
 	arena_done(&s->mem);
 	free(s);
 }

@@ -21,6 +21,9 @@ struct centity {
 	uint32_t n_ancestors;
 	uint32_t keys,
 		n_keys; /* as an action: the action scopes it satisfies, in index.action_keys */
+	struct canchors {
+		uint32_t first, n; /* in index.anchors, sorted by key */
+	} anchors[2]; /* policies whose scope names it: as principal, as resource */
 };
 
 struct centities {
@@ -37,11 +40,43 @@ struct cscope {
 	uint32_t uid;
 };
 
+/* One conjunct of a policy. Equal conjuncts of different policies share their code, not their
+ * places in the texts. */
+struct cpart {
+	uint32_t conjunct; /* in snapshot.conjuncts */
+	uint32_t where; /* in snapshot.where: places of its instructions */
+};
+
 struct cpolicy {
 	struct cscope principal, resource;
 	uint8_t effect;
-	uint32_t conjunct, n_conjuncts; /* in snapshot.conjuncts */
+	uint32_t key; /* its action scope */
+	uint32_t part, n_parts; /* in snapshot.parts */
 };
+
+struct ctest {
+	uint8_t kind; /* enum test_kind */
+	uint8_t negated, tag, pad;
+	uint32_t path, arg, pad2;
+	int64_t num;
+};
+
+struct cconjunct {
+	uint32_t pc; /* its code */
+	uint32_t varies; /* reads action or resource */
+	struct ctest test; /* the same question, when it has a simple form */
+};
+
+/* A variable, or an attribute of what another path leads to. */
+struct cpath {
+	uint32_t of; /* path, or PATH_NONE for a variable */
+	uint32_t sym;
+	uint8_t var; /* where it begins: enum ast_var */
+	uint32_t matcher; /* in snapshot.matchers + 1, 0: none */
+};
+
+#define PATH_NONE UINT32_MAX
+#define PATH_LENGTH_MAX 8 /* attributes; what asks a longer one is run as code */
 
 struct cannotation {
 	const char *key, *value;
@@ -77,16 +112,52 @@ struct cshape {
 /*
  * Which policies to look at. Every distinct action scope is a key; key 0 is "any action". Within a
  * key a policy hangs on its principal or resource entity when its scope names one, else on the key
- * alone. So each policy is in one place, and a request visits it at most once.
+ * alone. So each policy is in one program, and a request visits it at most once.
+ *
+ * A program is a trie of tests in the order of a walk: what is behind a node, up to skip, is run
+ * when its test holds. Policies that begin with the same tests share them. Tests keep the order
+ * they have in each policy, so an error at a node is the error of every policy below it, and of
+ * those only. The order among siblings is free: many that ask the same path become one switch,
+ * which lies in the place of the first and knows the others.
  */
-struct ckey {
-	uint32_t first, n; /* of the policies on the key alone, in index.policies */
-	bool by_principal, by_resource; /* whether there are others */
+struct cprogram {
+	uint32_t first, permits, end; /* nodes: forbids from first, permits from permits */
 };
 
-struct cbucket {
-	uint64_t id; /* index_bucket_id(), 0: free */
-	uint32_t first, n; /* in index.policies */
+struct ckey {
+	struct cprogram program; /* of the policies on the key alone */
+	uint32_t literal, n_literals; /* in index.scopes */
+};
+
+struct canchor {
+	uint32_t key;
+	struct cprogram program;
+};
+
+struct cnode {
+	uint8_t kind; /* enum test_kind; what follows is as in struct ctest */
+	uint8_t negated, tag, pad;
+	uint32_t path, arg;
+	uint32_t skip;
+	uint32_t leaf; /* the first policy below, in index.leaves */
+	uint32_t sw; /* in index.switches */
+	int64_t num;
+};
+
+struct cslot { /* a child of a switch: the nodes behind its test */
+	uint32_t key; /* 0 and end 0: free */
+	uint32_t first, end;
+};
+
+static inline uint32_t switch_hash(uint32_t key)
+{
+	return (key * 0x9e3779b1u) >> 12;
+}
+
+/* LT: n slots sorted by number, which are in index.numbers; else a table over slots. */
+struct cswitch {
+	uint32_t slot, n, mask;
+	uint32_t number;
 };
 
 struct cliteral { /* an action named in an action scope */
@@ -96,11 +167,15 @@ struct cliteral { /* an action named in an action scope */
 
 struct cindex {
 	VEC(struct ckey) keys;
-	VEC(uint32_t) policies;
 	VEC(uint32_t) action_keys;
 	VEC(struct cliteral) literals; /* sorted by uid */
-	struct cbucket *bucket;
-	uint32_t mask; /* buckets - 1, when there are any */
+	VEC(struct cliteral) scopes; /* the same, sorted by key */
+	VEC(struct canchor) anchors;
+	VEC(struct cnode) nodes; /* one more at the end */
+	VEC(uint32_t) leaves; /* policies */
+	VEC(struct cswitch) switches;
+	VEC(struct cslot) slots;
+	VEC(int64_t) numbers;
 };
 
 struct cedar_snapshot {
@@ -112,9 +187,12 @@ struct cedar_snapshot {
 	VEC(struct cpolicy) policies;
 	VEC(struct cpolicy_cold) cold;
 	VEC(struct ctext) texts;
-	VEC(uint32_t) conjuncts; /* where the code of each begins */
+	VEC(struct cpart) parts;
+	VEC(struct cconjunct) conjuncts;
 	VEC(struct insn) code;
-	VEC(uint32_t) where; /* offset in its text, for each instruction */
+	VEC(uint32_t) where; /* offset in its text, for each instruction of each part */
+	VEC(struct cpath) paths;
+	VEC(struct cmatcher *) matchers;
 	VEC(struct cval) consts;
 	VEC(struct pattern) patterns;
 	VEC(struct cchain *) chains;
@@ -141,18 +219,6 @@ int compile_policies(struct cedar_snapshot *s, const struct cedar_policies *ps,
 		     struct cedar_error *error);
 int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps);
 
-/* compile_expr.c: appends the code of one conjunct of a policy (negated: of its negation). 0 or
- * -ENOMEM, -E2BIG. */
-int compile_conjunct(struct cedar_snapshot *s, const struct ast *e, bool negated);
-
-enum index_side { INDEX_PRINCIPAL = 1, INDEX_RESOURCE = 2 };
-
-static inline uint64_t index_bucket_id(uint32_t key, enum index_side side, uint32_t uid)
-{
-	return ((uint64_t)key << 2 | side) << 32 | uid;
-}
-
-const struct cbucket *index_find(const struct cedar_snapshot *s, uint64_t id);
 /* The literals that name an entity: the first of them, and how many. */
 uint32_t index_literals(const struct cindex *ix, uint32_t uid, uint32_t *ret_n);
 

@@ -120,6 +120,55 @@ bool cval_equal(struct cval a, struct cval b)
 	return cval_cmp(a, b) == 0;
 }
 
+static uint64_t entity_hash(uint64_t h, struct cval v)
+{
+	if (v.n != ENTITY_UNKNOWN)
+		return hash_u64(h, v.n);
+	return hash_bytes(hash_bytes(h, v.uid->type), v.uid->id);
+}
+
+static uint64_t ip_hash(uint64_t h, const struct cip *ip)
+{
+	struct span addr = { (const char *)ip->addr, ip->v6 ? 16 : 4 };
+
+	return hash_u64(hash_bytes(h, addr), ip->prefix);
+}
+
+static uint64_t record_hash(uint64_t h, const struct crecord *rec)
+{
+	for (uint32_t i = 0; i < rec->n; i++) {
+		h = hash_bytes(h, (struct span){ rec->m[i].name, rec->m[i].n });
+		h = cval_hash(h, rec->m[i].v);
+	}
+	return h;
+}
+
+uint64_t cval_hash(uint64_t seed, struct cval v)
+{
+	uint64_t h = seed + v.tag;
+
+	switch ((enum cval_tag)v.tag) {
+	case V_STRING:
+		return hash_bytes(h, cval_span(v));
+	case V_ENTITY:
+		return entity_hash(h, v);
+	case V_SET:
+		cset_canonical(v.set);
+		for (uint32_t i = 0; i < v.set->n; i++)
+			h = cval_hash(h, v.set->v[i]);
+		return h;
+	case V_RECORD:
+		return record_hash(h, v.record);
+	case V_IP:
+		return ip_hash(h, v.ip);
+	case V_NONE:
+	case V_UNKNOWN:
+		return h;
+	default:
+		return hash_u64(h, (uint64_t)v.i);
+	}
+}
+
 static int by_value(const void *a, const void *b)
 {
 	return cval_cmp(*(const struct cval *)a, *(const struct cval *)b);

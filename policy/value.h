@@ -99,6 +99,8 @@ int span_cmp(struct span a, struct span b);
 bool cval_equal(struct cval a, struct cval b);
 int cval_cmp(struct cval a, struct cval b);
 int cmember_cmp(const void *a, const void *b);
+/* Equal values have equal hashes. Makes sets canonical. */
+uint64_t cval_hash(uint64_t seed, struct cval v);
 
 /* Makes a set canonical in place. */
 void cset_canonical(struct cset *s);

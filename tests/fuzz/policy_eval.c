@@ -24,7 +24,7 @@ static struct span take(struct span *rest)
 static int ask(struct cedar_request *rq, struct cedar_snapshot *s, const struct json *context,
 	       struct cedar_answer *ret)
 {
-	char words[64];
+	struct cedar_error why;
 	int r;
 
 	if (cedar_request_begin(rq, s) < 0 ||
@@ -37,8 +37,8 @@ static int ask(struct cedar_request *rq, struct cedar_snapshot *s, const struct 
 		return -1;
 	r = cedar_authorize(rq, ret);
 	for (size_t i = 0; r == 0 && i < ret->n_failures; i++) {
-		if (!*cedar_failure_text(rq, &ret->failures[i], words, sizeof(words)) ||
-		    ret->failures[i].line == 0)
+		if (cedar_explain(rq, &ret->failures[i], &why) < 0 || !*why.message ||
+		    why.line == 0)
 			abort();
 	}
 	return r;

@@ -194,12 +194,12 @@ static void check_request(struct cedar_request *rq, struct cedar_snapshot *s, co
 		bad = true;
 	}
 	if (bad) {
-		char text[200] = "";
+		struct cedar_error why = { 0 };
 
 		if (a.n_failures)
-			cedar_failure_text(rq, &a.failures[0], text, sizeof(text));
+			cedar_explain(rq, &a.failures[0], &why);
 		print_message("%s: %.*s: differs, want %.*s; first error here: %s\n", name,
-			      (int)what.n, what.p, (int)want.n, want.p, text);
+			      (int)what.n, what.p, (int)want.n, want.p, why.message);
 	}
 }
 

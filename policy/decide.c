@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Programs against a request: the walk over tests and switches that a decision consists of. No lock,
+ * no system call; memory only from the request's arena, which keeps what it once had. Calls itself
+ * for a switch's children, as deep as the compiler let switches nest.
+ */
+#include <errno.h>
+
+#include "policy/ext_call.h"
+#include "policy/matcher.h"
+#include "policy/request.h"
+
+/* --- paths ------------------------------------------------------------------------------------ */
+
+static void find_path(struct cedar_request *rq, uint32_t path, struct path_value *ret)
+{
+	const struct cpath *p = &rq->snap->paths.v[path];
+	const struct path_value *of;
+
+	ret->epoch = rq->since[p->var];
+	ret->hashed = ret->matched = ret->spread = false;
+	ret->out = OUT_TRUE;
+	if (p->of == PATH_NONE) {
+		ret->v = p->var == AST_CONTEXT ? rq->context : rq->var[p->var];
+		return;
+	}
+	of = &rq->path[p->of];
+	ret->out = of->out;
+	if (of->out == OUT_TRUE)
+		ret->out = (uint8_t)eval_attr(rq, of->v, p->sym, &ret->v);
+}
+
+/* From the nearest part that is known on. */
+static void load_path(struct cedar_request *rq, uint32_t path)
+{
+	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
+
+	for (; path != PATH_NONE && rq->path[path].epoch != rq->since[rq->path[path].var];
+	     path = rq->snap->paths.v[path].of)
+		up[n++] = path;
+	while (n-- > 0)
+		find_path(rq, up[n], &rq->path[up[n]]);
+}
+
+static inline struct path_value *path_of(struct cedar_request *rq, uint32_t path)
+{
+	struct path_value *p = &rq->path[path];
+
+	if (__builtin_expect(p->epoch != rq->since[p->var], 0))
+		load_path(rq, path);
+	return p;
+}
+
+static uint32_t path_hash(struct cedar_request *rq, struct path_value *p)
+{
+	if (!p->hashed) {
+		p->hash = (uint32_t)cval_hash(rq->snap->seed, p->v);
+		p->hashed = true;
+	}
+	return p->hash;
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static enum outcome of_bool(const struct cnode *n, bool v)
+{
+	return v != n->negated ? OUT_TRUE : OUT_FALSE;
+}
+
+static enum outcome of_code(struct cedar_request *rq, uint32_t conjunct)
+{
+	const struct cconjunct *c = &rq->snap->conjuncts.v[conjunct];
+	uint32_t epoch = c->varies ? rq->epoch : rq->since[AST_CONTEXT];
+	uint32_t *memo = &rq->memo[conjunct];
+	enum outcome out;
+
+	if (*memo >> 2 == epoch && !(rq->flags & DECIDE_FORGET))
+		return (enum outcome)(*memo & 3);
+	out = eval_conjunct(rq, c->pc);
+	if (out != OUT_NO_MEMORY)
+		*memo = epoch << 2 | out;
+	return out;
+}
+
+static enum outcome of_set(const struct cnode *n, struct cval v, struct cval constant)
+{
+	if (n->kind == TEST_MEMBER)
+		return of_bool(n, cset_contains(constant.set, v));
+	if (v.tag != V_SET)
+		return OUT_ERROR;
+	return of_bool(n, n->kind == TEST_CONTAINS	 ? cset_contains(v.set, constant)
+			  : n->kind == TEST_CONTAINS_ANY ? cset_contains_any(v.set, constant.set)
+							 : cset_contains_all(v.set, constant.set));
+}
+
+static enum outcome of_has(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	const struct crecord *rec = v.tag == V_RECORD ? v.record : NULL;
+	struct entity_view view = { 0 };
+
+	if (v.tag == V_ENTITY) {
+		request_view(rq, v, &view);
+		rec = view.attrs;
+	} else if (v.tag != V_RECORD) {
+		return OUT_ERROR;
+	}
+	return of_bool(n, rec && crecord_get(rec, n->arg));
+}
+
+/* Entity or set of entities on the right: every element is checked before any is compared. */
+static enum outcome of_in_path(struct cedar_request *rq, const struct cnode *n, struct cval a,
+			       struct cval b)
+{
+	bool found = false;
+
+	if (a.tag != V_ENTITY)
+		return OUT_ERROR;
+	if (b.tag == V_ENTITY)
+		return of_bool(n, request_is_in(rq, a, b));
+	if (b.tag != V_SET)
+		return OUT_ERROR;
+	for (uint32_t i = 0; i < b.set->n; i++) {
+		if (b.set->v[i].tag != V_ENTITY)
+			return OUT_ERROR;
+	}
+	for (uint32_t i = 0; i < b.set->n && !found; i++)
+		found = request_is_in(rq, a, b.set->v[i]);
+	return of_bool(n, found);
+}
+
+static enum outcome of_in(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	if (n->tag)
+		return of_bool(n, v.n == n->arg);
+	if (n->path == AST_PRINCIPAL)
+		return of_bool(n, rq->under_principal[n->arg] == rq->since[AST_PRINCIPAL]);
+	if (n->path == AST_RESOURCE)
+		return of_bool(n, rq->under_resource[n->arg] == rq->epoch);
+	if (v.tag != V_ENTITY)
+		return OUT_ERROR;
+	return of_bool(n, request_is_in(rq, v, (struct cval){ .tag = V_ENTITY, .n = n->arg }));
+}
+
+static enum outcome of_two(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	const struct path_value *other = path_of(rq, n->arg);
+
+	if (n->kind == TEST_IN_PATH && v.tag != V_ENTITY)
+		return OUT_ERROR;
+	if (other->out != OUT_TRUE)
+		return (enum outcome)other->out;
+	return n->kind == TEST_IN_PATH ? of_in_path(rq, n, v, other->v)
+				       : of_bool(n, cval_equal(v, other->v));
+}
+
+static enum outcome of_address(const struct cnode *n, struct cval v, struct cval range)
+{
+	return v.tag == V_IP ? of_bool(n, ext_ip_in_range(v.ip, range.ip)) : OUT_ERROR;
+}
+
+static enum outcome ask_test(struct cedar_request *rq, const struct cnode *n)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	const struct path_value *p;
+	struct cval v;
+
+	if (n->kind == TEST_CODE)
+		return of_code(rq, n->arg);
+	if (n->kind == TEST_FALSE)
+		return OUT_FALSE;
+	p = path_of(rq, n->path);
+	if (p->out != OUT_TRUE)
+		return (enum outcome)p->out;
+	v = p->v;
+	switch ((enum test_kind)n->kind) {
+	case TEST_BOOL:
+		return v.tag == V_BOOL ? of_bool(n, v.i) : OUT_ERROR;
+	case TEST_EQ:
+		return of_bool(n, cval_equal(v, s->consts.v[n->arg]));
+	case TEST_LT:
+		return v.tag == n->tag ? of_bool(n, v.i < n->num) : OUT_ERROR;
+	case TEST_LIKE:
+		return v.tag == V_STRING
+			       ? of_bool(n, pattern_match(&s->patterns.v[n->arg], cval_span(v)))
+			       : OUT_ERROR;
+	case TEST_CONTAINS:
+	case TEST_CONTAINS_ANY:
+	case TEST_CONTAINS_ALL:
+	case TEST_MEMBER:
+		return of_set(n, v, s->consts.v[n->arg]);
+	case TEST_IN_RANGE:
+		return of_address(n, v, s->consts.v[n->arg]);
+	case TEST_HAS:
+		return of_has(rq, n, v);
+	case TEST_IS:
+		return v.tag == V_ENTITY ? of_bool(n, request_type(rq, v) == n->arg) : OUT_ERROR;
+	case TEST_IN:
+		return of_in(rq, n, v);
+	default: /* TEST_IN_PATH, TEST_EQ_PATH */
+		return of_two(rq, n, v);
+	}
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static void failed(struct cedar_request *rq, uint32_t policy)
+{
+	rq->forbid_failed |= rq->snap->policies.v[policy].effect == CEDAR_FORBID;
+	rq->failures[rq->n_failures++].policy = policy;
+}
+
+static void satisfied(struct cedar_request *rq, uint32_t policy, enum cedar_effect effect)
+{
+	if (effect == CEDAR_FORBID)
+		rq->forbids[rq->n_forbids++] = policy;
+	else
+		rq->permits[rq->n_permits++] = policy;
+}
+
+/*
+ * All conjuncts of a policy, left to right. Behind one that depends on an unknown the others are
+ * still looked at: one that is false, or that would stop a permit by an error, decides after all.
+ */
+int decide_policy(struct cedar_request *rq, uint32_t policy)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	const struct cpolicy *p = &s->policies.v[policy];
+	bool unknown = false;
+
+	for (uint32_t i = 0; i < p->n_parts; i++) {
+		switch (eval_conjunct(rq, s->conjuncts.v[s->parts.v[p->part + i].conjunct].pc)) {
+		case OUT_TRUE:
+			break;
+		case OUT_FALSE:
+			return 0;
+		case OUT_UNKNOWN:
+			unknown = true;
+			break;
+		case OUT_ERROR:
+			if (!unknown) {
+				failed(rq, policy);
+				return 0;
+			}
+			if (p->effect == CEDAR_PERMIT)
+				return 0;
+			break;
+		case OUT_NO_MEMORY:
+			return -ENOSPC;
+		}
+	}
+	if (unknown) {
+		rq->depending_forbids += p->effect == CEDAR_FORBID;
+		rq->depending[rq->n_depending++] = policy;
+	} else {
+		satisfied(rq, policy, (enum cedar_effect)p->effect);
+	}
+	return 0;
+}
+
+/* What a node that is neither true nor false means for all policies below it. */
+static int leave(struct cedar_request *rq, const struct cnode *n, enum outcome out)
+{
+	const struct cindex *ix = &rq->snap->index;
+	uint32_t end = ix->nodes.v[n->skip].leaf;
+	int r = 0;
+
+	if (out == OUT_NO_MEMORY)
+		return -ENOSPC;
+	for (uint32_t i = n->leaf; r == 0 && i < end; i++) {
+		if (out == OUT_ERROR)
+			failed(rq, ix->leaves.v[i]);
+		else
+			r = decide_policy(rq, ix->leaves.v[i]);
+	}
+	return r;
+}
+
+/* 1: nobody wants more. */
+static int emit(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
+{
+	const uint32_t *leaf = rq->snap->index.leaves.v + n->leaf;
+
+	for (uint32_t i = 0; i < n->arg; i++)
+		satisfied(rq, leaf[i], effect);
+	return rq->first_only;
+}
+
+/* --- switches --------------------------------------------------------------------------------- */
+
+static const struct cslot *find_slot(const struct cindex *ix, const struct cswitch *sw, uint32_t key)
+{
+	const struct cslot *slots = ix->slots.v + sw->slot;
+
+	for (uint32_t i = switch_hash(key) & sw->mask; slots[i].end; i = (i + 1) & sw->mask) {
+		if (slots[i].key == key)
+			return &slots[i];
+	}
+	return NULL;
+}
+
+/* As find_slot(), for keys that are hashes: the constant decides. */
+static const struct cslot *find_value(const struct cedar_snapshot *s, const struct cswitch *sw,
+				      uint32_t hash, struct cval v)
+{
+	const struct cslot *slots = s->index.slots.v + sw->slot;
+
+	for (uint32_t i = switch_hash(hash) & sw->mask; slots[i].end; i = (i + 1) & sw->mask) {
+		const struct cnode *child = &s->index.nodes.v[slots[i].first - 1];
+
+		if (slots[i].key == hash && cval_equal(s->consts.v[child->arg], v))
+			return &slots[i];
+	}
+	return NULL;
+}
+
+static int run_slot(struct cedar_request *rq, const struct cslot *slot, enum cedar_effect effect)
+{
+	return slot ? decide_nodes(rq, slot->first, slot->end, effect) : 0;
+}
+
+static int switch_lt(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		     int64_t v, enum cedar_effect effect)
+{
+	const int64_t *number = rq->snap->index.numbers.v + sw->number;
+	const struct cslot *slot = rq->snap->index.slots.v + sw->slot;
+	int r = 0;
+
+	if (n->negated) {
+		for (uint32_t i = 0; r == 0 && i < sw->n && number[i] <= v; i++)
+			r = run_slot(rq, &slot[i], effect);
+	} else {
+		for (uint32_t i = sw->n; r == 0 && i-- > 0 && number[i] > v;)
+			r = run_slot(rq, &slot[i], effect);
+	}
+	return r;
+}
+
+static int switch_like(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		       struct path_value *p, enum cedar_effect effect)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	int r = 0;
+
+	if (!p->matched) {
+		const struct cmatcher *m = s->matchers.v[s->paths.v[n->path].matcher - 1];
+
+		p->n_matches = matcher_run(m, s->patterns.v, cval_span(p->v), rq->tried, p->match);
+		p->matched = true;
+	}
+	for (uint32_t i = 0; r == 0 && i < p->n_matches; i++)
+		r = run_slot(rq, find_slot(&s->index, sw, p->match[i]), effect);
+	return r;
+}
+
+/* A set's members, each once, and their hashes. */
+static int spread_set(struct cedar_request *rq, struct path_value *p)
+{
+	struct cset *set = p->v.set;
+	uint32_t *hash;
+
+	cset_canonical(set);
+	hash = arena_array(&rq->mem, set->n, sizeof(*hash));
+	if (!hash)
+		return -ENOSPC;
+	for (uint32_t i = 0; i < set->n; i++)
+		hash[i] = (uint32_t)cval_hash(rq->snap->seed, set->v[i]);
+	p->member_hash = hash;
+	p->n_members = set->n;
+	p->spread = true;
+	return 0;
+}
+
+static int switch_contains(struct cedar_request *rq, const struct cswitch *sw, struct path_value *p,
+			   enum cedar_effect effect)
+{
+	int r = p->spread ? 0 : spread_set(rq, p);
+
+	for (uint32_t i = 0; r == 0 && i < p->n_members; i++)
+		r = run_slot(rq,
+			     find_value(rq->snap, sw, p->member_hash[i], p->v.set->v[i]), effect);
+	return r;
+}
+
+static int switch_in(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		     struct cval v, enum cedar_effect effect)
+{
+	const struct cindex *ix = &rq->snap->index;
+	struct entity_view view = { 0 };
+	int r = v.n == ENTITY_UNKNOWN ? 0 : run_slot(rq, find_slot(ix, sw, v.n), effect);
+
+	if (n->tag)
+		return r;
+	request_view(rq, v, &view);
+	for (uint32_t i = 0; r == 0 && i < view.n_ancestors; i++)
+		r = run_slot(rq, find_slot(ix, sw, view.ancestors[i]), effect);
+	return r;
+}
+
+static int take_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
+{
+	const struct cswitch *sw = &rq->snap->index.switches.v[n->sw];
+	struct path_value *p = path_of(rq, n->path);
+
+	if (p->out != OUT_TRUE)
+		return leave(rq, n, (enum outcome)p->out);
+	switch ((enum test_kind)n->kind) {
+	case NODE_SWITCH_EQ:
+		return run_slot(rq, find_value(rq->snap, sw, path_hash(rq, p), p->v), effect);
+	case NODE_SWITCH_LT:
+		return p->v.tag == n->tag ? switch_lt(rq, n, sw, p->v.i, effect)
+					  : leave(rq, n, OUT_ERROR);
+	case NODE_SWITCH_LIKE:
+		return p->v.tag == V_STRING ? switch_like(rq, n, sw, p, effect)
+					    : leave(rq, n, OUT_ERROR);
+	case NODE_SWITCH_CONTAINS:
+		return p->v.tag == V_SET ? switch_contains(rq, sw, p, effect)
+					 : leave(rq, n, OUT_ERROR);
+	default: /* NODE_SWITCH_IN */
+		return switch_in(rq, n, sw, p->v, effect);
+	}
+}
+
+int decide_nodes(struct cedar_request *rq, uint32_t at, uint32_t end, enum cedar_effect effect)
+{
+	const struct cnode *nodes = rq->snap->index.nodes.v;
+	int r = 0;
+
+	while (r == 0 && at < end) {
+		const struct cnode *n = &nodes[at];
+		enum outcome out;
+
+		if (n->kind == NODE_EMIT) {
+			r = emit(rq, n, effect);
+			at++;
+			continue;
+		}
+		if (n->kind > NODE_EMIT) {
+			r = take_switch(rq, n, effect);
+			at = n->skip;
+			continue;
+		}
+		out = ask_test(rq, n);
+		at = out == OUT_TRUE ? at + 1 : n->skip;
+		if (out > OUT_TRUE)
+			r = leave(rq, n, out);
+	}
+	return r;
+}

@@ -63,7 +63,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-vm bench fuzz fuzz-build units install clean help print-config
+.PHONY: all check check-vm bench bench-policy cedar-tests diff-policy fuzz fuzz-build units install clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -135,6 +135,17 @@ $(BUILD)/tests/unit/$(1)/test_%: tests/unit/$(1)/test_%.c $(call libs_of,$(1))
 		$(LDFLAGS) -Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
+
+# tests/cedar/cedar_X.c: programs that put cases to the Cedar engine; tests/bench/policy_bench.c measures it.
+CEDAR_LIBS = $(call libs_of,policy)
+CEDAR_TESTS = $(patsubst tests/cedar/%.c,$(BUILD)/tests/%,$(wildcard tests/cedar/cedar_*.c))
+CEDAR_LINK = $(LDFLAGS) -Wl,--start-group $(CEDAR_LIBS) -Wl,--end-group $(LIBS)
+cedar-tests: $(CEDAR_TESTS) $(BUILD)/bench/policy_bench
+units: cedar-tests
+$(BUILD)/tests/cedar_%: tests/cedar/cedar_%.c $(BUILD)/tests/cedar/load.o $(CEDAR_LIBS)
+	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $(filter %.c %.o,$^) $(CEDAR_LINK) -o $@
+$(BUILD)/bench/policy_bench: tests/bench/policy_bench.c $(BUILD)/tests/cedar/load.o $(CEDAR_LIBS)
+	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $(filter %.c %.o,$^) $(CEDAR_LINK) -o $@
 
 # tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/.
 FUZZ_SRC = $(wildcard tests/fuzz/*.c)

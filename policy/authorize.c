@@ -11,13 +11,17 @@
 /* Anchors of one entity that are looked at one by one. */
 #define ANCHORS_LINEAR_MAX 8
 
-static int run_program(struct cedar_request *rq, const struct cprogram *p, enum cedar_effect effect)
+enum { FORBIDS = 1, PERMITS = 2 };
+
+static inline int run_program(struct cedar_request *rq, const struct cprogram *p, unsigned which)
 {
-	if (effect == CEDAR_FORBID)
-		return p->first < p->permits
-			       ? decide_nodes(rq, p->first, p->permits, CEDAR_FORBID)
-			       : 0;
-	return p->permits < p->end ? decide_nodes(rq, p->permits, p->end, CEDAR_PERMIT) : 0;
+	int r = 0;
+
+	if (which & FORBIDS && p->first < p->permits)
+		r = decide_nodes(rq, p->first, p->permits, CEDAR_FORBID);
+	if (r == 0 && which & PERMITS && p->permits < p->end)
+		r = decide_nodes(rq, p->permits, p->end, CEDAR_PERMIT);
+	return r;
 }
 
 static const struct canchor *find_anchor(const struct canchor *a, uint32_t n, uint32_t key)
@@ -37,7 +41,7 @@ static const struct canchor *find_anchor(const struct canchor *a, uint32_t n, ui
 	return NULL;
 }
 
-static int run_anchors(struct cedar_request *rq, struct canchors at, enum cedar_effect effect)
+static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned which)
 {
 	const struct canchor *a = rq->snap->index.anchors.v + at.first;
 	int r = 0;
@@ -45,7 +49,7 @@ static int run_anchors(struct cedar_request *rq, struct canchors at, enum cedar_
 	if (at.n <= ANCHORS_LINEAR_MAX || at.n <= rq->n_keys) {
 		for (uint32_t i = 0; r == 0 && i < at.n; i++) {
 			if (rq->key_seen[a[i].key] == rq->epoch)
-				r = run_program(rq, &a[i].program, effect);
+				r = run_program(rq, &a[i].program, which);
 		}
 		return r;
 	}
@@ -53,35 +57,39 @@ static int run_anchors(struct cedar_request *rq, struct canchors at, enum cedar_
 		const struct canchor *found = find_anchor(a, at.n, rq->keys[i]);
 
 		if (found)
-			r = run_program(rq, &found->program, effect);
+			r = run_program(rq, &found->program, which);
 	}
 	return r;
 }
 
-static int run_side(struct cedar_request *rq, enum ast_var var, enum cedar_effect effect)
+static int run_side(struct cedar_request *rq, enum ast_var var, unsigned which)
 {
-	const struct centity *e = rq->snap->entities.e.v;
-	struct cval self = rq->var[var];
+	const struct chot *hot = rq->snap->entities.hot;
+	const uint32_t *ancestors = rq->above[var];
 	unsigned side = var == AST_RESOURCE;
-	struct entity_view v = { 0 };
-	int r = self.n == ENTITY_UNKNOWN ? 0 : run_anchors(rq, e[self.n].anchors[side], effect);
+	int r = 0;
 
-	request_view(rq, self, &v);
-	for (uint32_t i = 0; r == 0 && i < v.n_ancestors; i++)
-		r = run_anchors(rq, e[v.ancestors[i]].anchors[side], effect);
+	if (rq->var[var].n != ENTITY_UNKNOWN && hot[rq->var[var].n].anchors[side].n)
+		r = run_anchors(rq, hot[rq->var[var].n].anchors[side], which);
+	for (uint32_t i = 0; r == 0 && i < rq->n_above[var]; i++) {
+		struct canchors at = hot[ancestors[i]].anchors[side];
+
+		if (at.n)
+			r = run_anchors(rq, at, which);
+	}
 	return r;
 }
 
-static int run_effect(struct cedar_request *rq, enum cedar_effect effect)
+static int run_programs(struct cedar_request *rq, unsigned which)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < rq->n_keys; i++)
-		r = run_program(rq, &rq->snap->index.keys.v[rq->keys[i]].program, effect);
+		r = run_program(rq, &rq->snap->index.keys.v[rq->keys[i]].program, which);
 	if (r == 0)
-		r = run_side(rq, AST_PRINCIPAL, effect);
+		r = run_side(rq, AST_PRINCIPAL, which);
 	if (r == 0)
-		r = run_side(rq, AST_RESOURCE, effect);
+		r = run_side(rq, AST_RESOURCE, which);
 	return r;
 }
 
@@ -161,11 +169,12 @@ static void find_keys(struct cedar_request *rq)
 {
 	const struct cedar_snapshot *s = rq->snap;
 	struct cval action = rq->var[AST_ACTION];
+	bool known = action.n != ENTITY_UNKNOWN;
 	struct entity_view v = { 0 };
 
 	rq->n_keys = 0;
 	add_key(rq, 0);
-	if (action.n != ENTITY_UNKNOWN && s->entities.e.v[action.n].present) {
+	if (known && (rq->n_told == 0 || s->entities.e.v[action.n].present)) {
 		const struct centity *e = &s->entities.e.v[action.n];
 
 		for (uint32_t i = 0; i < e->n_keys; i++)
@@ -173,22 +182,31 @@ static void find_keys(struct cedar_request *rq)
 		return;
 	}
 	/* Not of the store: the request may have told of what it is below. */
-	if (action.n != ENTITY_UNKNOWN)
+	if (known)
 		add_literals(rq, action.n, true);
 	request_view(rq, action, &v);
 	for (uint32_t i = 0; i < v.n_ancestors; i++)
 		add_literals(rq, v.ancestors[i], false);
 }
 
-static void mark(struct cedar_request *rq, struct cval self, uint32_t *under, uint32_t epoch)
+/* Finds the ancestors of principal or resource, and marks them. */
+static void mark(struct cedar_request *rq, enum ast_var var, uint32_t *under)
 {
+	struct cval self = rq->var[var];
+	uint32_t epoch = rq->since[var];
 	struct entity_view v = { 0 };
 
-	if (self.n != ENTITY_UNKNOWN)
+	if (self.n != ENTITY_UNKNOWN) {
 		under[self.n] = epoch;
-	request_view(rq, self, &v);
+		v.ancestors = rq->snap->entities.hot[self.n].ancestors;
+		v.n_ancestors = rq->snap->entities.hot[self.n].n_ancestors;
+	}
+	if (rq->n_told && v.n_ancestors == 0)
+		request_view(rq, self, &v);
 	for (uint32_t i = 0; i < v.n_ancestors; i++)
 		under[v.ancestors[i]] = epoch;
+	rq->above[var] = v.ancestors;
+	rq->n_above[var] = v.n_ancestors;
 }
 
 static enum cedar_decision decide(const struct cedar_request *rq)
@@ -202,7 +220,7 @@ static enum cedar_decision decide(const struct cedar_request *rq)
 	return rq->n_permits || depending_permits ? CEDAR_DEPENDS : CEDAR_DENY;
 }
 
-/* Forbids first: to cedar_decide() one that holds is the end. */
+/* To cedar_decide() a forbid that holds is the end, so they come first. */
 static int run(struct cedar_request *rq)
 {
 	int r;
@@ -210,8 +228,10 @@ static int run(struct cedar_request *rq)
 	if (rq->flags & DECIDE_LINEAR)
 		return run_linear(rq);
 	find_keys(rq);
-	r = run_effect(rq, CEDAR_FORBID);
-	return r == 0 ? run_effect(rq, CEDAR_PERMIT) : r;
+	if (!rq->first_only)
+		return run_programs(rq, FORBIDS | PERMITS);
+	r = run_programs(rq, FORBIDS);
+	return r == 0 ? run_programs(rq, PERMITS) : r;
 }
 
 static int answer(struct cedar_request *rq, bool first_only, struct cedar_answer *ret)
@@ -232,8 +252,8 @@ static int answer(struct cedar_request *rq, bool first_only, struct cedar_answer
 	rq->depending_forbids = 0;
 	rq->forbid_failed = false;
 	request_next_epoch(rq, true);
-	mark(rq, rq->var[AST_PRINCIPAL], rq->under_principal, rq->since[AST_PRINCIPAL]);
-	mark(rq, rq->var[AST_RESOURCE], rq->under_resource, rq->epoch);
+	mark(rq, AST_PRINCIPAL, rq->under_principal);
+	mark(rq, AST_RESOURCE, rq->under_resource);
 	r = run(rq);
 	if (r < 0)
 		return r;

@@ -158,7 +158,7 @@ static enum outcome of_address(const struct cnode *n, struct cval v, struct cval
 	return v.tag == V_IP ? of_bool(n, ext_ip_in_range(v.ip, range.ip)) : OUT_ERROR;
 }
 
-static enum outcome ask_test(struct cedar_request *rq, const struct cnode *n)
+static inline enum outcome ask_test(struct cedar_request *rq, const struct cnode *n)
 {
 	const struct cedar_snapshot *s = rq->snap;
 	const struct path_value *p;
@@ -382,17 +382,16 @@ static int switch_contains(struct cedar_request *rq, const struct cswitch *sw, s
 }
 
 static int switch_in(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
-		     struct cval v, enum cedar_effect effect)
+		     enum cedar_effect effect)
 {
 	const struct cindex *ix = &rq->snap->index;
-	struct entity_view view = { 0 };
+	struct cval v = rq->var[n->path];
 	int r = v.n == ENTITY_UNKNOWN ? 0 : run_slot(rq, find_slot(ix, sw, v.n), effect);
 
 	if (n->tag)
 		return r;
-	request_view(rq, v, &view);
-	for (uint32_t i = 0; r == 0 && i < view.n_ancestors; i++)
-		r = run_slot(rq, find_slot(ix, sw, view.ancestors[i]), effect);
+	for (uint32_t i = 0; r == 0 && i < rq->n_above[n->path]; i++)
+		r = run_slot(rq, find_slot(ix, sw, rq->above[n->path][i]), effect);
 	return r;
 }
 
@@ -416,7 +415,7 @@ static int take_switch(struct cedar_request *rq, const struct cnode *n, enum ced
 		return p->v.tag == V_SET ? switch_contains(rq, sw, p, effect)
 					 : leave(rq, n, OUT_ERROR);
 	default: /* NODE_SWITCH_IN */
-		return switch_in(rq, n, sw, p->v, effect);
+		return switch_in(rq, n, sw, effect);
 	}
 }
 

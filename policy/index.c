@@ -253,7 +253,7 @@ static int add_place(struct cedar_snapshot *s, uint64_t id, const struct cprogra
 		ix->keys.v[key].program = *program;
 		return 0;
 	}
-	at = &s->entities.e.v[uid].anchors[side - 1];
+	at = &s->entities.hot[uid].anchors[side - 1];
 	if (at->n == 0)
 		at->first = ix->anchors.n;
 	at->n++;
@@ -313,6 +313,23 @@ static int keep_scopes(struct cindex *ix)
 	return r;
 }
 
+static int make_hot(struct cedar_snapshot *s)
+{
+	struct centities *es = &s->entities;
+
+	es->hot = calloc((size_t)es->e.n + 1, sizeof(*es->hot));
+	if (!es->hot)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < es->e.n; i++) {
+		const struct centity *e = &es->e.v[i];
+
+		es->hot[i] = (struct chot){ .ancestors = e->ancestors,
+					    .n_ancestors = e->n_ancestors,
+					    .type = e->type };
+	}
+	return 0;
+}
+
 int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
 {
 	int r = assign_keys(s, ps);
@@ -321,5 +338,7 @@ int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
 		r = keep_scopes(&s->index);
 	if (r == 0)
 		r = list_action_keys(s);
+	if (r == 0)
+		r = make_hot(s);
 	return r < 0 ? r : place_all(s);
 }

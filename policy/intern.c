@@ -9,38 +9,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-#define PRIME_A 0x9e3779b97f4a7c15ULL
-#define PRIME_B 0xd6e8feb86659fd93ULL
-
-uint64_t hash_u64(uint64_t seed, uint64_t v)
-{
-	return mix(seed ^ v, PRIME_A ^ (seed >> 32));
-}
-
-uint64_t hash_bytes(uint64_t seed, struct span s)
-{
-	uint64_t h = seed ^ PRIME_A, w = 0;
-	const char *p = s.p;
-	size_t n = s.n;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&w, p, 8);
-		h = mix(h ^ w, PRIME_B);
-	}
-	w = 0;
-	if (n)
-		memcpy(&w, p, n);
-	h = mix(h ^ w, PRIME_A ^ s.n);
-	return mix(h, seed ^ PRIME_B);
-}
-
 uint64_t hash_seed(void)
 {
 	struct timespec ts = { 0 };
@@ -54,6 +22,11 @@ uint64_t hash_seed(void)
 	return seed;
 }
 
+static bool same_name(struct span a, struct span b)
+{
+	return a.n == b.n && bytes_equal(a.p, b.p, a.n);
+}
+
 uint32_t intern_find(const struct intern *in, struct span name)
 {
 	uint32_t h, i;
@@ -62,7 +35,7 @@ uint32_t intern_find(const struct intern *in, struct span name)
 		return SYM_NONE;
 	h = (uint32_t)hash_bytes(in->seed, name);
 	for (i = h & in->mask; in->slot[i]; i = (i + 1) & in->mask) {
-		if (in->tag[i] == h && span_eq(in->names.v[in->slot[i] - 1], name))
+		if (in->tag[i] == h && same_name(in->names.v[in->slot[i] - 1], name))
 			return in->slot[i] - 1;
 	}
 	return SYM_NONE;

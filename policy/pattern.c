@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "policy/intern.h"
+
 bool pattern_match(const struct pattern *p, struct span s)
 {
 	struct span first = p->run[0], last = p->run[p->n - 1];
@@ -17,10 +19,10 @@ bool pattern_match(const struct pattern *p, struct span s)
 		return span_eq(first, s);
 	if (s.n < first.n || s.n - first.n < last.n)
 		return false;
-	if (first.n && memcmp(s.p, first.p, first.n) != 0)
+	if (!bytes_equal(s.p, first.p, first.n))
 		return false;
 	end = s.p + s.n - last.n;
-	if (last.n && memcmp(end, last.p, last.n) != 0)
+	if (!bytes_equal(end, last.p, last.n))
 		return false;
 	at = s.p + first.n;
 	for (uint32_t i = 1; i + 1 < p->n; i++) {

@@ -81,6 +81,8 @@ struct cedar_request {
 	/* For each number: the epoch in which it was the principal (resource) or an ancestor of
 	 * it. */
 	uint32_t *under_principal, *under_resource;
+	const uint32_t *above[3]; /* these ancestors, of principal and resource */
+	uint32_t n_above[3];
 	uint32_t *key_seen; /* for each key of the index */
 	uint32_t *keys, n_keys; /* those of the action */
 	uint32_t epoch;

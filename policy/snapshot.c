@@ -30,7 +30,8 @@ static uint32_t find_typed(const struct cedar_snapshot *s, uint32_t type, struct
 	for (uint32_t i = h & t->mask; t->slot[i]; i = (i + 1) & t->mask) {
 		const struct centity *e = &t->e.v[t->slot[i] - 1];
 
-		if (t->tag[i] == h && e->type == type && span_eq(e->id, id))
+		if (t->tag[i] == h && e->type == type && e->id.n == id.n &&
+		    bytes_equal(e->id.p, id.p, id.n))
 			return t->slot[i] - 1;
 	}
 	return ENTITY_UNKNOWN;
@@ -201,6 +202,7 @@ static void snapshot_free(struct cedar_snapshot *s)
 {
 	intern_done(&s->names);
 	free(s->entities.e.v);
+	free(s->entities.hot);
 	free(s->entities.slot);
 	free(s->entities.tag);
 	free(s->policies.v);

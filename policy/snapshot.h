@@ -21,13 +21,23 @@ struct centity {
 	uint32_t n_ancestors;
 	uint32_t keys,
 		n_keys; /* as an action: the action scopes it satisfies, in index.action_keys */
-	struct canchors {
-		uint32_t first, n; /* in index.anchors, sorted by key */
-	} anchors[2]; /* policies whose scope names it: as principal, as resource */
+};
+
+struct canchors {
+	uint32_t first, n; /* in index.anchors, sorted by key */
+};
+
+/* What every decision reads of an entity, two to a cache line. */
+struct chot {
+	const uint32_t *ancestors;
+	uint32_t n_ancestors; /* 0 too when the entity is not of the store */
+	uint32_t type;
+	struct canchors anchors[2]; /* policies whose scope names it: as principal, as resource */
 };
 
 struct centities {
 	VEC(struct centity) e;
+	struct chot *hot; /* for each of e, when the index is built */
 	uint32_t *slot; /* number + 1, 0: free */
 	uint32_t *tag;
 	uint32_t mask;

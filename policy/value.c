@@ -115,8 +115,10 @@ int cval_cmp(struct cval a, struct cval b)
 
 bool cval_equal(struct cval a, struct cval b)
 {
-	if (a.tag != b.tag || (a.tag == V_STRING && a.n != b.n))
+	if (a.tag != b.tag)
 		return false;
+	if (a.tag == V_STRING)
+		return a.n == b.n && bytes_equal(a.s, b.s, a.n);
 	return cval_cmp(a, b) == 0;
 }
 

@@ -19,6 +19,7 @@ void build_start(struct cedar_build *b)
 	b->depth = 0;
 	b->has_key = false;
 	b->unknown = false;
+	b->key_sym = SYM_NONE;
 	b->r = 0;
 }
 
@@ -33,9 +34,24 @@ int build_take(struct cedar_build *b, struct cval *ret)
 	return r;
 }
 
+int build_for(struct cedar_build *b, const struct cedar_snapshot *s)
+{
+	struct build_guess g = { .type = SYM_NONE };
+
+	g.next = malloc(((size_t)s->names.names.n + 1) * sizeof(*g.next));
+	if (!g.next)
+		return -ENOMEM;
+	memset(g.next, 0xff, ((size_t)s->names.names.n + 1) * sizeof(*g.next));
+	free(b->guess.next);
+	b->guess = g;
+	b->snap = s;
+	return 0;
+}
+
 void build_done(struct cedar_build *b)
 {
 	vec_done(&b->items);
+	free(b->guess.next);
 }
 
 void cedar_build_fail(struct cedar_build *b, int r)
@@ -49,7 +65,14 @@ static int arena_error(const struct cedar_build *b)
 	return b->mem->limit ? -ENOSPC : -ENOMEM;
 }
 
-static void put(struct cedar_build *b, struct cval v)
+static int more_items(struct cedar_build *b)
+{
+	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct build_item))
+		return -ENOSPC;
+	return vec_reserve(&b->items, 1);
+}
+
+static inline void put(struct cedar_build *b, struct cval v)
 {
 	bool record = b->depth > 0 && b->frame[b->depth - 1].record;
 
@@ -59,11 +82,12 @@ static void put(struct cedar_build *b, struct cval v)
 		b->r = -EINVAL;
 		return;
 	}
-	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct build_item)) {
-		b->r = -ENOSPC;
-		return;
+	if (b->items.n == b->items.cap) {
+		b->r = more_items(b);
+		if (b->r < 0)
+			return;
 	}
-	b->r = vec_push(&b->items, ((struct build_item){ v, b->key }));
+	b->items.v[b->items.n++] = (struct build_item){ v, b->key, b->key_sym };
 	b->has_key = false;
 }
 
@@ -99,16 +123,27 @@ void cedar_put_string(struct cedar_build *b, struct span s)
 	put(b, cval_string(keep(b, s)));
 }
 
-int build_entity(struct cedar_build *b, struct span type, struct span id, struct cval *ret)
+static inline bool is_symbol(const struct cedar_snapshot *s, uint32_t sym, struct span name)
+{
+	return sym != SYM_NONE && s->names.names.v[sym].n == name.n &&
+	       bytes_equal(s->names.names.v[sym].p, name.p, name.n);
+}
+
+int build_entity(struct cedar_build *b, struct span type, struct span id, uint32_t *guess,
+		 struct cval *ret)
 {
 	struct cval v = { .tag = V_ENTITY, .n = ENTITY_UNKNOWN };
 	struct cedar_uid *uid;
 
-	if (!is_normal_name(type))
-		return -EINVAL;
-	if (b->snap)
-		v.n = snapshot_find_entity(b->snap, type, id);
+	if (b->snap) {
+		if (!is_symbol(b->snap, *guess, type))
+			*guess = intern_find(&b->snap->names, type);
+		v.n = snapshot_find_typed(b->snap, *guess, id);
+	}
+	/* What the snapshot knows has a name that was good. */
 	if (v.n == ENTITY_UNKNOWN) {
+		if (!is_normal_name(type))
+			return -EINVAL;
 		uid = arena_alloc(b->mem, sizeof(*uid));
 		if (!uid)
 			return arena_error(b);
@@ -125,7 +160,7 @@ void cedar_put_entity(struct cedar_build *b, struct span type, struct span id)
 	struct cval v = { 0 };
 
 	if (b->r == 0)
-		b->r = build_entity(b, type, id, &v);
+		b->r = build_entity(b, type, id, &b->guess.type, &v);
 	put(b, v);
 }
 
@@ -221,6 +256,25 @@ void cedar_open_record(struct cedar_build *b)
 	open_frame(b, true);
 }
 
+/* The symbol of a name that follows the one before. */
+static uint32_t key_symbol(struct cedar_build *b, struct span name)
+{
+	const struct cedar_snapshot *s = b->snap;
+	uint32_t *next, sym;
+
+	next = b->guess.next[b->key_sym == SYM_NONE ? s->names.names.n : b->key_sym];
+	if (is_symbol(s, next[0], name))
+		return next[0];
+	if (is_symbol(s, next[1], name))
+		return next[1];
+	sym = intern_find(&s->names, name);
+	if (sym != SYM_NONE) {
+		next[1] = next[0];
+		next[0] = sym;
+	}
+	return sym;
+}
+
 void cedar_key(struct cedar_build *b, struct span name)
 {
 	if (b->r < 0)
@@ -230,6 +284,8 @@ void cedar_key(struct cedar_build *b, struct span name)
 		return;
 	}
 	b->key = keep(b, name);
+	if (b->snap)
+		b->key_sym = key_symbol(b, name);
 	b->has_key = b->r == 0;
 }
 
@@ -246,6 +302,48 @@ static int close_set(struct cedar_build *b, const struct build_item *item, uint3
 	return 0;
 }
 
+static inline void set_member(struct cmember *m, const struct build_item *item)
+{
+	m->sym = item->sym;
+	m->n = (uint32_t)item->key.n;
+	m->name = item->key.p;
+	m->v = item->v;
+}
+
+/* In the order that was right the last time; false when it is not now. */
+static bool fill_as_before(const struct cedar_build *b, const struct build_item *item,
+			   struct crecord *rec)
+{
+	const uint8_t *order = b->guess.order[rec->n];
+
+	for (uint32_t i = 0; i < rec->n; i++) {
+		if (order[i] >= rec->n)
+			return false;
+		set_member(&rec->m[i], &item[order[i]]);
+		if (i && cmember_cmp(&rec->m[i - 1], &rec->m[i]) >= 0)
+			return false;
+	}
+	return true;
+}
+
+static void fill_sorted(struct cedar_build *b, const struct build_item *item, struct crecord *rec)
+{
+	uint8_t *order = b->guess.order[rec->n <= BUILD_ORDER_MAX ? rec->n : 0];
+
+	for (uint32_t i = 0; i < rec->n; i++)
+		set_member(&rec->m[i], &item[i]);
+	heap_sort(rec->m, rec->n, sizeof(rec->m[0]), cmember_cmp);
+	if (!b->snap || rec->n > BUILD_ORDER_MAX)
+		return;
+	for (uint32_t i = 0; i < rec->n; i++) {
+		uint32_t k = 0;
+
+		while (item[k].key.p != rec->m[i].name)
+			k++;
+		order[i] = (uint8_t)k;
+	}
+}
+
 static int close_record(struct cedar_build *b, const struct build_item *item, uint32_t n,
 			struct cval *ret)
 {
@@ -253,14 +351,10 @@ static int close_record(struct cedar_build *b, const struct build_item *item, ui
 
 	if (!rec)
 		return arena_error(b);
-	for (uint32_t i = 0; i < n; i++) {
-		rec->m[i].sym = b->snap ? intern_find(&b->snap->names, item[i].key) : SYM_NONE;
-		rec->m[i].n = (uint32_t)item[i].key.n;
-		rec->m[i].name = item[i].key.p;
-		rec->m[i].v = item[i].v;
-	}
-	heap_sort(rec->m, n, sizeof(rec->m[0]), cmember_cmp);
 	*ret = (struct cval){ .tag = V_RECORD, .record = rec };
+	if (b->snap && n <= BUILD_ORDER_MAX && fill_as_before(b, item, rec))
+		return 0;
+	fill_sorted(b, item, rec);
 	return crecord_check(rec);
 }
 

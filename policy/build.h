@@ -9,6 +9,18 @@ struct cedar_snapshot;
 struct build_item {
 	struct cval v;
 	struct span key;
+	uint32_t sym;
+};
+
+/* Records up to this size remember how their members were sorted the last time. */
+#define BUILD_ORDER_MAX 16
+
+/* Requests of one kind come with the same names in the same order. What was seen is tried first and
+ * checked; a guess that fails costs a lookup or a sort, nothing else. */
+struct build_guess {
+	uint32_t (*next)[2]; /* for each symbol, and one more for the beginning: those behind it */
+	uint8_t order[BUILD_ORDER_MAX + 1][BUILD_ORDER_MAX]; /* for each size */
+	uint32_t type; /* of the entity before */
 };
 
 /* The state behind the cedar_put_... functions: finished values wait in items until their set or
@@ -21,6 +33,8 @@ struct cedar_build {
 	bool has_key;
 	int r; /* the first error */
 	struct span key;
+	uint32_t key_sym;
+	struct build_guess guess; /* with a snapshot only */
 	uint32_t depth;
 	VEC(struct build_item) items;
 	struct {
@@ -29,8 +43,11 @@ struct cedar_build {
 	} frame[CEDAR_VALUE_DEPTH_MAX];
 };
 
-/* An entity value by name. */
-int build_entity(struct cedar_build *b, struct span type, struct span id, struct cval *ret);
+/* Works for a snapshot from now on, forgetting what was learned of another. 0 or -ENOMEM. */
+int build_for(struct cedar_build *b, const struct cedar_snapshot *s);
+/* An entity value by name; *guess is the type that is tried first. */
+int build_entity(struct cedar_build *b, struct span type, struct span id, uint32_t *guess,
+		 struct cval *ret);
 /* Closes a set that was opened for the arguments of a call, and puts its result. */
 void build_close_call(struct cedar_build *b, enum ext_fn fn);
 /* Forgets what was begun. */

@@ -39,6 +39,37 @@ static int parse_prefix(struct span s, unsigned max, uint8_t *ret)
 	return 0;
 }
 
+/* The common case, dotted decimal without prefix; false for all else, good or not. */
+static bool parse_plain_v4(struct span s, struct cip *ret)
+{
+	struct cip ip = { .prefix = 32 };
+	unsigned part = 0, v = 0, digits = 0;
+
+	if (s.n > 15)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned d = (unsigned)(s.p[i] - '0');
+
+		if (d <= 9) {
+			if ((digits && v == 0) || ++digits > 3)
+				return false;
+			v = v * 10 + d;
+			if (v > 255)
+				return false;
+		} else if (s.p[i] == '.' && digits && part < 3) {
+			ip.addr[part++] = (uint8_t)v;
+			v = digits = 0;
+		} else {
+			return false;
+		}
+	}
+	if (part != 3 || !digits)
+		return false;
+	ip.addr[3] = (uint8_t)v;
+	*ret = ip;
+	return true;
+}
+
 int ext_ip_parse(struct span s, struct cip *ret)
 {
 	const char *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
@@ -46,6 +77,8 @@ int ext_ip_parse(struct span s, struct cip *ret)
 	char text[IP_TEXT_MAX + 1] = "";
 	struct cip ip = { 0 };
 
+	if (parse_plain_v4(s, ret))
+		return 0;
 	if (s.n == 0 || s.n > IP_TEXT_MAX || memchr(s.p, '\0', s.n))
 		return -EINVAL;
 	/* IPv4 within IPv6 would make one address two values. */

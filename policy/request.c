@@ -100,10 +100,14 @@ static int bind(struct cedar_request *rq, struct cedar_snapshot *s)
 		fresh.path[i].match = fresh.match + matches;
 		matches += matcher_count(s->matchers.v[s->paths.v[i].matcher - 1]);
 	}
+	if (build_for(&rq->build, s) < 0) {
+		free_scratch(&fresh);
+		return -ENOMEM;
+	}
+	memset(fresh.guess, 0xff, sizeof(fresh.guess));
 	fresh.mem = rq->mem;
 	fresh.build = rq->build;
 	fresh.build.mem = &rq->mem;
-	fresh.build.snap = s;
 	fresh.flags = rq->flags;
 	free_scratch(rq);
 	cedar_snapshot_unref(rq->snap);
@@ -158,7 +162,7 @@ static int set_var(struct cedar_request *rq, enum ast_var var, struct span type,
 	if (!rq->snap)
 		return -EINVAL;
 	rq->build.r = 0;
-	r = build_entity(&rq->build, type, id, &v);
+	r = build_entity(&rq->build, type, id, &rq->guess[var], &v);
 	rq->build.r = pending;
 	if (r < 0)
 		return r;
@@ -224,7 +228,8 @@ static int told_ancestors(struct cedar_request *rq, struct cval self,
 	if (!parent)
 		return -ENOSPC;
 	for (size_t i = 0; i < n; i++) {
-		int r = build_entity(&rq->build, parents[i].type, parents[i].id, &parent[i]);
+		int r = build_entity(&rq->build, parents[i].type, parents[i].id,
+				     &rq->build.guess.type, &parent[i]);
 
 		if (r < 0)
 			return r;
@@ -285,7 +290,7 @@ int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool at
 	if (r == 0 && n_parents > UINT32_MAX / 2)
 		r = -EINVAL;
 	if (r == 0)
-		r = build_entity(&rq->build, uid.type, uid.id, &t.uid);
+		r = build_entity(&rq->build, uid.type, uid.id, &rq->build.guess.type, &t.uid);
 	if (r == 0 && request_view(rq, t.uid, &there))
 		r = -EEXIST;
 	if (r == 0)

@@ -19,7 +19,7 @@ static uint32_t uid_hash(const struct cedar_snapshot *s, uint32_t type, struct s
 	return (uint32_t)hash_bytes(hash_u64(s->seed, type), id);
 }
 
-static uint32_t find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id)
+uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id)
 {
 	const struct centities *t = &s->entities;
 	uint32_t h;
@@ -39,7 +39,7 @@ static uint32_t find_typed(const struct cedar_snapshot *s, uint32_t type, struct
 
 uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, struct span id)
 {
-	return find_typed(s, intern_find(&s->names, type), id);
+	return snapshot_find_typed(s, intern_find(&s->names, type), id);
 }
 
 static int grow_entities(struct cedar_snapshot *s)
@@ -93,7 +93,7 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 
 	if (r < 0)
 		return r;
-	n = find_typed(s, e.type, id);
+	n = snapshot_find_typed(s, e.type, id);
 	if (n != ENTITY_UNKNOWN) {
 		*ret = n;
 		return 0;

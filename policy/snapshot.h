@@ -213,6 +213,7 @@ struct cedar_snapshot {
 
 /* The number of an entity, or ENTITY_UNKNOWN. */
 uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, struct span id);
+uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id);
 /* Finds or makes it; 0 or -ENOMEM. The spans are copied when it is new. */
 int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span id, uint32_t *ret);
 /* A symbol whose name is copied when it is new. */

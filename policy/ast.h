@@ -56,6 +56,13 @@ enum ast_method {
 	AST_GET_TAG,
 };
 
+/* Their words in a text: "principal", "containsAll"; "==" of AST_EQ to AST_IN. */
+const char *ast_var_name(enum ast_var var);
+const char *ast_method_name(enum ast_method method);
+const char *ast_operator(enum ast_kind kind);
+bool ast_var_find(struct span name, enum ast_var *ret);
+bool ast_method_find(struct span name, enum ast_method *ret);
+
 struct ast;
 
 struct ast_name {

@@ -4,10 +4,16 @@
 
 #include "policy/cedar.h"
 
+struct buf;
+
 /*
- * The forms of Cedar policies beside the compiled one: templates and their links. Functions return 0
- * or -errno and leave out-parameters untouched on failure.
+ * The forms of Cedar policies beside the compiled one: templates and their links, text, and JSON.
+ * Functions return 0 or -errno and leave out-parameters untouched on failure. Those that write append
+ * to a buffer, whose limit bounds them: -EMSGSIZE beyond it; what was appended by then is to be
+ * dropped.
  */
+
+/* --- templates -------------------------------------------------------------------------------- */
 
 /* Like cedar_policies_add(), but the text may also hold templates: policies with ?principal or
  * ?resource in their scope. Templates are named by the same counter. A template by itself decides
@@ -22,5 +28,27 @@ size_t cedar_templates_count(const struct cedar_policies *ps);
 int cedar_policies_link(struct cedar_policies *ps, struct span template_id, struct span id,
 			const struct cedar_uid *principal, const struct cedar_uid *resource,
 			struct cedar_error *error);
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+/* Adds what a document of Cedar's JSON policy format holds: one policy or template (named by the
+ * counter, as if it stood in a text) or a policy set {"templates", "staticPolicies",
+ * "templateLinks"}, whose ids are kept. Strict: unknown or repeated keys, missing members, numbers
+ * beyond 64 bits, halves of surrogates are errors. Errors and places are as for a text. */
+int cedar_policies_add_json(struct cedar_policies *ps, const char *name, struct span text,
+			    struct cedar_errors *errors);
+
+/* The set as {"templates", "staticPolicies", "templateLinks"}; one policy, by its index, as its
+ * object. As SDK 4.13 writes them, in ASCII and with sorted names. */
+int cedar_policies_to_json(const struct cedar_policies *ps, struct buf *out);
+int cedar_policy_to_json(const struct cedar_policies *ps, size_t policy, struct buf *out);
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+/* Static policies and templates as text, in the plain layout of the SDK; one policy, by its index. A
+ * text has no place for links, nor for ids: read again, policies are named by their order, static
+ * ones first. */
+int cedar_policies_to_text(const struct cedar_policies *ps, struct buf *out);
+int cedar_policy_to_text(const struct cedar_policies *ps, size_t policy, struct buf *out);
 
 #endif

@@ -163,15 +163,6 @@ static bool parse_annotations(struct parser *ps, struct ast_policy *p)
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
-static bool type_is_action(struct span type)
-{
-	static const char name[] = "Action";
-	size_t n = sizeof(name) - 1;
-
-	return type.n >= n && memcmp(type.p + type.n - n, name, n) == 0 &&
-	       (type.n == n || type.p[type.n - n - 1] == ':');
-}
-
 /* The word that a scope must go on with, and a comma before all but the first. */
 static bool parse_scope_word(struct parser *ps, const char *word)
 {

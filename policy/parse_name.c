@@ -179,3 +179,12 @@ bool parse_entity_or_slot(struct parser *ps, const char *word, struct cedar_uid 
 {
 	return parse_ref(ps, "an entity", word, ret_uid, ret_slot);
 }
+
+bool type_is_action(struct span type)
+{
+	static const char name[] = "Action";
+	size_t n = sizeof(name) - 1;
+
+	return type.n >= n && memcmp(type.p + type.n - n, name, n) == 0 &&
+	       (type.n == n || type.p[type.n - n - 1] == ':');
+}

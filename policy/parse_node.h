@@ -35,6 +35,9 @@ struct ast *node_binary(struct parser *ps, enum ast_kind kind, uint32_t pos, str
 			struct ast *b);
 /* False also when e is NULL. */
 bool node_push(struct parser *ps, struct kids *k, struct ast *e);
+/* Finds out whether a set, record or call (NULL: does nothing) that has its operands is constant;
+ * returns e. */
+struct ast *node_sealed(struct ast *e);
 /* Records an error; always NULL. */
 struct ast *node_fail(struct parser *ps, uint32_t pos, const char *message);
 

@@ -45,15 +45,6 @@ static bool parse_list(struct parser *ps, enum token_kind close, const char *wha
 	return parser_expect(ps, close, what);
 }
 
-static bool all_constant(const struct kids *k)
-{
-	for (uint32_t i = 0; i < k->n; i++) {
-		if (!k->v[i]->constant)
-			return false;
-	}
-	return true;
-}
-
 static struct ast *parse_set(struct parser *ps)
 {
 	_cleanup_kids_ struct kids k = { 0 };
@@ -62,8 +53,7 @@ static struct ast *parse_set(struct parser *ps)
 	parser_advance(ps);
 	if (!e || !parse_list(ps, TOK_RBRACKET, "`,` or `]`", &k))
 		return NULL;
-	e->constant = all_constant(&k);
-	return node_with(ps, e, k.v, k.n);
+	return node_sealed(node_with(ps, e, k.v, k.n));
 }
 
 static bool parse_record_key(struct parser *ps, struct ast_name *ret)
@@ -134,7 +124,7 @@ static struct ast *parse_record(struct parser *ps)
 		e = NULL;
 	e = node_with(ps, e, k.v, k.n);
 	if (e) {
-		e->constant = all_constant(&k);
+		node_sealed(e);
 		e->names = parser_keep(ps, names.v, names.n, sizeof(*names.v));
 		e->n_parts = names.n;
 		if (!e->names)
@@ -142,42 +132,6 @@ static struct ast *parse_record(struct parser *ps)
 	}
 	free(names.v);
 	return e;
-}
-
-/* A constructor of an extension value whose text is there and good is a constant. */
-static bool call_is_constant(enum ext_fn fn, const struct kids *k)
-{
-	struct cip ip;
-	int64_t v;
-
-	if (k->n != 1 || k->v[0]->kind != AST_STRING)
-		return false;
-	switch (fn) {
-	case EXT_DECIMAL:
-		return ext_decimal_parse(k->v[0]->str, &v) == 0;
-	case EXT_IP:
-		return ext_ip_parse(k->v[0]->str, &ip) == 0;
-	case EXT_DATETIME:
-		return ext_datetime_parse(k->v[0]->str, &v) == 0;
-	case EXT_DURATION:
-		return ext_duration_parse(k->v[0]->str, &v) == 0;
-	default:
-		return false;
-	}
-}
-
-static bool method_find(struct span name, enum ast_method *ret)
-{
-	static const char *const names[] = { "contains", "containsAll", "containsAny",
-					     "isEmpty",  "hasTag",      "getTag" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (span_is(name, names[i])) {
-			*ret = (enum ast_method)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 static struct ast *parse_call(struct parser *ps, struct span name, uint32_t pos)
@@ -188,7 +142,7 @@ static struct ast *parse_call(struct parser *ps, struct span name, uint32_t pos)
 	enum ast_method method;
 
 	if (fn == EXT_FN_COUNT || ext_info(fn)->method) {
-		bool is_method = fn != EXT_FN_COUNT || method_find(name, &method);
+		bool is_method = fn != EXT_FN_COUNT || ast_method_find(name, &method);
 
 		parser_fail(ps, pos,
 			    is_method ? "`%.*s` is a method, not a function: write x.%.*s(...)"
@@ -201,22 +155,19 @@ static struct ast *parse_call(struct parser *ps, struct span name, uint32_t pos)
 	if (!e || !parse_list(ps, TOK_RPAREN, "`,` or `)`", &k))
 		return NULL;
 	e->fn = fn;
-	e->constant = call_is_constant(fn, &k);
-	return node_with(ps, e, k.v, k.n);
+	return node_sealed(node_with(ps, e, k.v, k.n));
 }
 
 static struct ast *parse_variable(struct parser *ps, struct ast_name name)
 {
-	static const char *const vars[] = { "principal", "action", "resource", "context" };
 	struct ast *e = node_new(ps, AST_VAR, name.pos);
+	enum ast_var var;
 
 	if (!e)
 		return NULL;
-	for (unsigned i = 0; i < ARRAY_SIZE(vars); i++) {
-		if (span_is(name.s, vars[i])) {
-			e->num = i;
-			return e;
-		}
+	if (ast_var_find(name.s, &var)) {
+		e->num = var;
+		return e;
 	}
 	parser_fail(ps, name.pos,
 		    "`%.*s` is not a variable: there are principal, action, resource and context",
@@ -314,7 +265,7 @@ static bool parse_method(struct parser *ps, struct ast_step *s)
 	unsigned arity;
 
 	s->fn = ext_find(s->name);
-	if (method_find(s->name, &s->method)) {
+	if (ast_method_find(s->name, &s->method)) {
 		s->kind = AST_STEP_METHOD;
 	} else if (s->fn != EXT_FN_COUNT && ext_info(s->fn)->method) {
 		s->kind = AST_STEP_EXT;

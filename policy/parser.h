@@ -46,7 +46,9 @@ bool parse_pattern(struct parser *ps, struct pattern *ret);
 bool parse_path(struct parser *ps, struct ast_name first, struct span *ret_name, bool *ret_entity,
 		struct span *ret_id);
 bool parse_type_name(struct parser *ps, struct span *ret);
-/* Entity literal, in any number of parentheses. what: how a message calls it. */
+/* Whether the last part of a type is `Action`. */
+bool type_is_action(struct span type);
+/* Entity literal, maybe in parentheses. what: how a message calls it. */
 bool parse_entity_ref(struct parser *ps, const char *what, struct cedar_uid *ret);
 /* For the scope of `principal` or `resource`: also the slot of the same name. */
 bool parse_entity_or_slot(struct parser *ps, const char *word, struct cedar_uid *ret_uid,

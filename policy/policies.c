@@ -201,25 +201,16 @@ static int fill(struct cedar_policies *ps, struct ast_scope *s, const char *slot
 	return id_error(error, id, what);
 }
 
-int cedar_policies_link(struct cedar_policies *ps, struct span template_id, struct span id,
-			const struct cedar_uid *principal, const struct cedar_uid *resource,
-			struct cedar_error *error)
+int policies_link(struct cedar_policies *ps, uint32_t template, struct span id,
+		  const struct cedar_uid *principal, const struct cedar_uid *resource,
+		  struct cedar_error *error)
 {
-	const struct ast_policy *t = policies_find(ps, template_id);
-	struct ast_policy p;
+	struct ast_policy p = ps->templates.v[template];
 	int r;
 
 	*error = (struct cedar_error){ 0 };
-	if (!t || !ast_is_template(t))
-		return id_error(error, template_id, "there is no such template");
-	if (policies_find(ps, id))
-		return id_error(error, id, "the id of the link is used already");
-	if ((principal && !is_normal_name(principal->type)) ||
-	    (resource && !is_normal_name(resource->type)))
-		return id_error(error, id, "the type of an entity is not a name such as A::B");
-	p = *t;
 	p.linked = true;
-	p.template = (uint32_t)(t - ps->templates.v);
+	p.template = template;
 	r = fill(ps, &p.principal, "?principal", id, principal, error);
 	if (r == 0)
 		r = fill(ps, &p.resource, "?resource", id, resource, error);
@@ -231,4 +222,21 @@ int cedar_policies_link(struct cedar_policies *ps, struct span template_id, stru
 		return r;
 	ps->named = true;
 	return vec_push(&ps->policies, p);
+}
+
+int cedar_policies_link(struct cedar_policies *ps, struct span template_id, struct span id,
+			const struct cedar_uid *principal, const struct cedar_uid *resource,
+			struct cedar_error *error)
+{
+	const struct ast_policy *t = policies_find(ps, template_id);
+
+	*error = (struct cedar_error){ 0 };
+	if (!t || !ast_is_template(t))
+		return id_error(error, template_id, "there is no such template");
+	if (policies_find(ps, id))
+		return id_error(error, id, "the id of the link is used already");
+	if ((principal && !is_normal_name(principal->type)) ||
+	    (resource && !is_normal_name(resource->type)))
+		return id_error(error, id, "the type of an entity is not a name such as A::B");
+	return policies_link(ps, (uint32_t)(t - ps->templates.v), id, principal, resource, error);
 }

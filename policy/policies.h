@@ -30,6 +30,11 @@ const struct ast_policy *policies_find(const struct cedar_policies *ps, struct s
 /* Whether all ids of the set differ. -EINVAL with words in *error otherwise; -ENOMEM. */
 int policies_check_ids(const struct cedar_policies *ps, struct cedar_error *error);
 
+/* Links a template by its number; the ids are not checked. As cedar_policies_link(). */
+int policies_link(struct cedar_policies *ps, uint32_t template, struct span id,
+		  const struct cedar_uid *principal, const struct cedar_uid *resource,
+		  struct cedar_error *error);
+
 /* parse.c: the policies of the last text. templates: whether slots are allowed. 0, -EINVAL with the
  * errors, -ENOMEM. */
 int parse_policies(struct cedar_policies *ps, bool templates, struct cedar_errors *errors);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Escaping for print, from the tables of escape_table.c. */
+#include "policy/escape.h"
+
+#include <string.h>
+
+#include "policy/text.h"
+#include "user/base/cleanup.h"
+
+static bool in_ranges(const struct char_range *v, uint32_t n, uint32_t c)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (c < v[mid].first)
+			hi = mid;
+		else if (c > v[mid].last)
+			lo = mid + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+static bool prints(uint32_t c, bool first)
+{
+	if (c < 0x80)
+		return c >= 0x20 && c < 0x7f;
+	return !in_ranges(chars_not_printable, chars_not_printable_n, c) &&
+	       !(first && in_ranges(chars_grapheme_extend, chars_grapheme_extend_n, c));
+}
+
+/* The n bytes at p are c. */
+static int escape_char(struct buf *out, const char *p, unsigned n, uint32_t c, bool first)
+{
+	static const char from[] = "\t\r\n\\\"'", to[] = "trn\\\"'";
+	const char *at = c && c < 0x80 ? strchr(from, (int)c) : NULL;
+	char e[2] = { '\\', at ? to[at - from] : '0' };
+
+	if (at || c == 0)
+		return buf_append(out, e, sizeof(e));
+	if (prints(c, first))
+		return buf_append(out, p, n);
+	return buf_printf(out, "\\u{%x}", c);
+}
+
+int escape_string(struct buf *out, struct span s)
+{
+	const char *p = s.p, *end = s.p + s.n;
+	int r = 0;
+
+	while (r == 0 && p < end) {
+		uint32_t c = 0;
+		unsigned n = utf8_decode(p, end, &c);
+
+		if (n == 0)
+			break;
+		r = escape_char(out, p, n, c, p == s.p);
+		p += n;
+	}
+	return r;
+}
+
+static int escape_run(struct buf *out, struct span s)
+{
+	const char *p = s.p, *end = s.p + s.n;
+	int r = 0;
+
+	while (r == 0 && p < end) {
+		uint32_t c = 0;
+		unsigned n = utf8_decode(p, end, &c);
+
+		if (n == 0)
+			break;
+		r = c == '*' ? buf_append(out, "\\*", 2) : escape_char(out, p, n, c, true);
+		p += n;
+	}
+	return r;
+}
+
+int escape_pattern(struct buf *out, const struct pattern *p)
+{
+	int r = escape_run(out, p->run[0]);
+
+	for (uint32_t i = 1; r == 0 && i < p->n; i++) {
+		r = buf_append(out, "*", 1);
+		if (r == 0)
+			r = escape_run(out, p->run[i]);
+	}
+	return r;
+}

@@ -51,4 +51,17 @@ int cedar_policy_to_json(const struct cedar_policies *ps, size_t policy, struct 
 int cedar_policies_to_text(const struct cedar_policies *ps, struct buf *out);
 int cedar_policy_to_text(const struct cedar_policies *ps, size_t policy, struct buf *out);
 
+/* A layout takes some hundred bytes of memory for each token. */
+#define CEDAR_FORMAT_TEXT_MAX (4u << 20)
+/* Whether something fits is looked up again and again, up to this far. */
+#define CEDAR_FORMAT_WIDTH_MAX 1000
+#define CEDAR_FORMAT_WIDTH_DEFAULT 80
+
+/* Lays a text out anew, as the formatter of the SDK does: indented by two, lines not longer than width
+ * where that can be, comments kept, strings untouched. Templates are taken. The result is parsed
+ * again and means the same. -EINVAL with the text's errors in *errors (none: a width that is not
+ * allowed); -EFBIG; -ENOMEM; -EMSGSIZE; -EBADMSG when the result would not mean the same, which is a
+ * fault of the formatter. Nothing is appended on failure. */
+int cedar_format(struct span text, unsigned width, struct buf *out, struct cedar_errors *errors);
+
 #endif

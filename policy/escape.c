@@ -1,36 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Escaping for print, from the tables of escape_table.c. */
+/* Escaping for print. Text in a set is valid UTF-8, so nothing else is expected here. */
 #include "policy/escape.h"
 
 #include <string.h>
 
 #include "policy/text.h"
-#include "user/base/cleanup.h"
-
-static bool in_ranges(const struct char_range *v, uint32_t n, uint32_t c)
-{
-	uint32_t lo = 0, hi = n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (c < v[mid].first)
-			hi = mid;
-		else if (c > v[mid].last)
-			lo = mid + 1;
-		else
-			return true;
-	}
-	return false;
-}
-
-static bool prints(uint32_t c, bool first)
-{
-	if (c < 0x80)
-		return c >= 0x20 && c < 0x7f;
-	return !in_ranges(chars_not_printable, chars_not_printable_n, c) &&
-	       !(first && in_ranges(chars_grapheme_extend, chars_grapheme_extend_n, c));
-}
+#include "policy/unicode.h"
 
 /* The n bytes at p are c. */
 static int escape_char(struct buf *out, const char *p, unsigned n, uint32_t c, bool first)
@@ -41,7 +16,7 @@ static int escape_char(struct buf *out, const char *p, unsigned n, uint32_t c, b
 
 	if (at || c == 0)
 		return buf_append(out, e, sizeof(e));
-	if (prints(c, first))
+	if (char_prints(c) && !(first && char_extends(c)))
 		return buf_append(out, p, n);
 	return buf_printf(out, "\\u{%x}", c);
 }

@@ -2,9 +2,6 @@
 #ifndef TOLLGATE_POLICY_ESCAPE_H
 #define TOLLGATE_POLICY_ESCAPE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "policy/pattern.h"
 #include "user/base/buf.h"
 
@@ -18,13 +15,5 @@
 int escape_string(struct buf *out, struct span s);
 /* In a pattern each character counts as the first, a star is \*, a wildcard *. */
 int escape_pattern(struct buf *out, const struct pattern *p);
-
-struct char_range {
-	uint32_t first, last;
-};
-
-/* escape_table.c, sorted. */
-extern const struct char_range chars_not_printable[], chars_grapheme_extend[];
-extern const uint32_t chars_not_printable_n, chars_grapheme_extend_n;
 
 #endif

@@ -12,6 +12,7 @@
 #include <zlib.h>
 #include <cmocka.h>
 
+#include "policy/ast.h"
 #include "policy/cedar_text.h"
 #include "policy/json.h"
 #include "user/base/buf.h"
@@ -133,6 +134,20 @@ static void check_text(struct span id, const struct json *row, struct cedar_poli
 		differs(t, id, "text", want, buf_span(&out));
 }
 
+static void check_fmt(struct span id, const struct json *row, struct cedar_policies *ps, struct tally *t)
+{
+	struct span want = json_str(json_get(row, "formatted")), text = ps->texts.v[0].text;
+	_cleanup_buf_ struct buf out = { 0 }, again = { 0 };
+	struct cedar_errors errors;
+
+	assert_int_equal(cedar_format(text, 80, &out, &errors), 0);
+	if (!span_eq(want, buf_span(&out)))
+		differs(t, id, "formatted", want, buf_span(&out));
+	assert_int_equal(cedar_format(buf_span(&out), 80, &again, &errors), 0);
+	if (!span_eq(buf_span(&out), buf_span(&again)))
+		differs(t, id, "formatted again", buf_span(&out), buf_span(&again));
+}
+
 typedef void check_fn(struct span id, const struct json *row, struct cedar_policies *ps, struct tally *t);
 
 static void run_rows(const char *name, check_fn *check)
@@ -177,6 +192,98 @@ static void text(void **state)
 	run_rows("text", check_text);
 }
 
+static void fmt(void **state)
+{
+	run_rows("fmt", check_fmt);
+}
+
+/* --- snapshots -------------------------------------------------------------------------------- */
+
+/* Behind the second line of dashes, without line ends around it. */
+static struct span snapshot_text(struct span s)
+{
+	for (int i = 0; i < 2; i++) {
+		const char *p = memmem(s.p, s.n, "---\n", 4);
+
+		assert_non_null(p);
+		s = (struct span){ p + 4, (size_t)(s.p + s.n - p - 4) };
+	}
+	return s;
+}
+
+static struct span trim(struct span s)
+{
+	while (s.n && s.p[s.n - 1] == '\n')
+		s.n--;
+	while (s.n && s.p[0] == '\n')
+		s = (struct span){ s.p + 1, s.n - 1 };
+	return s;
+}
+
+static int is_snapshot(const struct dirent *d)
+{
+	return strstr(d->d_name, ".cedar.snap") != NULL;
+}
+
+/* Has a record in braces without spaces, which its newer namesake, the others, and the rows above
+ * contradict. */
+static const char stale[] = "__cli_sample_data_format@tiny_sandboxes__sample7__policy.cedar.snap";
+
+/* Where the snapshots of the command line were made from is told by their names only in part, so only
+ * that formatting does not change them is checked. */
+static void check_snapshot(const char *folder, const char *name, struct tally *t)
+{
+	_cleanup_buf_ struct buf snap = { 0 }, text = { 0 }, out = { 0 };
+	const char *at = strchr(name, '@') + 1;
+	struct cedar_errors errors;
+	char path[1200];
+	struct span want;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/cedar/formatter/%s/%s", dir_vectors, folder, name);
+	assert_int_equal(file_read(path, FILE_MAX, &snap), 0);
+	want = snapshot_text(buf_span(&snap));
+	t->rows++;
+	if (strcmp(folder, "snapshots") == 0) {
+		snprintf(path, sizeof(path), "%s/cedar/formatter/%.*s", dir_vectors,
+			 (int)(strlen(at) - strlen(".snap")), at);
+		assert_int_equal(file_read(path, FILE_MAX, &text), 0);
+		r = cedar_format(buf_span(&text), 80, &out, &errors);
+		if (r < 0 || !span_eq(trim(want), trim(buf_span(&out))))
+			differs(t, span_of(at), r < 0 ? "not formatted" : "formatted", want, buf_span(&out));
+	}
+	buf_clear(&out);
+	r = cedar_format(want, 80, &out, &errors);
+	if (span_is(trim(want), "") != (strstr(at, "empty.cedar") != NULL))
+		fail_msg("%s: no text", at);
+	if ((r == 0 && span_eq(trim(want), trim(buf_span(&out)))) == (strstr(name, stale) != NULL))
+		differs(t, span_of(at), "formatted again", want, buf_span(&out));
+}
+
+static void snapshots(void **state)
+{
+	static const char *const folders[] = { "snapshots", "cli-snapshots" };
+	struct tally t = { 0 };
+	char path[600];
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		struct dirent **list;
+		int n;
+
+		snprintf(path, sizeof(path), "%s/cedar/formatter/%s", dir_vectors, folders[i]);
+		n = scandir(path, &list, is_snapshot, alphasort);
+		assert_true(n > 0);
+		for (int k = 0; k < n; k++) {
+			check_snapshot(folders[i], list[k]->d_name, &t);
+			free(list[k]);
+		}
+		free(list);
+	}
+	print_message("snapshots: %u, mismatches %u, and %s, which is out of date\n", t.rows - 1,
+		      t.mismatches, stale);
+	assert_int_equal(t.mismatches, 0);
+}
+
 /* --- set-up ----------------------------------------------------------------------------------- */
 
 static int unpack(void **state)
@@ -204,6 +311,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(est),
 		cmocka_unit_test(text),
+		cmocka_unit_test(fmt),
+		cmocka_unit_test(snapshots),
 	};
 	char path[600];
 

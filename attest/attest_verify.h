@@ -24,8 +24,10 @@ struct attest_roots {
 struct attest_snp {
 	struct span report;
 	/* The leaf (VCEK or VLEK) and perhaps its intermediates: PEM, one DER certificate, or the table of
-	 * certificates that the kernel gives with an extended report. AMD's own intermediates are known. */
-	struct span certs;
+	 * certificates that the kernel gives with an extended report; one or more files of these. AMD's own
+	 * intermediates are known. */
+	const struct span *certs;
+	unsigned n_certs;
 	const struct span *crls; /* PEM or DER, of the product's root */
 	unsigned n_crls;
 	const char *product; /* "milan", "genoa", "turin" or NULL: as report and certificate say */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_CLI_ATTEST_H
+#define TOLLGATE_CLI_ATTEST_H
+
+#include "attest/policy.h"
+#include "attest/result.h"
+#include "user/base/buf.h"
+
+/* `tollgate attest verify --provider NAME`: the options that are common to all are read by attest.c, the
+ * provider's own by the row that it has in the table there. */
+#define ATTEST_GIVEN_MAX 64
+#define ATTEST_FILE_MAX (16u << 20) /* one input file: revocation lists of Intel are the largest */
+#define CLI_INCOMPLETE 3
+
+struct attest_option {
+	const char *name; /* without dashes; each takes a value */
+	bool required, repeated;
+};
+
+struct attest_given {
+	const struct attest_option *option;
+	const char *value;
+};
+
+struct attest_run {
+	const struct attest_given *given;
+	unsigned n_given;
+	struct attest_policy policy; /* read already; a provider's options may set expectations in it */
+	struct attest_result result;
+};
+
+struct attest_verb {
+	const char *provider, *usage;
+	const struct attest_option *options; /* ends with a NULL name */
+	/* Reads the files and fills the result. CLI_OK, or an exit status after a message was printed. */
+	int (*judge)(struct attest_run *run);
+};
+
+extern const struct attest_verb attest_verb_snp, attest_verb_tdx;
+
+/* The value of the i-th time an option was given, or NULL. */
+const char *attest_arg(const struct attest_run *run, const char *option, unsigned i);
+
+/* Reads the file that an option names. 0; CLI_USAGE after a message. An option not given reads nothing. */
+int attest_arg_file(const struct attest_run *run, const char *option, unsigned i, struct buf *ret);
+
+/* Makes the option's value the only member of a set of expectations, size bytes in hex; short says that
+ * fewer are padded with zeros at their end. Not given: nothing changes. */
+int attest_arg_expect(const struct attest_run *run, const char *option, size_t size, bool shorter,
+		      struct policy_set *ret);
+
+/* Prints and returns CLI_USAGE. */
+int attest_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

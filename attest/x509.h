@@ -15,7 +15,7 @@
  * and no store of the system is asked (RFC 5280).
  */
 #define X509_DER_MAX 16384 /* one certificate; the largest seen is under 4 KiB */
-#define X509_CERTS_MAX 16 /* in one file or table: leaf, intermediates, root, for a few hierarchies */
+#define X509_CERTS_MAX 32 /* leaf, intermediates and root of several hierarchies in one bundle */
 #define X509_CRLS_MAX 8
 #define X509_CRL_MAX (4u << 20)
 #define X509_PEM_MAX (8u << 20)
@@ -46,7 +46,7 @@ void x509_crls_done(struct x509_crls *c);
 struct x509_trust {
 	const struct x509_certs *roots; /* the only ends a chain may have */
 	const struct x509_certs *untrusted; /* intermediates that may be used; may be NULL */
-	/* NULL: no revocation is asked about. Else every certificate of the chain but the root needs a list
+	/* NULL: no revocation is asked about. Else every certificate of the chain needs a list, the root its own,
 	 * that is signed by its issuer and in force at that time. */
 	const struct x509_crls *crls;
 	int64_t at; /* Unix time */

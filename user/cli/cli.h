@@ -22,6 +22,7 @@ enum {
 /* One function per noun, one file each. argv[0] is the noun; they print their own messages and return
  * an exit status. "--help" after a noun prints its usage on standard output. */
 int cli_agents(struct cli *c, int argc, char **argv);
+int cli_attest(struct cli *c, int argc, char **argv);
 int cli_audit(struct cli *c, int argc, char **argv);
 int cli_catalog(struct cli *c, int argc, char **argv);
 int cli_policy(struct cli *c, int argc, char **argv);

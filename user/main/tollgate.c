@@ -26,6 +26,7 @@ static const struct {
 	{ "policy", cli_policy, "check policies" },
 	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs" },
 	{ "audit", cli_audit, "read the log, take proofs away" },
+	{ "attest", cli_attest, "verify evidence of hardware, offline" },
 	{ "verify", cli_verify, "verify a log or a proof, offline" },
 	{ "reload", cli_reload, "read policy and catalog again" },
 	{ "release", cli_release, "end enforcement" },

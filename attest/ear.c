@@ -102,10 +102,13 @@ static int tier_of(const struct attest_finding *f, const struct attest_policy *p
 
 static const char *status_of(enum attest_status s)
 {
-	return s == ATTEST_AFFIRMING ? "affirming" : s == ATTEST_INCOMPLETE ? "warning" : "contraindicated";
+	return s == ATTEST_AFFIRMING	? "affirming"
+	       : s == ATTEST_INCOMPLETE ? "warning"
+					: "contraindicated";
 }
 
-int attest_ear(const struct attest_result *res, const struct attest_policy *p, int64_t iat, struct buf *out)
+int attest_ear(const struct attest_result *res, const struct attest_policy *p, int64_t iat,
+	       struct buf *out)
 {
 	int vector[EAR_CLAIMS] = { 0 };
 	struct json_out j;

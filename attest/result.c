@@ -28,7 +28,8 @@ void attest_result_done(struct attest_result *res)
 }
 
 static void add(struct attest_result *res, enum attest_verdict v, bool soft, const char *field,
-		const char *code, const char *fmt, va_list ap) __attribute__((format(printf, 6, 0)));
+		const char *code, const char *fmt, va_list ap)
+	__attribute__((format(printf, 6, 0)));
 static void add(struct attest_result *res, enum attest_verdict v, bool soft, const char *field,
 		const char *code, const char *fmt, va_list ap)
 {
@@ -56,32 +57,38 @@ static void add(struct attest_result *res, enum attest_verdict v, bool soft, con
 		va_end(ap); \
 	} while (0)
 
-void attest_pass(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+void attest_pass(struct attest_result *res, const char *field, const char *code, const char *fmt,
+		 ...)
 {
 	ADD(ATTEST_PASS, false);
 }
 
-void attest_fail(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+void attest_fail(struct attest_result *res, const char *field, const char *code, const char *fmt,
+		 ...)
 {
 	ADD(ATTEST_FAIL, false);
 }
 
-void attest_unmet(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+void attest_unmet(struct attest_result *res, const char *field, const char *code, const char *fmt,
+		  ...)
 {
 	ADD(ATTEST_FAIL, true);
 }
 
-void attest_unchecked(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+void attest_unchecked(struct attest_result *res, const char *field, const char *code,
+		      const char *fmt, ...)
 {
 	ADD(ATTEST_NOT_CHECKED, false);
 }
 
-void attest_skipped(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+void attest_skipped(struct attest_result *res, const char *field, const char *code, const char *fmt,
+		    ...)
 {
 	ADD(ATTEST_NOT_CHECKED, true);
 }
 
-bool attest_check(struct attest_result *res, bool ok, const char *field, const char *code, const char *fmt, ...)
+bool attest_check(struct attest_result *res, bool ok, const char *field, const char *code,
+		  const char *fmt, ...)
 {
 	ADD(ok ? ATTEST_PASS : ATTEST_FAIL, false);
 	return ok;
@@ -149,7 +156,9 @@ int attest_exit_status(enum attest_status s)
 
 const char *attest_status_text(enum attest_status s)
 {
-	return s == ATTEST_AFFIRMING ? "affirming" : s == ATTEST_INCOMPLETE ? "incomplete" : "rejected";
+	return s == ATTEST_AFFIRMING	? "affirming"
+	       : s == ATTEST_INCOMPLETE ? "incomplete"
+					: "rejected";
 }
 
 const char *attest_verdict_text(enum attest_verdict v)
@@ -157,7 +166,8 @@ const char *attest_verdict_text(enum attest_verdict v)
 	return v == ATTEST_PASS ? "pass" : v == ATTEST_NOT_CHECKED ? "not-checked" : "fail";
 }
 
-static void findings_json(struct json_out *j, const struct attest_result *res, const struct attest_policy *p)
+static void findings_json(struct json_out *j, const struct attest_result *res,
+			  const struct attest_policy *p)
 {
 	json_out_key(j, "findings");
 	json_out_array(j);

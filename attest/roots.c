@@ -35,8 +35,8 @@ int attest_roots_amd(struct x509_certs *ret)
 int attest_roots_amd_intermediates(struct x509_certs *ret)
 {
 	static const char *const hex[] = {
-		attest_milan_ask, attest_milan_asvk, attest_genoa_ask,
-		attest_genoa_asvk, attest_turin_ask, attest_turin_asvk,
+		attest_milan_ask,  attest_milan_asvk, attest_genoa_ask,
+		attest_genoa_asvk, attest_turin_ask,  attest_turin_asvk,
 	};
 
 	return add(ret, hex, ARRAY_SIZE(hex));

@@ -66,7 +66,8 @@ static int read_product(struct span v, enum snp_product *ret)
 	for (unsigned i = 0; i < SNP_PRODUCTS; i++) {
 		size_t n = strlen(names[i]);
 
-		if (v.n - 2 >= n && memcmp(v.p + 2, names[i], n) == 0 && (v.n - 2 == n || v.p[2 + n] == '-')) {
+		if (v.n - 2 >= n && memcmp(v.p + 2, names[i], n) == 0 &&
+		    (v.n - 2 == n || v.p[2 + n] == '-')) {
 			*ret = (enum snp_product)i;
 			return 0;
 		}
@@ -76,7 +77,8 @@ static int read_product(struct span v, enum snp_product *ret)
 
 static int read_tcb(const X509 *leaf, enum snp_product product, struct snp_tcb *ret)
 {
-	static const char *const reserved[] = { OID_AMD "3.4", OID_AMD "3.5", OID_AMD "3.6", OID_AMD "3.7" };
+	static const char *const reserved[] = { OID_AMD "3.4", OID_AMD "3.5", OID_AMD "3.6",
+						OID_AMD "3.7" };
 	struct snp_tcb t = { 0 };
 	int r = spl(leaf, OID_AMD "3.1", &t.bootloader);
 
@@ -99,7 +101,8 @@ static int read_tcb(const X509 *leaf, enum snp_product product, struct snp_tcb *
 	return r;
 }
 
-int snp_cert_parse(const X509 *leaf, struct snp_cert *ret, const char **ret_code, const char **ret_why)
+int snp_cert_parse(const X509 *leaf, struct snp_cert *ret, const char **ret_code,
+		   const char **ret_why)
 {
 	const X509_NAME *subject = X509_get_subject_name(leaf);
 	struct snp_cert c = { 0 };
@@ -111,17 +114,22 @@ int snp_cert_parse(const X509 *leaf, struct snp_cert *ret, const char **ret_code
 	else if (x509_cn_is(subject, "SEV-VLEK"))
 		c.key = SNP_KEY_VLEK;
 	else
-		return bad(ret_code, ret_why, "unknown-leaf", "the certificate is neither SEV-VCEK nor SEV-VLEK");
+		return bad(ret_code, ret_why, "unknown-leaf",
+			   "the certificate is neither SEV-VCEK nor SEV-VLEK");
 	if (x509_extension(leaf, OID_AMD "2", &v) < 0 || read_product(v, &c.product) < 0)
-		return bad(ret_code, ret_why, "no-product", "its product name is missing or not known");
+		return bad(ret_code, ret_why, "no-product",
+			   "its product name is missing or not known");
 	if (read_tcb(leaf, c.product, &c.tcb) < 0)
-		return bad(ret_code, ret_why, "no-tcb", "an extension with a TCB component is missing or malformed");
+		return bad(ret_code, ret_why, "no-tcb",
+			   "an extension with a TCB component is missing or malformed");
 	r = x509_extension(leaf, OID_AMD "4", &v);
 	if (c.key == SNP_KEY_VCEK &&
 	    (r < 0 || read_hwid(v, c.product == SNP_TURIN ? 8 : SNP_HWID_MAX, &c.hwid) < 0))
-		return bad(ret_code, ret_why, "no-hwid", "its hardware identifier is missing or malformed");
+		return bad(ret_code, ret_why, "no-hwid",
+			   "its hardware identifier is missing or malformed");
 	if (c.key == SNP_KEY_VLEK && r != -ENOENT)
-		return bad(ret_code, ret_why, "hwid-in-vlek", "a VLEK names no chip, but this one does");
+		return bad(ret_code, ret_why, "hwid-in-vlek",
+			   "a VLEK names no chip, but this one does");
 	r = x509_extension(leaf, OID_AMD "5", &v);
 	if (r == 0 && v.n >= 2 && (size_t)(uint8_t)v.p[1] == v.n - 2)
 		c.csp_id = (struct span){ v.p + 2, v.n - 2 };
@@ -134,13 +142,17 @@ int snp_cert_parse(const X509 *leaf, struct snp_cert *ret, const char **ret_code
 /* GUIDs as they lie in memory: the first three groups little-endian. */
 static const uint8_t guids[][GUID_SIZE] = {
 	/* VCEK 63da758d-e664-4564-adc5-f4b93be8accd */
-	{ 0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd },
+	{ 0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac,
+	  0xcd },
 	/* VLEK a8074bc2-a25a-483e-aae6-39c045a0b8a1 */
-	{ 0xc2, 0x4b, 0x07, 0xa8, 0x5a, 0xa2, 0x3e, 0x48, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8, 0xa1 },
+	{ 0xc2, 0x4b, 0x07, 0xa8, 0x5a, 0xa2, 0x3e, 0x48, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8,
+	  0xa1 },
 	/* ASK 4ab7b379-bbac-4fe4-a02f-05aef327c782 */
-	{ 0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4, 0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82 },
+	{ 0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4, 0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7,
+	  0x82 },
 	/* ARK c0b406a4-a803-4952-9743-3fb6014cd0ae */
-	{ 0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52, 0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae },
+	{ 0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52, 0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0,
+	  0xae },
 };
 
 static bool known_guid(struct span s)

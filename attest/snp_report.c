@@ -94,7 +94,8 @@ static int bad(const char **code, const char **why, const char *c, const char *w
 	return -EBADMSG;
 }
 
-int snp_report_parse(struct span in, struct snp_report *ret, const char **ret_code, const char **ret_why)
+int snp_report_parse(struct span in, struct snp_report *ret, const char **ret_code,
+		     const char **ret_why)
 {
 	bool head_zero = true, zero = true, signature_zero = true;
 	struct snp_report r = { 0 };
@@ -105,24 +106,30 @@ int snp_report_parse(struct span in, struct snp_report *ret, const char **ret_co
 		return bad(ret_code, ret_why, "wrong-length", "a report has 1184 bytes");
 	key_info = read_head(&b, &r, &algo, &head_zero);
 	if (r.version < 2 || r.version > 5)
-		return bad(ret_code, ret_why, "unknown-version", "report versions 2 to 5 are known");
+		return bad(ret_code, ret_why, "unknown-version",
+			   "report versions 2 to 5 are known");
 	if (algo != ALGO_P384_SHA384)
-		return bad(ret_code, ret_why, "unknown-algorithm", "SIGNATURE_ALGO is not ECDSA P-384 with SHA-384");
+		return bad(ret_code, ret_why, "unknown-algorithm",
+			   "SIGNATURE_ALGO is not ECDSA P-384 with SHA-384");
 	if (!head_zero || key_info & ~KEY_INFO_KNOWN)
-		return bad(ret_code, ret_why, "reserved-set", "reserved bytes of the report's head are not zero");
+		return bad(ret_code, ret_why, "reserved-set",
+			   "reserved bytes of the report's head are not zero");
 	if (key_info >> 2 > SNP_KEY_VLEK)
-		return bad(ret_code, ret_why, "unknown-signing-key", "SIGNING_KEY is neither VCEK nor VLEK");
+		return bad(ret_code, ret_why, "unknown-signing-key",
+			   "SIGNING_KEY is neither VCEK nor VLEK");
 	r.author_key = key_info & 1;
 	r.mask_chip_key = key_info & 2;
 	r.key = key_info >> 2 == SNP_KEY_VLEK ? SNP_KEY_VLEK : SNP_KEY_VCEK;
 	read_body(&b, &r, &zero);
 	if (!zero)
-		return bad(ret_code, ret_why, "reserved-set", "reserved bytes of the report are not zero");
+		return bad(ret_code, ret_why, "reserved-set",
+			   "reserved bytes of the report are not zero");
 	read_number(&b, r.r, &signature_zero);
 	read_number(&b, r.s, &signature_zero);
 	signature_zero &= bytes_all_zero(bytes_take(&b, SIGNATURE_SIZE - 2 * NUMBER_SIZE));
 	if (!signature_zero || bytes_end(&b) < 0)
-		return bad(ret_code, ret_why, "signature-padding", "the padding of the signature is not zero");
+		return bad(ret_code, ret_why, "signature-padding",
+			   "the padding of the signature is not zero");
 	r.signed_bytes = (struct span){ in.p, SNP_SIGNED_SIZE };
 	*ret = r;
 	return 0;
@@ -132,7 +139,8 @@ int snp_product_of(const struct snp_report *r, enum snp_product *ret)
 {
 	if (r->family == 0x19 && r->model <= 0x0f)
 		*ret = SNP_MILAN;
-	else if (r->family == 0x19 && ((r->model >= 0x10 && r->model <= 0x1f) || r->model >> 4 == 0xa))
+	else if (r->family == 0x19 &&
+		 ((r->model >= 0x10 && r->model <= 0x1f) || r->model >> 4 == 0xa))
 		*ret = SNP_GENOA; /* and Bergamo and Siena, which share its keys */
 	else if (r->family == 0x1a && r->model <= 0x11)
 		*ret = SNP_TURIN;
@@ -149,10 +157,14 @@ int snp_tcb_parse(uint64_t raw, enum snp_product product, struct snp_tcb *ret)
 	for (int i = 0; i < 8; i++)
 		b[i] = (uint8_t)(raw >> (8 * i));
 	if (product == SNP_TURIN) {
-		*ret = (struct snp_tcb){ .fmc = b[0], .bootloader = b[1], .tee = b[2], .snp = b[3], .microcode = b[7] };
+		*ret = (struct snp_tcb){
+			.fmc = b[0], .bootloader = b[1], .tee = b[2], .snp = b[3], .microcode = b[7]
+		};
 		reserved = raw & 0x00ffffff00000000ull;
 	} else {
-		*ret = (struct snp_tcb){ .bootloader = b[0], .tee = b[1], .snp = b[6], .microcode = b[7] };
+		*ret = (struct snp_tcb){
+			.bootloader = b[0], .tee = b[1], .snp = b[6], .microcode = b[7]
+		};
 		reserved = raw & 0x0000ffffffff0000ull;
 	}
 	return reserved ? -EBADMSG : 0;
@@ -160,8 +172,8 @@ int snp_tcb_parse(uint64_t raw, enum snp_product product, struct snp_tcb *ret)
 
 bool snp_tcb_at_least(const struct snp_tcb *a, const struct snp_tcb *b)
 {
-	return a->fmc >= b->fmc && a->bootloader >= b->bootloader && a->tee >= b->tee && a->snp >= b->snp &&
-	       a->microcode >= b->microcode;
+	return a->fmc >= b->fmc && a->bootloader >= b->bootloader && a->tee >= b->tee &&
+	       a->snp >= b->snp && a->microcode >= b->microcode;
 }
 
 bool snp_tcb_equal(const struct snp_tcb *a, const struct snp_tcb *b)
@@ -173,7 +185,8 @@ const char *snp_tcb_text(const struct snp_tcb *t, enum snp_product product, char
 {
 	int n = product == SNP_TURIN ? snprintf(ret, SNP_TCB_TEXT, "fmc %u, ", t->fmc) : 0;
 
-	(void)snprintf(ret + n, SNP_TCB_TEXT - (size_t)n, "bootloader %u, tee %u, snp %u, microcode %u", t->bootloader,
-		       t->tee, t->snp, t->microcode);
+	(void)snprintf(ret + n, SNP_TCB_TEXT - (size_t)n,
+		       "bootloader %u, tee %u, snp %u, microcode %u", t->bootloader, t->tee, t->snp,
+		       t->microcode);
 	return ret;
 }

@@ -199,7 +199,8 @@ static int take_chain(X509_STORE_CTX *ctx, struct x509_certs *ret)
 	return r;
 }
 
-int x509_verify(X509 *leaf, const struct x509_trust *t, struct x509_certs *ret_chain, const char **ret_why)
+int x509_verify(X509 *leaf, const struct x509_trust *t, struct x509_certs *ret_chain,
+		const char **ret_why)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	STACK_OF(X509) *untrusted = sk_X509_new_null();
@@ -230,4 +231,9 @@ out:
 	X509_STORE_free(store);
 	ERR_clear_error();
 	return r;
+}
+
+bool x509_lacks_crl(const char *why)
+{
+	return strcmp(why, X509_verify_cert_error_string(X509_V_ERR_UNABLE_TO_GET_CRL)) == 0;
 }

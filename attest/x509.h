@@ -58,6 +58,9 @@ struct x509_trust {
  * (NULL when not wanted; x509_certs_done() it); -EKEYREJECTED with a static reason in *ret_why, -ENOMEM. */
 int x509_verify(X509 *leaf, const struct x509_trust *t, struct x509_certs *ret_chain, const char **ret_why);
 
+/* True when that reason is that no revocation list of an issuer was among those given. */
+bool x509_lacks_crl(const char *why);
+
 /* True when the name has exactly one common name and it is this one. */
 bool x509_cn_is(const X509_NAME *name, const char *cn);
 /* The common name as text cut to size, for a reason; "?" when there is none. */

@@ -26,7 +26,8 @@ static struct span only_cn(const X509_NAME *name)
 	if (i < 0 || X509_NAME_get_index_by_NID((X509_NAME *)name, NID_commonName, i) >= 0)
 		return (struct span){ 0 };
 	s = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i));
-	return (struct span){ (const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) };
+	return (struct span){ (const char *)ASN1_STRING_get0_data(s),
+			      (size_t)ASN1_STRING_length(s) };
 }
 
 bool x509_cn_is(const X509_NAME *name, const char *cn)
@@ -59,7 +60,8 @@ int x509_extension(const X509 *cert, const char *oid, struct span *ret)
 	} else {
 		const ASN1_OCTET_STRING *s = X509_EXTENSION_get_data(X509_get_ext(cert, i));
 
-		*ret = (struct span){ (const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) };
+		*ret = (struct span){ (const char *)ASN1_STRING_get0_data(s),
+				      (size_t)ASN1_STRING_length(s) };
 	}
 	ASN1_OBJECT_free(o);
 	return r;
@@ -92,7 +94,8 @@ bool x509_key_is_ec(EVP_PKEY *key, int nid)
 	char group[64];
 	size_t n = 0;
 
-	return key && EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
+	return key && EVP_PKEY_is_a(key, "EC") &&
+	       EVP_PKEY_get_group_name(key, group, sizeof(group), &n) == 1 &&
 	       OBJ_txt2nid(group) == nid;
 }
 
@@ -109,8 +112,8 @@ static ECDSA_SIG *make_sig(const uint8_t *r, const uint8_t *s, size_t n)
 	return NULL;
 }
 
-int x509_ecdsa_verify(EVP_PKEY *key, const EVP_MD *md, struct span data, const uint8_t *r, const uint8_t *s,
-		      size_t n)
+int x509_ecdsa_verify(EVP_PKEY *key, const EVP_MD *md, struct span data, const uint8_t *r,
+		      const uint8_t *s, size_t n)
 {
 	ECDSA_SIG *sig = n <= 256 ? make_sig(r, s, n) : NULL;
 	unsigned char *der = NULL;
@@ -120,10 +123,10 @@ int x509_ecdsa_verify(EVP_PKEY *key, const EVP_MD *md, struct span data, const u
 
 	if (ctx && len > 0)
 		ret = EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
-				      EVP_DigestVerify(ctx, der, (size_t)len, (const unsigned char *)data.p,
-						       data.n) == 1 ?
-			      0 :
-			      -EKEYREJECTED;
+				      EVP_DigestVerify(ctx, der, (size_t)len,
+						       (const unsigned char *)data.p, data.n) == 1
+			      ? 0
+			      : -EKEYREJECTED;
 	EVP_MD_CTX_free(ctx);
 	OPENSSL_free(der);
 	ECDSA_SIG_free(sig);

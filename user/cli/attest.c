@@ -22,28 +22,35 @@
 #include "user/cli/control_client.h"
 
 #define OPTIONS_MAX 40
-#define AT_MAX_S 7258118400ll /* the year 2200: later times are typing errors, and nanoseconds would wrap */
+#define AT_MAX_S \
+	7258118400ll /* the year 2200: later times are typing errors, and nanoseconds would wrap */
 
 static const struct attest_verb *const verbs[] = {
 	&attest_verb_snp,
+	&attest_verb_tdx,
 };
 
 static const struct attest_option common[] = {
-	{ "provider", true, false }, { "policy", false, false }, { "at", false, false }, { "ear", false, false },
+	{ "provider", true, false },
+	{ "policy", false, false },
+	{ "at", false, false },
+	{ "ear", false, false },
 	{ 0 },
 };
 
 static void print_usage(FILE *f)
 {
 	fputs("usage: tollgate attest verify --provider PROVIDER OPTION... [--policy FILE] [--at TIME]\n"
-	      "                              [--json | --ear]\n\n", f);
+	      "                              [--json | --ear]\n\n",
+	      f);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fputs(verbs[i]->usage, f);
 	fputs("\n--policy  expected values and what may stay open, see tollgate(1)\n"
 	      "--at      judge as of this time, 2026-11-21T09:00:00Z; now when not given\n"
 	      "--ear     the answer as claims of an EAR (draft-ietf-rats-ear)\n"
 	      "Exit status: 0 affirming, 1 rejected, 2 usage or unreadable input, 3 sound but something that the\n"
-	      "policy needs was not checked or is not met.\n", f);
+	      "policy needs was not checked or is not met.\n",
+	      f);
 }
 
 int attest_usage(const char *fmt, ...)
@@ -87,9 +94,10 @@ int attest_arg_expect(const struct attest_run *run, const char *option, size_t s
 
 	if (!hex)
 		return CLI_OK;
-	if (size > sizeof(bytes) || len % 2 || len == 0 || len > 2 * size || (!shorter && len != 2 * size) ||
-	    hex_decode(hex, len, bytes, len / 2) < 0)
-		return attest_usage("--%s needs %s%zu hex digits", option, shorter ? "at most " : "", 2 * size);
+	if (size > sizeof(bytes) || len % 2 || len == 0 || len > 2 * size ||
+	    (!shorter && len != 2 * size) || hex_decode(hex, len, bytes, len / 2) < 0)
+		return attest_usage("--%s needs %s%zu hex digits", option,
+				    shorter ? "at most " : "", 2 * size);
 	if (policy_set_only(ret, (struct span){ (const char *)bytes, size }) < 0) {
 		fputs("tollgate: attest verify: out of memory\n", stderr);
 		return CLI_FAILED;
@@ -108,7 +116,8 @@ static int read_policy(struct attest_run *run)
 		return r;
 	r = attest_policy_read(&run->policy, buf_span(&text), &e);
 	if (r < 0) {
-		fprintf(stderr, "tollgate: read policy %s: %s\n", path, e.text[0] ? e.text : err_text(r));
+		fprintf(stderr, "tollgate: read policy %s: %s\n", path,
+			e.text[0] ? e.text : err_text(r));
 		return CLI_USAGE;
 	}
 	return CLI_OK;
@@ -130,10 +139,15 @@ static void print_claims(struct span claims)
 	json_t *o = json_loadb(claims.p, claims.n, 0, NULL), *v;
 	const char *name;
 
-	json_object_foreach(o, name, v) {
-		char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	json_object_foreach(o, name, v)
+	{
+		char *text =
+			json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 
-		printf("  %-22s %s\n", name, text ? text : json_is_string(v) ? json_string_value(v) : "");
+		printf("  %-22s %s\n", name,
+		       text		   ? text
+		       : json_is_string(v) ? json_string_value(v)
+					   : "");
 		free(text);
 	}
 	json_decref(o);
@@ -151,8 +165,10 @@ static void print_text(struct attest_run *run, enum attest_status s)
 			const struct attest_finding *f = &res->findings[i];
 
 			if (f->verdict == order[o])
-				printf("%c %-11s %-22s %s: %s\n", attest_blocks(f, &run->policy) ? '!' : ' ',
-				       attest_verdict_text(f->verdict), f->field, f->code, f->reason);
+				printf("%c %-11s %-22s %s: %s\n",
+				       attest_blocks(f, &run->policy) ? '!' : ' ',
+				       attest_verdict_text(f->verdict), f->field, f->code,
+				       f->reason);
 		}
 	for (unsigned i = 0; i < run->policy.require.n; i++)
 		if (!attest_finding(res, run->policy.require.text[i]))
@@ -167,7 +183,8 @@ static int answer(struct cli *c, struct attest_run *run)
 	int r = attest_result_json(&run->result, &run->policy, &judgement);
 
 	if (r == 0 && attest_arg(run, "ear", 0))
-		r = attest_ear(&run->result, &run->policy, (int64_t)(clock_real_ns() / 1000000000u), &out);
+		r = attest_ear(&run->result, &run->policy, (int64_t)(clock_real_ns() / 1000000000u),
+			       &out);
 	else if (r == 0 && c->json)
 		r = buf_append(&out, buf_span(&judgement).p, buf_len(&judgement));
 	if (r < 0) {
@@ -227,7 +244,8 @@ static const struct attest_verb *find_verb(int argc, char **argv)
 	return NULL;
 }
 
-static int add_given(struct attest_given *given, unsigned *n, const struct attest_option *o, const char *value)
+static int add_given(struct attest_given *given, unsigned *n, const struct attest_option *o,
+		     const char *value)
 {
 	for (unsigned i = 0; i < *n; i++)
 		if (given[i].option == o && !o->repeated)
@@ -250,13 +268,16 @@ static int verify(struct cli *c, int argc, char **argv)
 	if (!v)
 		return attest_usage("needs --provider and a provider's name");
 	for (const struct attest_option *o = common; o->name; o++)
-		longs[n++] = (struct option){ o->name, strcmp(o->name, "ear") == 0 ? no_argument : required_argument,
+		longs[n++] = (struct option){ o->name,
+					      strcmp(o->name, "ear") == 0 ? no_argument
+									  : required_argument,
 					      NULL, 'x' };
 	for (const struct attest_option *o = v->options; o->name && n < OPTIONS_MAX - 1; o++)
 		longs[n++] = (struct option){ o->name, required_argument, NULL, 'x' };
 	optind = 1;
 	while ((ch = getopt_long(argc, argv, "", longs, &at)) != -1) {
-		const struct attest_option *o = ch == 'x' ? find_option(common, longs[at].name) : NULL;
+		const struct attest_option *o =
+			ch == 'x' ? find_option(common, longs[at].name) : NULL;
 
 		if (ch == 'x' && !o)
 			o = find_option(v->options, longs[at].name);

@@ -36,7 +36,7 @@ struct attest_verb {
 	int (*judge)(struct attest_run *run);
 };
 
-extern const struct attest_verb attest_verb_snp;
+extern const struct attest_verb attest_verb_snp, attest_verb_tdx;
 
 /* The value of the i-th time an option was given, or NULL. */
 const char *attest_arg(const struct attest_run *run, const char *option, unsigned i);

@@ -10,8 +10,13 @@
 #include "user/cli/cli.h"
 
 static const struct attest_option options[] = {
-	{ "report", true, false }, { "cert", true, true }, { "crl", false, true }, { "product", false, false },
-	{ "report-data", false, false }, { "measurement", false, false }, { 0 },
+	{ "report", true, false },
+	{ "cert", true, true },
+	{ "crl", false, true },
+	{ "product", false, false },
+	{ "report-data", false, false },
+	{ "measurement", false, false },
+	{ 0 },
 };
 
 static int judge_snp(struct attest_run *run)
@@ -19,18 +24,22 @@ static int judge_snp(struct attest_run *run)
 	_cleanup_buf_ struct buf report = { 0 };
 	struct buf certs[X509_CERTS_MAX] = { 0 }, crls[X509_CRLS_MAX] = { 0 };
 	struct span cert_spans[X509_CERTS_MAX], crl_spans[X509_CRLS_MAX];
-	struct attest_snp in = { .certs = cert_spans, .crls = crl_spans, .product = attest_arg(run, "product", 0) };
+	struct attest_snp in = { .certs = cert_spans,
+				 .crls = crl_spans,
+				 .product = attest_arg(run, "product", 0) };
 	int r = attest_arg_file(run, "report", 0, &report);
 
 	if (r == CLI_OK)
 		r = attest_arg_expect(run, "report-data", 64, true, &run->policy.snp.report_data);
 	if (r == CLI_OK)
 		r = attest_arg_expect(run, "measurement", 48, false, &run->policy.snp.measurements);
-	for (; r == CLI_OK && in.n_certs < X509_CERTS_MAX && attest_arg(run, "cert", in.n_certs); in.n_certs++) {
+	for (; r == CLI_OK && in.n_certs < X509_CERTS_MAX && attest_arg(run, "cert", in.n_certs);
+	     in.n_certs++) {
 		r = attest_arg_file(run, "cert", in.n_certs, &certs[in.n_certs]);
 		cert_spans[in.n_certs] = buf_span(&certs[in.n_certs]);
 	}
-	for (; r == CLI_OK && in.n_crls < X509_CRLS_MAX && attest_arg(run, "crl", in.n_crls); in.n_crls++) {
+	for (; r == CLI_OK && in.n_crls < X509_CRLS_MAX && attest_arg(run, "crl", in.n_crls);
+	     in.n_crls++) {
 		r = attest_arg_file(run, "crl", in.n_crls, &crls[in.n_crls]);
 		crl_spans[in.n_crls] = buf_span(&crls[in.n_crls]);
 	}

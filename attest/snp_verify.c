@@ -196,6 +196,10 @@ static int check_crl(struct snp_check *c, const struct snp_pool *p, const struct
 		attest_unchecked(c->res, "snp.crl", "no-crl", "no revocation list is given");
 		return 0;
 	}
+	if (x509_crls_forged(&p->crls, chain)) {
+		attest_fail(c->res, "snp.crl", "forged", "a revocation list is not signed by its issuer");
+		return 0;
+	}
 	r = x509_verify(chain->cert[1], &t, NULL, &why);
 	if (r == -ENOMEM)
 		return r;

@@ -91,6 +91,10 @@ static int check_crl(struct tdx_check *c)
 		attest_unchecked(c->res, "tdx.crl", "no-crl", "no revocation lists are given");
 		return 0;
 	}
+	if (x509_crls_forged(&c->collateral.crls, &c->chain)) {
+		attest_fail(c->res, "tdx.crl", "forged", "a revocation list is not signed by its issuer");
+		return 0;
+	}
 	r = x509_verify(c->chain.cert[0], &t, NULL, &why);
 	if (r == -ENOMEM)
 		return r;

@@ -237,3 +237,28 @@ bool x509_lacks_crl(const char *why)
 {
 	return strcmp(why, X509_verify_cert_error_string(X509_V_ERR_UNABLE_TO_GET_CRL)) == 0;
 }
+
+static bool signed_by_one(X509_CRL *crl, const struct x509_certs *chain, bool *ret_named)
+{
+	*ret_named = false;
+	for (unsigned i = 0; i < chain->n; i++) {
+		X509 *x = chain->cert[i];
+
+		if (X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(x)) != 0)
+			continue;
+		*ret_named = true;
+		if (X509_CRL_verify(crl, X509_get0_pubkey(x)) == 1)
+			return true;
+	}
+	return false;
+}
+
+bool x509_crls_forged(const struct x509_crls *crls, const struct x509_certs *chain)
+{
+	bool named, forged = false;
+
+	for (unsigned i = 0; i < crls->n; i++)
+		forged |= !signed_by_one(crls->crl[i], chain, &named) && named;
+	ERR_clear_error();
+	return forged;
+}

@@ -58,6 +58,10 @@ struct x509_trust {
  * (NULL when not wanted; x509_certs_done() it); -EKEYREJECTED with a static reason in *ret_why, -ENOMEM. */
 int x509_verify(X509 *leaf, const struct x509_trust *t, struct x509_certs *ret_chain, const char **ret_why);
 
+/* True when a list names a certificate of the chain as its issuer, but that one did not sign it. OpenSSL
+ * passes over such a list as if it were not there; what is there and false must not count as absent. */
+bool x509_crls_forged(const struct x509_crls *crls, const struct x509_certs *chain);
+
 /* True when that reason is that no revocation list of an issuer was among those given. */
 bool x509_lacks_crl(const char *why);
 

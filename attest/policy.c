@@ -24,6 +24,8 @@ static const struct policy_key top_keys[] = {
 	  .keys = snp_policy_keys },
 	{ .name = "tdx", .kind = POLICY_OBJECT, .offset = offsetof(struct attest_policy, tdx),
 	  .keys = tdx_policy_keys },
+	{ .name = "tpm", .kind = POLICY_OBJECT, .offset = offsetof(struct attest_policy, tpm),
+	  .keys = tpm_policy_keys },
 	{ 0 },
 };
 
@@ -227,6 +229,7 @@ void attest_policy_done(struct attest_policy *p)
 	policy_texts_done(&p->optional);
 	snp_policy_done(&p->snp);
 	tdx_policy_done(&p->tdx);
+	tpm_policy_done(&p->tpm);
 	*p = (struct attest_policy){ 0 };
 }
 

@@ -8,6 +8,7 @@
 
 #include "attest/policy_snp.h"
 #include "attest/policy_tdx.h"
+#include "attest/policy_tpm.h"
 #include "attest/policy_types.h"
 
 /*
@@ -16,7 +17,7 @@
  *
  *	{ "version": 1,
  *	  "require": ["snp.chip"], "optional": ["snp.crl"],
- *	  "snp": { ... }, "tdx": { ... } }
+ *	  "snp": { ... }, "tdx": { ... }, "tpm": { ... } }
  *
  * The sections' members stand in policy_snp.c, policy_tdx.c and their like. A key that is not known, is
  * given twice or has the wrong type refuses the whole file: a misspelt expectation must not turn into none.
@@ -29,6 +30,7 @@ struct attest_policy {
 	struct policy_texts require, optional;
 	struct snp_policy snp;
 	struct tdx_policy tdx;
+	struct tpm_policy tpm;
 };
 
 /* The policy without a file: no expected values, the strict defaults that the sections name. */

@@ -27,7 +27,7 @@ int tpm_signature_parse(struct span bytes, const EVP_PKEY *key, struct tpm_signa
 	if (bytes.n > TPM_SIGNATURE_MAX)
 		return -EBADMSG;
 	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && bytes.n == (size_t)EVP_PKEY_get_size(key)) {
-		*ret = (struct tpm_signature){ TPM_ALG_RSASSA, TPM_HASH_SHA256, .rsa = bytes };
+		*ret = (struct tpm_signature){ TPM_ALG_RSASSA, TPM_HASH_SHA256, true, .rsa = bytes };
 		return 0;
 	}
 	s.scheme = bytes_u16be(&b);

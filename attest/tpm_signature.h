@@ -15,6 +15,7 @@
 struct tpm_signature {
 	uint16_t scheme; /* TPM_ALG_RSASSA, TPM_ALG_RSAPSS or TPM_ALG_ECDSA */
 	uint16_t hash; /* sha256, sha384 or sha512: SHA-1 is refused */
+	bool bare; /* an RSA signature without its header: scheme and hash are assumed */
 	struct span rsa;
 	struct span r, s;
 };

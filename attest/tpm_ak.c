@@ -95,7 +95,7 @@ static bool judge_certificate(const struct attest_tpm *in, EVP_PKEY *key, struct
 		attest_fail(res, "tpm.ak.certificate", "malformed", "the key's certificate cannot be read");
 		return false;
 	}
-	if (!attest_check(res, EVP_PKEY_eq(X509_get0_pubkey(certs.cert[0]), key) == 1, "tpm.ak.certificate-key",
+	if (!attest_check(res, EVP_PKEY_eq(X509_get0_pubkey(certs.cert[0]), key) == 1, "tpm.ak.certificate_key",
 			  "same-key", "the certificate's key compared with the one that signed the quote"))
 		return false;
 	if (!in->roots || in->roots->n == 0) {

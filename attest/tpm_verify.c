@@ -179,7 +179,7 @@ static void judge_selection(const struct tpm_attest *a, const struct tpm_policy 
 		attest_fail(res, "tpm.resettable", "only-resettable",
 			    "the quote covers only PCRs that software can reset (%s)", mask_text(all, text));
 	if (all & TPM_PCRS_RESETTABLE && all & ~TPM_PCRS_RESETTABLE)
-		attest_skipped(res, "tpm.resettable-among", "resettable",
+		attest_skipped(res, "tpm.resettable_among", "resettable",
 			       "PCRs %s can be reset by software and count as nothing",
 			       mask_text(all & TPM_PCRS_RESETTABLE, text));
 }

@@ -37,6 +37,8 @@ struct attest_verb {
 };
 
 extern const struct attest_verb attest_verb_snp, attest_verb_tdx;
+extern const struct attest_verb attest_verb_snp;
+extern const struct attest_verb attest_verb_tpm;
 
 /* The value of the i-th time an option was given, or NULL. */
 const char *attest_arg(const struct attest_run *run, const char *option, unsigned i);
@@ -48,6 +50,14 @@ int attest_arg_file(const struct attest_run *run, const char *option, unsigned i
  * fewer are padded with zeros at their end. Not given: nothing changes. */
 int attest_arg_expect(const struct attest_run *run, const char *option, size_t size, bool shorter,
 		      struct policy_set *ret);
+
+/* The value of --nonce, which a TPM's qualifying data must be. Not given: nothing changes. */
+struct attest_nonce {
+	uint8_t bytes[64]; /* no TPM takes more than its largest digest and an algorithm's number */
+	size_t n;
+	bool given;
+};
+int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret);
 
 /* Prints and returns CLI_USAGE. */
 int attest_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -145,7 +145,8 @@ static bool expects_values(const struct tpm_policy *p)
 	return false;
 }
 
-static void judge_selection(const struct tpm_attest *a, const struct tpm_policy *p, struct attest_result *res)
+static void judge_selection(const struct tpm_attest *a, const struct tpm_policy *p, bool carrier,
+			    struct attest_result *res)
 {
 	struct tpm_selection want = { 0 };
 	uint32_t all = 0, here = 0;
@@ -175,6 +176,10 @@ static void judge_selection(const struct tpm_attest *a, const struct tpm_policy 
 		attest_pass(res, "tpm.bank", "bank", "no SHA-1 bank is quoted");
 	if (all & ~TPM_PCRS_RESETTABLE)
 		attest_pass(res, "tpm.resettable", "resettable", "PCRs that only a reboot clears are quoted");
+	else if (carrier)
+		attest_unmet(res, "tpm.resettable", "only-resettable",
+			     "the quote shows whose it is, and of PCRs only what software can reset (%s)",
+			     mask_text(all, text));
 	else
 		attest_fail(res, "tpm.resettable", "only-resettable",
 			    "the quote covers only PCRs that software can reset (%s)", mask_text(all, text));
@@ -260,7 +265,7 @@ void tpm_judge_quote(const struct tpm_quote *in, EVP_PKEY *key, const struct tpm
 		return;
 	judge_nonce(in, &a, res);
 	judge_state(&a, &p->tpm, res);
-	judge_selection(&a, &p->tpm, res);
+	judge_selection(&a, &p->tpm, in->carrier, res);
 	if (judge_values(in, &a, hash, &pcrs, res))
 		proven = &pcrs;
 	judge_expected(proven, &p->tpm, res);

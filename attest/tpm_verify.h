@@ -18,6 +18,9 @@ struct tpm_quote {
 	struct span nonce;
 	bool have_nonce; /* false: freshness stays open. An empty nonce cannot be asked for */
 	struct span event_log, ima; /* empty: none given */
+	/* The key is bound by other hardware, and the quote carries the nonce under it: registers that prove
+	 * nothing leave the boot open instead of making the evidence false. */
+	bool carrier;
 };
 
 /* Judges quote and logs under a key that something else vouches for; pub is the key's public area or NULL

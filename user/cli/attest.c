@@ -26,7 +26,10 @@
 	7258118400ll /* the year 2200: later times are typing errors, and nanoseconds would wrap */
 
 static const struct attest_verb *const verbs[] = {
-	&attest_verb_snp, &attest_verb_tdx, &attest_verb_tpm,
+	&attest_verb_snp,
+	&attest_verb_tdx,
+	&attest_verb_tpm,
+	&attest_verb_azure,
 };
 
 static const struct attest_option common[] = {

@@ -36,9 +36,7 @@ struct attest_verb {
 	int (*judge)(struct attest_run *run);
 };
 
-extern const struct attest_verb attest_verb_snp, attest_verb_tdx;
-extern const struct attest_verb attest_verb_snp;
-extern const struct attest_verb attest_verb_tpm;
+extern const struct attest_verb attest_verb_snp, attest_verb_tdx, attest_verb_tpm, attest_verb_azure;
 
 /* The value of the i-th time an option was given, or NULL. */
 const char *attest_arg(const struct attest_run *run, const char *option, unsigned i);

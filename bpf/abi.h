@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 2
+#define TG_ABI_VERSION 3
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
@@ -227,6 +227,25 @@ struct tg_head {
 	__u8 data[TG_HEAD_BYTES + TG_CHUNK];
 };
 
+/* What the holder iterator looks for: the reading end of one object, the writing end of another. */
+struct tg_sought {
+	__u64 ino[2]; /* 0: the server's input, 1: its output; equal when one socket serves both */
+	__u32 type[2]; /* S_IFIFO or S_IFSOCK */
+};
+
+/* A line of the holder iterator: a descriptor that refers to a sought object. */
+struct tg_holding {
+	__u32 tgid;
+	__u32 tid; /* another than tgid: of a thread with a table of its own, or behind an ended leader */
+	__u32 fd;
+	__u32 which; /* index in struct tg_sought; 0 for one socket that serves both */
+	__u32 flags; /* of the description, with O_CLOEXEC of the descriptor */
+	__u32 ends; /* pipe: how many descriptions can read (which 0) or write (1) it; socket: 0 */
+	__u64 file; /* tells descriptions apart */
+	__u64 table; /* tells descriptor tables apart */
+	__u64 refs; /* to the description, from wherever: tables, messages under way, io_uring, calls */
+};
+
 /* --- events ----------------------------------------------------------------------------------- */
 
 enum tg_event_type {
@@ -369,6 +388,8 @@ TG_SIZE(tg_selector, 8);
 TG_SIZE(tg_state, 56);
 TG_SIZE(tg_stopped, 32);
 TG_SIZE(tg_stream, 136);
+TG_SIZE(tg_sought, 24);
+TG_SIZE(tg_holding, 48);
 TG_SIZE(tg_event, 96);
 TG_SIZE(tg_ctl, 24);
 

@@ -164,6 +164,14 @@ TG_MAP struct {
 	__type(value, __u64);
 } held SEC(".maps");
 
+/* Of the iterators that user space makes next; read by them until their end. */
+TG_MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tg_sought);
+} sought SEC(".maps");
+
 /* Objects of our own relays. */
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

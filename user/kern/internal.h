@@ -12,7 +12,7 @@
 enum kern_map {
 	KM_STATE, KM_STATS, KM_EVENTS, KM_STDIO_EVENTS, KM_SEQUENCES, KM_LABELS, KM_LATE_LABELS,
 	KM_SCOPE_CGROUPS, KM_ORIGINS, KM_FLOWS, KM_LISTENERS, KM_LISTENER_PORTS, KM_SELECTORS,
-	KM_STOPPED, KM_STREAMS, KM_HEADS, KM_TAKENS, KM_HELD, KM_OURS,
+	KM_STOPPED, KM_STREAMS, KM_HEADS, KM_TAKENS, KM_HELD, KM_OURS, KM_SOUGHT,
 	KM_MAX_,
 };
 
@@ -36,7 +36,7 @@ enum kern_prog {
 	KP_SYS_EXIT, KP_EXEC_CANDIDATE, KP_SYS_ENTER, /* in the order in which they are attached */
 	KP_CONNECT4, KP_CONNECT6, KP_GETPEERNAME4, KP_GETPEERNAME6, KP_SOCKOPS_CLIENT,
 	KP_SOCKOPS_SERVER, KP_GETSOCKOPT,
-	KP_ITER_LABELS, KP_STDIO_CONTROL,
+	KP_ITER_LABELS, KP_ITER_SCOPE_HOLDERS, KP_ITER_HOLDERS, KP_STDIO_CONTROL,
 	KP_MAX_,
 };
 
@@ -53,6 +53,7 @@ struct kern {
 	int map[KM_MAX_];
 	int prog[KP_MAX_];
 	struct tg_state *state; /* the state map's only entry, shared with the programs */
+	int walk[2]; /* links of the holder iterators: scopes, all; -1 before their first use */
 	bool adopted;
 	char broken[NAME_MAX + 1]; /* kern_verify()'s answer */
 };

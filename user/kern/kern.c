@@ -61,6 +61,7 @@ static int kern_new(const char *pin_dir, struct kern **ret)
 		return -ENOMEM;
 	memset(k->map, 0xff, sizeof(k->map));
 	memset(k->prog, 0xff, sizeof(k->prog));
+	k->walk[0] = k->walk[1] = -1;
 	r = pin_path(k->pin_dir, "%s", pin_dir);
 	if (r == 0)
 		r = pin_path(k->dir, "%s/v%d", pin_dir, TG_ABI_VERSION);
@@ -133,6 +134,9 @@ void kern_close(struct kern *k)
 	for (int i = 0; i < KP_MAX_; i++)
 		if (k->prog[i] >= 0)
 			close(k->prog[i]);
+	for (int i = 0; i < 2; i++)
+		if (k->walk[i] >= 0)
+			close(k->walk[i]);
 	free(k);
 }
 

@@ -43,6 +43,7 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 	[KM_TAKENS] = SPEC("takens", HASH, 8, sizeof(struct tg_head)),
 	[KM_HELD] = SPEC("held", HASH, 8, 8),
 	[KM_OURS] = SPEC("ours", HASH, 8, 8),
+	[KM_SOUGHT] = SPEC("sought", ARRAY, 4, sizeof(struct tg_sought)),
 };
 
 /* What was loaded, in a frozen map beside the pins. */

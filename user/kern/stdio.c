@@ -198,6 +198,44 @@ int kern_stdio_hold(struct kern *k, uint64_t key)
 	return control(k, TG_VERB_HOLD, key);
 }
 
+int kern_stdio_seek(struct kern *k, const struct tg_sought *what)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(k->map[KM_SOUGHT], &zero, what, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int walk_link(struct kern *k, bool everywhere)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	int *link = &k->walk[everywhere];
+
+	if (*link < 0)
+		*link = bpf_link_create(k->prog[everywhere ? KP_ITER_HOLDERS : KP_ITER_SCOPE_HOLDERS], 0,
+					BPF_TRACE_ITER, &opts);
+	return *link < 0 ? -errno : *link;
+}
+
+int kern_stdio_walks(struct kern *k, bool everywhere, int *ret_fds, unsigned n)
+{
+	int link = walk_link(k, everywhere);
+
+	if (link < 0)
+		return link;
+	for (unsigned i = 0; i < n; i++) {
+		int r;
+
+		ret_fds[i] = bpf_iter_create(link);
+		if (ret_fds[i] >= 0)
+			continue;
+		r = -errno;
+		while (i > 0)
+			close(ret_fds[--i]);
+		return r;
+	}
+	return 0;
+}
+
 int kern_stdio_sweep(struct kern *k)
 {
 	return control(k, TG_VERB_SWEEP, 0);

@@ -58,6 +58,13 @@ int kern_stdio_release(struct kern *k, uint64_t key);
  * complete. */
 int kern_stdio_forget(struct kern *k, uint64_t key);
 
+/* What the iterators look for that are made, or read, from here on. */
+int kern_stdio_seek(struct kern *k, const struct tg_sought *what);
+
+/* Makes n descriptors, the caller's, each good for one pass over the holders of what is sought, in the scopes or
+ * on the whole machine: read to its end it gives struct tg_holding. 0 or -errno. */
+int kern_stdio_walks(struct kern *k, bool everywhere, int *ret_fds, unsigned n);
+
 /* Holds a stream's readers by hand (start-up scan): reads do not return to them. */
 int kern_stdio_hold(struct kern *k, uint64_t key);
 

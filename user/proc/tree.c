@@ -212,16 +212,21 @@ int proc_descendants(pid_t root, struct proc_pids *ret)
 	return r;
 }
 
-bool proc_is_below(pid_t pid, pid_t root)
+int proc_depth(pid_t pid, pid_t root)
 {
 	struct proc_stat st;
 
 	for (int i = 0; i < DEPTH_MAX && pid > 0; i++) {
 		if (pid == root)
-			return true;
+			return i;
 		if (proc_stat_read(pid, &st) < 0)
-			return false;
+			return -ESRCH;
 		pid = st.ppid;
 	}
-	return false;
+	return -ENOENT;
+}
+
+bool proc_is_below(pid_t pid, pid_t root)
+{
+	return proc_depth(pid, root) >= 0;
 }

@@ -49,7 +49,9 @@ int proc_children(pid_t pid, struct proc_pids *ret);
  * missed: stop them and ask again. -ESRCH when root is gone. */
 int proc_descendants(pid_t root, struct proc_pids *ret);
 
-/* Walks up the parents. False also when a process vanished on the way. */
+/* Walks up the parents: 0 for root itself, 1 for its children. -ENOENT when it is not below, -ESRCH when a process
+ * vanished on the way. */
+int proc_depth(pid_t pid, pid_t root);
 bool proc_is_below(pid_t pid, pid_t root);
 
 /* A pipe or socket, named as /proc/PID/fd names it: no file system is asked, so nothing that an agent

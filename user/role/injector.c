@@ -16,15 +16,33 @@
 #include "user/role/msg.h"
 #include "user/role/sandbox.h"
 #include "user/stdio/takeover.h"
+#include "user/stdio/walk.h"
 
 #define SPEC_TIMEOUT_MS 10000
 
-static int take(const struct msg_takeover *job, struct stdio_taken *taken)
+/* The supervisor's iterators, each good for one pass: those of the scopes, then those of the whole machine. */
+struct walks {
+	int fd[STDIO_WALKS_SCOPE + STDIO_WALKS_ALL];
+	unsigned used[2];
+};
+
+static int next_pass(void *arg, bool everywhere, struct walk *ret)
+{
+	static const unsigned first[] = { 0, STDIO_WALKS_SCOPE }, count[] = { STDIO_WALKS_SCOPE, STDIO_WALKS_ALL };
+	struct walks *w = arg;
+
+	if (w->used[everywhere] == count[everywhere])
+		return -E2BIG;
+	return walk_read(w->fd[first[everywhere] + w->used[everywhere]++], ret);
+}
+
+static int take(const struct msg_takeover *job, struct walks *walks, struct stdio_taken *taken)
 {
 	struct stdio_job j = {
 		.host = job->host_pid, .root = job->host_pid, .server = job->server_pid,
 		.server_start = job->server_start, .mode0 = job->mode0, .mode1 = job->mode1,
 		.ino0 = job->ino0, .ino1 = job->ino1, .timeout_ms = job->timeout_ms,
+		.walk = next_pass, .walk_arg = walks,
 	};
 
 	return stdio_take(&j, taken);
@@ -50,6 +68,7 @@ int injector_run(void)
 {
 	struct msg_spawn spec;
 	struct msg_takeover job;
+	struct walks walks = { 0 };
 	struct stdio_taken taken = { .orig_in = -1, .orig_out = -1, .to_server = -1, .from_server = -1 };
 	_cleanup_close_ int channel = -1;
 	int r = ipc_wait(ROLE_CHANNEL_FD, SPEC_TIMEOUT_MS, MSG_SPAWN, &spec, sizeof(spec), NULL, 0);
@@ -59,14 +78,14 @@ int injector_run(void)
 	if (r >= 0)
 		r = sandbox_enter(ROLE_INJECTOR, &(struct sandbox_spec){ 0 }, NULL);
 	if (r >= 0)
-		r = ipc_wait(channel, -1, MSG_TAKEOVER, &job, sizeof(job), NULL, 0);
+		r = ipc_wait(channel, -1, MSG_TAKEOVER, &job, sizeof(job), walks.fd, ARRAY_SIZE(walks.fd));
 	if (r == -EPIPE)
 		return EXIT_SUCCESS; /* the supervisor went: the next one gets a fresh injector */
 	if (r < 0) {
 		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
-	(void)take(&job, &taken);
+	(void)take(&job, &walks, &taken);
 	r = report(channel, &taken);
 	stdio_taken_done(&taken);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

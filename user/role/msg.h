@@ -62,7 +62,7 @@ enum msg_type {
 	MSG_SESSIONS_ARE, /* JSON text of an array, no NUL */
 
 	/* supervisor <-> injector */
-	MSG_TAKEOVER = 96, /* struct msg_takeover */
+	MSG_TAKEOVER = 96, /* struct msg_takeover + fds for STDIO_WALKS_SCOPE and STDIO_WALKS_ALL passes */
 	MSG_TAKEN, /* struct msg_taken + 4 fds when reason is 0 */
 
 	/* supervisor <-> notary */

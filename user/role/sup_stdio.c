@@ -216,10 +216,32 @@ static int describe(struct sup_job *job)
 	return 0;
 }
 
+static int send_takeover(struct supervisor *s, const struct sup_job *job)
+{
+	struct msg_takeover m = {
+		.host_pid = job->host, .server_pid = job->server,
+		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
+		.timeout_ms = TAKE_TIMEOUT_MS,
+	};
+	struct tg_sought what = { .ino = { job->ino0, job->ino1 }, .type = { job->mode0, job->mode1 } };
+	int walks[STDIO_WALKS_SCOPE + STDIO_WALKS_ALL];
+	unsigned n = 0;
+	int r = kern_stdio_seek(s->kern, &what);
+
+	if (r >= 0 && (r = kern_stdio_walks(s->kern, false, walks, STDIO_WALKS_SCOPE)) >= 0)
+		n = STDIO_WALKS_SCOPE;
+	if (r >= 0 && (r = kern_stdio_walks(s->kern, true, walks + n, STDIO_WALKS_ALL)) >= 0)
+		n += STDIO_WALKS_ALL;
+	if (r >= 0)
+		r = ipc_send(s->injector, MSG_TAKEOVER, job->cookie, &m, sizeof(m), walks, n);
+	for (unsigned i = 0; i < n; i++)
+		close(walks[i]);
+	return r < 0 ? log_err(r, "start a takeover: %s", err_text(r)) : 0;
+}
+
 static void start_next(struct supervisor *s)
 {
 	struct sup_job *job = s->jobs;
-	struct msg_takeover m;
 
 	for (struct sup_job *j = s->jobs; j; j = j->next)
 		if (j->stage == JOB_TAKING)
@@ -228,12 +250,7 @@ static void start_next(struct supervisor *s)
 		job = job->next;
 	if (!job || !s->injector)
 		return;
-	m = (struct msg_takeover){
-		.host_pid = job->host, .server_pid = job->server,
-		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
-		.timeout_ms = TAKE_TIMEOUT_MS,
-	};
-	if (ipc_send(s->injector, MSG_TAKEOVER, job->cookie, &m, sizeof(m), NULL, 0) >= 0)
+	if (send_takeover(s, job) >= 0)
 		job->stage = JOB_TAKING;
 }
 

@@ -3,8 +3,8 @@
  * What a stopped holder does with the conversation's descriptors: duplicates, epoll registrations, and
  * whether an io_uring may have one of them. Role injector; reads /proc only.
  *
- * LIMIT: a descriptor in flight in a socket's queue (SCM_RIGHTS), one that only an io_uring worker holds,
- * and an io_uring whose own descriptor was closed after registration are not visible in /proc.
+ * What is not visible in /proc (a descriptor in flight in a socket's queue, one that an io_uring has) shows as a
+ * reference without a holder: takeover.c refuses it.
  */
 #include "user/stdio/epoll_info.h"
 

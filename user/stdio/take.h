@@ -4,6 +4,7 @@
 
 #include "user/stdio/holder.h"
 #include "user/stdio/takeover.h"
+#include "user/stdio/walk.h"
 
 /* One takeover under way, shared by takeover.c (its order) and objects.c (the descriptors). */
 
@@ -17,6 +18,7 @@ struct take {
 	unsigned nold; /* 1 when one socket serves both */
 	uint64_t sdev[2];
 	struct stdio_ends ends;
+	bool everywhere; /* holders are sought on the whole machine */
 	bool touched; /* something was replaced */
 };
 

@@ -22,6 +22,8 @@
 #include "user/base/cleanup.h"
 #include "user/stdio/take.h"
 
+#define ODD_WALKS_MAX 2 /* passes in a row that show references without a holder */
+
 static const char *const names[] = {
 	[STDIO_DONE] = "done",
 	[STDIO_GONE] = "gone",
@@ -89,92 +91,120 @@ struct holder *take_holder(struct take *t, pid_t pid)
 	return NULL;
 }
 
-/* Stops the process when it holds one of the objects. 1 when it was added, 0, or -1. */
-static int add_holder(struct take *t, pid_t pid)
+static int next_walk(struct take *t, struct walk *ret)
 {
-	bool split;
+	int r = t->job->walk(t->job->walk_arg, t->everywhere, ret);
+
+	if (r == -E2BIG)
+		return take_fail(t, STDIO_LIMIT, "its holders are too many, or keep changing");
+	return r < 0 ? take_fail_errno(t, r, "cannot look for holders", 0) : 0;
+}
+
+/* 1 when it was stopped, 0 when it ended meanwhile, or -1. */
+static int add_holder(struct take *t, pid_t pid, bool split)
+{
 	int r;
 
-	if (pid == t->job->host || take_holder(t, pid))
-		return 0;
-	r = proc_holds(pid, t->old, t->nold, &split);
-	if (r == 0 || r == -ESRCH)
-		return 0;
-	if (r < 0)
-		return take_fail_errno(t, r, "cannot read its descriptors", pid);
 	if (split)
 		return take_fail(t, STDIO_UNSUPPORTED, "process %d: a thread has descriptors of its own", pid);
 	if (t->n == STDIO_HOLDERS_MAX)
 		return take_fail(t, STDIO_LIMIT, "more than %d processes", STDIO_HOLDERS_MAX);
 	r = holder_stop(&t->holders[t->n++], pid, &t->timer);
 	if (r == -ESRCH) {
-		/* It ended meanwhile; its threads, if any stopped, are let go at once. */
+		/* Its threads, if any stopped, are let go at once. */
 		(void)holder_release(&t->holders[--t->n]);
 		return 0;
 	}
 	return r < 0 ? take_fail_errno(t, r, "cannot be stopped", pid) : 1;
 }
 
-/* Parents before children: a parent that waits in vfork() stands still only after its child's exec. */
-static int stop_tree(struct take *t)
+struct newcomer {
+	pid_t pid;
+	int depth;
+};
+
+static int by_depth(const void *a, const void *b)
 {
-	int added;
+	const struct newcomer *x = a, *y = b;
 
-	do {
-		_cleanup_pids_ struct proc_pids tree = { 0 };
-		int r = proc_descendants(t->job->root, &tree);
-
-		if (r < 0)
-			return take_fail_errno(t, r, "cannot list the tree", t->job->root);
-		added = 0;
-		for (size_t i = 0; i < tree.n; i++) {
-			r = add_holder(t, tree.v[i]);
-			if (r < 0)
-				return r;
-			added |= r;
-		}
-	} while (added);
-	return 0;
+	return x->depth != y->depth ? (x->depth < y->depth ? -1 : 1) : (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static bool is_ours(const struct take *t, pid_t pid)
+/* Holders that are not stopped yet, parents before children: a parent that waits in vfork() stands still only after
+ * its child's exec. The number, or -1: who is outside the tree cannot be dealt with. */
+static int newcomers(struct take *t, const struct walk *w, struct newcomer ret[STDIO_HOLDERS_MAX + 1])
 {
-	for (unsigned i = 0; i < t->job->nours; i++)
-		if (t->job->ours[i] == pid)
-			return true;
-	return pid == getpid();
+	int n = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		pid_t pid = (pid_t)w->v[i].tgid;
+		int depth;
+
+		if (pid == t->job->host || pid == getpid() || take_holder(t, pid) ||
+		    (n > 0 && ret[n - 1].pid == pid))
+			continue;
+		depth = proc_depth(pid, t->job->root);
+		if (depth == -ESRCH)
+			continue; /* it ended, or its parent did: the next pass tells */
+		if (depth < 0)
+			return take_fail(t, STDIO_UNKNOWN_HOLDER, "process %d is outside the tree of %d", (int)pid,
+					 (int)t->job->root);
+		if (n > STDIO_HOLDERS_MAX)
+			return take_fail(t, STDIO_LIMIT, "more than %d processes", STDIO_HOLDERS_MAX);
+		ret[n++] = (struct newcomer){ pid, depth };
+	}
+	qsort(ret, (size_t)n, sizeof(*ret), by_depth);
+	return n;
 }
 
-/* Everything that holds an object must be known by now; who is outside the tree cannot be dealt with. */
-static int stop_all(struct take *t)
+/* How many were stopped, or -1. */
+static int stop_newcomers(struct take *t, const struct walk *w)
 {
-	bool again;
+	struct newcomer fresh[STDIO_HOLDERS_MAX + 1];
+	int n = newcomers(t, w, fresh), stopped = 0;
+	bool split;
 
-	do {
-		_cleanup_pids_ struct proc_pids all = { 0 };
-		int r = stop_tree(t);
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++) {
+		int r;
 
+		(void)walk_has(w, fresh[i].pid, &split);
+		r = add_holder(t, fresh[i].pid, split);
 		if (r < 0)
 			return r;
-		r = proc_holders(t->old, t->nold, &all);
-		if (r < 0)
-			return take_fail_errno(t, r, "cannot look through /proc", 0);
-		again = false;
-		for (size_t i = 0; i < all.n; i++) {
-			pid_t pid = all.v[i];
+		stopped += r;
+	}
+	return stopped;
+}
 
-			if (pid == t->job->host || take_holder(t, pid) || is_ours(t, pid))
-				continue;
-			if (!proc_is_below(pid, t->job->root))
-				return take_fail(t, STDIO_UNKNOWN_HOLDER,
-					    "process %d is outside the tree of %d", (int)pid,
-					    (int)t->job->root);
-			again = true;
-		}
-	} while (again);
+/* Everything that holds an object stands still at the end of this, and accounts for every reference to it. The scopes
+ * are searched first; who is not in one, as is all that ran before the node, is found by searching everywhere. */
+static int stop_all(struct take *t)
+{
+	_cleanup_walk_ struct walk w = { 0 };
+	int r, odd = 0;
+
+	for (;;) {
+		if (next_walk(t, &w) < 0)
+			return -1;
+		r = stop_newcomers(t, &w);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		if (w.n > 0 && walk_is_whole(&w))
+			break;
+		/* A call of the host's on a copy of its own takes a reference for its time. */
+		if (t->everywhere && ++odd == ODD_WALKS_MAX)
+			return w.n == 0 ? take_fail(t, STDIO_GONE, "nobody holds the descriptors") :
+					  take_fail(t, STDIO_UNKNOWN_HOLDER,
+						    "a message under way, or an io_uring, has a descriptor of it");
+		t->everywhere = true;
+	}
 	if (!take_holder(t, t->job->server))
 		return take_fail(t, STDIO_GONE, "process %d does not hold the descriptors",
-			    (int)t->job->server);
+				 (int)t->job->server);
 	return 0;
 }
 
@@ -184,7 +214,7 @@ static int check_job(struct take *t)
 	struct proc_stat st;
 	int r;
 
-	if (j->host <= 0 || j->root <= 0 || j->server <= 0 || j->server == j->host || j->ino0 == 0 ||
+	if (j->host <= 0 || j->root <= 0 || j->server <= 0 || j->server == j->host || !j->walk || j->ino0 == 0 ||
 	    j->ino1 == 0 || j->server == getpid())
 		return take_fail(t, STDIO_FAULT, "the job makes no sense");
 	for (int i = 0; i < 2; i++) {
@@ -247,6 +277,22 @@ static int import_all(struct take *t)
 	return 0;
 }
 
+/* What a holder's calls returned proves nothing; the descriptor tables do. */
+static int check_replaced(struct take *t)
+{
+	_cleanup_walk_ struct walk w = { 0 };
+
+	if (next_walk(t, &w) < 0)
+		return -1;
+	for (size_t i = 0; i < w.n; i++) {
+		pid_t pid = (pid_t)w.v[i].tgid;
+
+		if (pid != t->job->host && pid != getpid())
+			return take_fail(t, STDIO_REFUSED, "process %d still holds the old descriptors", (int)pid);
+	}
+	return 0;
+}
+
 static int replace_all(struct take *t)
 {
 	for (unsigned i = 0; i < t->n; i++) {
@@ -263,17 +309,7 @@ static int replace_all(struct take *t)
 		if (r < 0)
 			return take_fail_errno(t, r, "cannot be put back", t->holders[i].pid);
 	}
-	/* What a holder's calls returned proves nothing; its descriptor table does. */
-	for (unsigned i = 0; i < t->n; i++) {
-		bool split;
-		int r = proc_holds(t->holders[i].pid, t->old, t->nold, &split);
-
-		if (r != 0)
-			return r < 0 ? take_fail_errno(t, r, "cannot be checked", t->holders[i].pid) :
-				       take_fail(t, STDIO_REFUSED, "process %d still holds the old descriptors",
-					    (int)t->holders[i].pid);
-	}
-	return 0;
+	return check_replaced(t);
 }
 
 static int run(struct take *t)

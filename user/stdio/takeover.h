@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct walk;
+
 #define STDIO_HOLDERS_MAX 64 /* processes that share one conversation's descriptors */
 #define STDIO_TEXT_MAX 256
 
@@ -16,7 +18,7 @@ enum stdio_reason {
 	STDIO_GONE, /* a process ended, or nobody holds the objects (any more) */
 	STDIO_TRACED, /* a holder has a tracer already */
 	STDIO_THIRTYTWO_BIT, /* a holder runs 32-bit code */
-	STDIO_UNKNOWN_HOLDER, /* a process outside the tree holds an object */
+	STDIO_UNKNOWN_HOLDER, /* a process outside the tree holds an object, or something that no process shows */
 	STDIO_TIMEOUT, /* a holder did not stop, or a call did not end, in time */
 	STDIO_REFUSED, /* the kernel refused the attach or an injected call: sandbox, limit, security module */
 	STDIO_UNSUPPORTED, /* descriptor of another kind, split tables, io_uring */
@@ -35,10 +37,14 @@ struct stdio_job {
 	uint32_t mode0, mode1; /* S_IFMT part: S_IFIFO or S_IFSOCK of the server's standard input, output */
 	uint64_t ino0, ino1; /* equal when one socket serves both */
 	uint32_t timeout_ms; /* for the whole; 0: STDIO_TIMEOUT_MS */
-	/* Roles of ours that may hold a copy (a proxy that peeked): no unknown holders. Borrowed. */
-	const pid_t *ours;
-	unsigned nours;
+	/* One pass over the holders of the two objects, as they are now: in the agents' scopes, where all should be,
+	 * or everywhere on the machine. 0, -errno, -E2BIG when there are no more passes. */
+	int (*walk)(void *arg, bool everywhere, struct walk *ret);
+	void *walk_arg;
 };
+
+#define STDIO_WALKS_SCOPE 5 /* passes of each kind that one takeover may ask for */
+#define STDIO_WALKS_ALL 3
 
 #define STDIO_TIMEOUT_MS 2000
 

@@ -174,6 +174,19 @@ struct bpf_iter__task {
 	};
 };
 
+struct bpf_iter__task_file {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
+	u32 fd;
+	union {
+		struct file *file;
+	};
+};
+
 struct super_block {
 	dev_t s_dev;
 	long unsigned int s_magic;
@@ -189,11 +202,14 @@ struct inode {
 struct file {
 	void *private_data;
 	struct inode *f_inode;
+	unsigned int f_flags;
 };
 
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;
+	long unsigned int *close_on_exec;
+	long unsigned int *open_fds;
 };
 
 struct files_struct {
@@ -249,6 +265,8 @@ struct unix_sock {
 struct pipe_inode_info {
 	pipe_index_t head;
 	pipe_index_t tail;
+	unsigned int readers;
+	unsigned int writers;
 };
 
 struct kernel_siginfo {

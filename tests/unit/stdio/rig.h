@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -27,6 +28,7 @@
 #include "user/proc/tree.h"
 #include "user/stdio/relay.h"
 #include "user/stdio/takeover.h"
+#include "user/stdio/walk.h"
 
 #define HANG_NS 60000000000ull /* generous: reached only by a test that hangs */
 #define RELAYS_MAX 64
@@ -106,10 +108,56 @@ static inline void wait_state(pid_t pid, char state)
 	}
 }
 
+/* What the kernel's iterator would find, read from /proc. References that no descriptor stands for do not show here. */
+static struct proc_object rig_sought[2]; /* of the last job_for() */
+
+static inline int rig_walk_one(pid_t pid, const struct proc_object *o, struct walk *ret)
+{
+	_cleanup_pids_ struct proc_pids threads = { 0 };
+
+	(void)proc_threads(pid, &threads);
+	for (size_t i = 0; i < threads.n; i++) {
+		pid_t tid = threads.v[i];
+		struct proc_fd *fds;
+		size_t n;
+
+		if (tid != pid && syscall(SYS_kcmp, pid, tid, 2 /* KCMP_FILES */, 0, 0) == 0)
+			continue;
+		if (proc_fds_find(pid, tid, o, 2, &fds, &n) < 0)
+			continue;
+		for (size_t k = 0; k < n; k++) {
+			assert_true(ret->n < WALK_MAX);
+			ret->v[ret->n++] = (struct tg_holding){
+				.tgid = (uint32_t)pid, .tid = (uint32_t)tid, .fd = (uint32_t)fds[k].fd,
+				.which = fds[k].which, .flags = (uint32_t)fds[k].flags, .table = (uint64_t)tid,
+				.file = 1 + fds[k].which + 2 * (uint64_t)(fds[k].flags & ~O_CLOEXEC),
+			};
+		}
+		free(fds);
+	}
+	return 0;
+}
+
+static inline int rig_walk(void *arg, bool everywhere, struct walk *ret)
+{
+	const struct proc_object *o = rig_sought;
+	_cleanup_pids_ struct proc_pids all = { 0 };
+	int r = proc_holders(o, 2, &all);
+
+	free(ret->v);
+	*ret = (struct walk){ .v = calloc(WALK_MAX, sizeof(*ret->v)) };
+	for (size_t i = 0; r >= 0 && i < all.n; i++)
+		r = rig_walk_one(all.v[i], o, ret);
+	for (size_t i = 0; i < ret->n; i++)
+		for (size_t k = 0; k < ret->n; k++)
+			ret->v[i].refs += ret->v[k].file == ret->v[i].file;
+	return r;
+}
+
 /* The job for the server's present standard input and output. */
 static inline struct stdio_job job_for(pid_t host, pid_t server)
 {
-	struct stdio_job j = { .host = host, .root = host, .server = server, .timeout_ms = 20000 };
+	struct stdio_job j = { .host = host, .root = host, .server = server, .timeout_ms = 20000, .walk = rig_walk };
 	struct stat st;
 	char path[64];
 
@@ -121,6 +169,8 @@ static inline struct stdio_job job_for(pid_t host, pid_t server)
 	assert_int_equal(stat(path, &st), 0);
 	j.mode1 = st.st_mode;
 	j.ino1 = st.st_ino;
+	rig_sought[0] = (struct proc_object){ .type = j.mode0 & S_IFMT, .ino = j.ino0, .access = O_RDONLY };
+	rig_sought[1] = (struct proc_object){ .type = j.mode1 & S_IFMT, .ino = j.ino1, .access = O_WRONLY };
 	return j;
 }
 

@@ -194,6 +194,20 @@ static bool fits(struct ring *r, uint64_t need)
 	return span_sound(r, r->tail, r->head) && r->head - r->tail + need <= r->size;
 }
 
+/* The producer's copy of tail is looked up only when it matters: a stale one would call a ring that has been
+ * emptied long ago crowded, and wake the consumer for every record. */
+static bool crowded(struct ring *r)
+{
+	uint64_t mark = r->size / 4, tail;
+
+	if (r->head - r->tail <= mark)
+		return false;
+	tail = atomic_load_explicit(&r->sh->tail, memory_order_acquire);
+	if (span_sound(r, tail, r->head))
+		r->tail = tail;
+	return r->head - r->tail > mark;
+}
+
 int ring_push(struct ring *r, struct span rec, uint64_t *ret_pos)
 {
 	struct frame f = { (uint32_t)rec.n, (uint32_t)rec.n ^ FRAME_CHECK };
@@ -215,7 +229,7 @@ int ring_push(struct ring *r, struct span rec, uint64_t *ret_pos)
 	/* The store makes the frame visible, whole. It is ordered before the look at the consumer's rest
 	 * flag, as the consumer raises the flag before its last look at head: one of the two sees. */
 	atomic_store(&r->sh->head, r->head);
-	wake_consumer(r, r->head - r->tail > r->size / 4 ? RING_NAP : RING_ASLEEP);
+	wake_consumer(r, crowded(r) ? RING_NAP : RING_ASLEEP);
 	*ret_pos = r->head;
 	return 0;
 }

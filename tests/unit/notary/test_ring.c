@@ -170,6 +170,23 @@ static void only_a_sleeper_is_woken(void **state)
 	assert_true(woken(r->to_consumer)); /* somebody waits */
 }
 
+/* However much has gone through before, a consumer that keeps up while it naps is left alone. */
+static void a_napper_that_keeps_up_is_never_woken(void **state)
+{
+	static char rec[RECORD_MAX], out[RECORD_MAX];
+	struct pair *r = *state;
+	uint64_t pos;
+	size_t n;
+
+	for (uint64_t sum = 0; sum < 3 * RING_SIZE_MIN; sum += sizeof(rec) / 16) {
+		assert_int_equal(ring_rest(r->c, RING_NAP), 0);
+		assert_int_equal(ring_push(r->p, (struct span){ rec, sizeof(rec) / 16 }, &pos), 0);
+		assert_false(woken(r->to_consumer));
+		assert_int_equal(ring_take(r->c, out, &n), 0);
+		ring_publish(r->c, ring_taken(r->c), RECORD_WRITTEN);
+	}
+}
+
 static void a_standing_error_stops_every_push(void **state)
 {
 	struct pair *r = *state;
@@ -338,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_full_ring_refuses_and_tells_when_there_is_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(durability_is_reached_in_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_sleeper_is_woken, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_napper_that_keeps_up_is_never_woken, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_standing_error_stops_every_push, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_sides_attach_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wild_producer_is_seen, setup, teardown),

@@ -19,8 +19,10 @@ enum member_kind {
 	MEMBER_DETAIL, /* flat object of texts and integers */
 };
 
+#define MEMBER_KEY_SIZE 32
+
 struct member {
-	const char *key; /* with quotes and colon: "\"agent\":" */
+	char key[MEMBER_KEY_SIZE]; /* with quotes and colon: "\"agent\":"; copied whole by the writer */
 	uint8_t key_n;
 	uint8_t kind;
 	bool always; /* present in every record, null when there is nothing to say */

@@ -16,7 +16,7 @@
 #include "user/notary/chain.h"
 #include "user/notary/members.h"
 
-#define ENTRY_HASH_MEMBER (14 + 64 + 1) /* "entry_hash":"…", without its comma */
+#define ENTRY_HASH_MEMBER (14 + 64 + 2) /* "entry_hash":"…", */
 
 struct record_writer {
 	struct hasher *hasher;
@@ -24,7 +24,7 @@ struct record_writer {
 	bool invalid;
 	uint64_t iso_s; /* the second that iso was made for */
 	char iso[CLOCK_ISO_SIZE];
-	char text[RECORD_MAX + 1];
+	char text[RECORD_MAX + MEMBER_KEY_SIZE]; /* a key is copied in its whole size, see put_key() */
 };
 
 DEFINE_CLEANUP(struct record_writer *, record_writer_free)
@@ -78,6 +78,13 @@ static void put(struct record_writer *w, const char *p, size_t n)
 	w->p += n;
 }
 
+/* Copied in a fixed size: some forty short copies of varying size would cost more than all else in here. */
+static void put_key(struct record_writer *w, const struct member *m)
+{
+	memcpy(w->p, m->key, MEMBER_KEY_SIZE);
+	w->p += m->key_n <= w->end - w->p ? m->key_n : w->end - w->p;
+}
+
 static void put_int(struct record_writer *w, int64_t v)
 {
 	char d[24];
@@ -97,32 +104,55 @@ static void put_int(struct record_writer *w, int64_t v)
 	put(w, d + at, sizeof(d) - at);
 }
 
+static bool is_plain(char ch)
+{
+	return ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\' && ch != '%';
+}
+
+#define EACH(byte) ((byte) * UINT64_C(0x0101010101010101))
+
+/* The high bit of every byte of v that is zero, and perhaps of one above such a byte. */
+static uint64_t zero_bytes(uint64_t v)
+{
+	return (v - EACH(1)) & ~v & EACH(0x80);
+}
+
+/* How many bytes at the front may stand as they are: eight at a time, as most texts are plain throughout. */
+static size_t plain_run(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (uint64_t v; n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, p + i, sizeof(v));
+		if ((v | zero_bytes(v & EACH(0xe0)) | zero_bytes(v ^ EACH(0x7f)) | zero_bytes(v ^ EACH('"')) |
+		     zero_bytes(v ^ EACH('\\')) | zero_bytes(v ^ EACH('%'))) & EACH(0x80))
+			break;
+	}
+	while (i < n && is_plain(p[i]))
+		i++;
+	return i;
+}
+
 /* Percent-escape of what the two canonical forms write differently, and of the percent sign itself so
  * that two different names never give one text. */
 static void put_escaped(struct record_writer *w, struct span s)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	size_t run = 0;
 
-	if (s.n == 0)
-		return;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		char e[3] = { '%', digits[c >> 4], digits[c & 15] };
-		size_t n = 3;
+	while (s.n) {
+		size_t n = plain_run(s.p, s.n);
+		unsigned char c;
 
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '%')
-			continue;
-		if (c == '"' || c == '\\') {
-			e[0] = '\\';
-			e[1] = (char)c;
-			n = 2;
-		}
-		put(w, s.p + run, i - run);
-		put(w, e, n);
-		run = i + 1;
+		put(w, s.p, n);
+		if (n == s.n)
+			return;
+		c = (unsigned char)s.p[n];
+		if (c == '"' || c == '\\')
+			put(w, (char[]){ '\\', (char)c }, 2);
+		else
+			put(w, (char[]){ '%', digits[c >> 4], digits[c & 15] }, 3);
+		s = (struct span){ s.p + n + 1, s.n - n - 1 };
 	}
-	put(w, s.p + run, s.n - run);
 }
 
 static void put_text(struct record_writer *w, struct span s)
@@ -317,16 +347,20 @@ static void put_value(struct record_writer *w, const struct member *m, const str
 	}
 }
 
-/* Opens the gap for entry_hash at its place and fills it. */
-static void insert_hash(struct record_writer *w, char *at, char hex[SHA256_HEX_SIZE])
+/* Leaves a gap for entry_hash, which is of everything else. */
+static void skip_hash(struct record_writer *w)
 {
-	struct span whole = { w->text, (size_t)(w->p - w->text) };
+	w->p += ENTRY_HASH_MEMBER <= w->end - w->p ? ENTRY_HASH_MEMBER : w->end - w->p;
+}
+
+static void fill_hash(struct record_writer *w, char *at, char hex[SHA256_HEX_SIZE])
+{
+	const struct span around[] = { { w->text, (size_t)(at - w->text) },
+				       { at + ENTRY_HASH_MEMBER, (size_t)(w->p - at) - ENTRY_HASH_MEMBER } };
 	uint8_t digest[SHA256_SIZE];
 
-	hasher_sha256(w->hasher, &whole, 1, digest);
+	hasher_sha256(w->hasher, around, 2, digest);
 	hex_encode(digest, sizeof(digest), hex);
-	memmove(at + ENTRY_HASH_MEMBER + 1, at, (size_t)(w->p - at));
-	w->p += ENTRY_HASH_MEMBER + 1;
 	memcpy(at, "\"entry_hash\":\"", 14);
 	memcpy(at + 14, hex, 64);
 	memcpy(at + 14 + 64, "\",", 2);
@@ -343,7 +377,7 @@ int record_write(struct record_writer *w, const struct record *rec, const struct
 	if (real_ns < c->last_ns)
 		real_ns = c->last_ns;
 	w->p = w->text;
-	w->end = w->text + RECORD_MAX - (ENTRY_HASH_MEMBER + 1);
+	w->end = w->text + RECORD_MAX;
 	w->invalid = false;
 	put(w, "{", 1);
 	for (unsigned i = 0; i < M_COUNT; i++) {
@@ -356,10 +390,11 @@ int record_write(struct record_writer *w, const struct record *rec, const struct
 		first = false;
 		if (m->kind == MEMBER_HASH) {
 			hash_at = w->p;
-			first = true; /* the comma goes in with the hash */
+			skip_hash(w);
+			first = true; /* its comma goes in with the hash */
 			continue;
 		}
-		put(w, m->key, m->key_n);
+		put_key(w, m);
 		put_value(w, m, rec, c, real_ns);
 	}
 	put(w, "}", 1);
@@ -367,7 +402,7 @@ int record_write(struct record_writer *w, const struct record *rec, const struct
 		return -EINVAL;
 	if (w->p == w->end)
 		return -EMSGSIZE;
-	insert_hash(w, hash_at, ret->entry_hash);
+	fill_hash(w, hash_at, ret->entry_hash);
 	ret->text = (struct span){ w->text, (size_t)(w->p - w->text) };
 	ret->real_ns = real_ns;
 	return 0;

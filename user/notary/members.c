@@ -6,6 +6,7 @@
 #include "user/notary/members.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "user/notary/record.h"
 
@@ -104,4 +105,32 @@ const char *record_decision_text(enum record_decision d)
 const char *record_durability_text(enum record_durability d)
 {
 	return (unsigned)d <= RECORD_SYNCED ? durabilities[d] : durabilities[0];
+}
+
+static bool is_plain(char ch)
+{
+	return ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\' && ch != '%';
+}
+
+#define EACH(byte) ((byte) * UINT64_C(0x0101010101010101))
+
+/* The high bit of every byte of v that is zero, and perhaps of one above such a byte. */
+static uint64_t zero_bytes(uint64_t v)
+{
+	return (v - EACH(1)) & ~v & EACH(0x80);
+}
+
+size_t record_plain_run(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (uint64_t v; n - i >= sizeof(v); i += sizeof(v)) {
+		memcpy(&v, p + i, sizeof(v));
+		if ((v | zero_bytes(v & EACH(0xe0)) | zero_bytes(v ^ EACH(0x7f)) | zero_bytes(v ^ EACH('"')) |
+		     zero_bytes(v ^ EACH('\\')) | zero_bytes(v ^ EACH('%'))) & EACH(0x80))
+			break;
+	}
+	while (i < n && is_plain(p[i]))
+		i++;
+	return i;
 }

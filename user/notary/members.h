@@ -3,6 +3,7 @@
 #define TOLLGATE_MEMBERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "user/notary/view.h"
@@ -35,6 +36,10 @@ static inline bool record_name_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
+
+/* How many bytes at the front of a text stand in a record as they are; the next one is escaped. Eight at a time, as
+ * most texts are plain throughout. */
+size_t record_plain_run(const char *p, size_t n);
 
 extern const struct member record_members[M_COUNT];
 

@@ -104,35 +104,6 @@ static void put_int(struct record_writer *w, int64_t v)
 	put(w, d + at, sizeof(d) - at);
 }
 
-static bool is_plain(char ch)
-{
-	return ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\' && ch != '%';
-}
-
-#define EACH(byte) ((byte) * UINT64_C(0x0101010101010101))
-
-/* The high bit of every byte of v that is zero, and perhaps of one above such a byte. */
-static uint64_t zero_bytes(uint64_t v)
-{
-	return (v - EACH(1)) & ~v & EACH(0x80);
-}
-
-/* How many bytes at the front may stand as they are: eight at a time, as most texts are plain throughout. */
-static size_t plain_run(const char *p, size_t n)
-{
-	size_t i = 0;
-
-	for (uint64_t v; n - i >= sizeof(v); i += sizeof(v)) {
-		memcpy(&v, p + i, sizeof(v));
-		if ((v | zero_bytes(v & EACH(0xe0)) | zero_bytes(v ^ EACH(0x7f)) | zero_bytes(v ^ EACH('"')) |
-		     zero_bytes(v ^ EACH('\\')) | zero_bytes(v ^ EACH('%'))) & EACH(0x80))
-			break;
-	}
-	while (i < n && is_plain(p[i]))
-		i++;
-	return i;
-}
-
 /* Percent-escape of what the two canonical forms write differently, and of the percent sign itself so
  * that two different names never give one text. */
 static void put_escaped(struct record_writer *w, struct span s)
@@ -140,7 +111,7 @@ static void put_escaped(struct record_writer *w, struct span s)
 	static const char digits[] = "0123456789ABCDEF";
 
 	while (s.n) {
-		size_t n = plain_run(s.p, s.n);
+		size_t n = record_plain_run(s.p, s.n);
 		unsigned char c;
 
 		put(w, s.p, n);

@@ -17,7 +17,7 @@ struct cursor {
 	const char *p, *end;
 };
 
-static bool take(struct cursor *c, const char *s, size_t n)
+static inline bool take(struct cursor *c, const char *s, size_t n)
 {
 	if ((size_t)(c->end - c->p) < n || memcmp(c->p, s, n) != 0)
 		return false;
@@ -27,7 +27,9 @@ static bool take(struct cursor *c, const char *s, size_t n)
 
 static bool is_hex_lower(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+	static const bool hex[256] = { ['0' ... '9'] = true, ['a' ... 'f'] = true };
+
+	return hex[(unsigned char)c];
 }
 
 static int hex_upper(char c)
@@ -72,24 +74,20 @@ static bool take_text(struct cursor *c)
 {
 	if (!take(c, "\"", 1))
 		return false;
-	while (c->p < c->end) {
-		char ch = *c->p++;
+	for (;;) {
+		char ch;
 
+		c->p += record_plain_run(c->p, (size_t)(c->end - c->p));
+		if (c->p == c->end)
+			return false;
+		ch = *c->p++;
 		if (ch == '"')
 			return true;
-		if (ch < 0x20 || ch == 0x7f) /* char is signed or not: what is over 0x7f fails below */
-			return false;
-		if ((unsigned char)ch >= 0x80)
-			return false;
-		if (ch == '\\') {
-			if (c->p == c->end || (*c->p != '"' && *c->p != '\\'))
-				return false;
+		if (ch == '\\' && c->p < c->end && (*c->p == '"' || *c->p == '\\'))
 			c->p++;
-		} else if (ch == '%' && !take_percent(c)) {
+		else if (ch != '%' || !take_percent(c))
 			return false;
-		}
 	}
-	return false;
 }
 
 static bool take_int(struct cursor *c, int64_t *ret)
@@ -112,16 +110,16 @@ static bool take_int(struct cursor *c, int64_t *ret)
 
 static bool take_word(struct cursor *c, const char *(*text)(unsigned), unsigned from, unsigned to)
 {
-	for (unsigned i = from; i < to; i++) {
-		const char *s = text(i);
-		size_t n = strlen(s);
-		struct cursor at = *c;
+	const char *start = c->p + 1, *quote;
 
-		if (take(&at, "\"", 1) && take(&at, s, n) && take(&at, "\"", 1)) {
-			*c = at;
+	if (!take(c, "\"", 1))
+		return false;
+	quote = memchr(start, '"', (size_t)(c->end - start));
+	for (unsigned i = from; quote && i < to; i++)
+		if (span_is((struct span){ start, (size_t)(quote - start) }, text(i))) {
+			c->p = quote + 1;
 			return true;
 		}
-	}
 	return false;
 }
 
@@ -283,6 +281,12 @@ static bool take_value(struct cursor *c, const struct member *m, struct record_v
 	return false;
 }
 
+/* Most members are absent, and told so by the second letter of their names. */
+static bool take_key(struct cursor *c, const struct member *m)
+{
+	return c->end - c->p > 2 && c->p[1] == m->key[1] && c->p[2] == m->key[2] && take(c, m->key, m->key_n);
+}
+
 /* All members of the object in table order; those that may be absent are skipped over. */
 static bool take_members(struct cursor *c, struct record_view *v)
 {
@@ -295,7 +299,7 @@ static bool take_members(struct cursor *c, struct record_view *v)
 		struct cursor at = *c;
 		const char *from;
 
-		if ((!first && !take(&at, ",", 1)) || !take(&at, m->key, m->key_n)) {
+		if ((!first && !take(&at, ",", 1)) || !take_key(&at, m)) {
 			if (m->always)
 				return false;
 			continue;

@@ -338,8 +338,9 @@ static int try_again(struct notary *n)
 	return 0;
 }
 
-/* One batch from all rings in turn. *ret_sync: one of them waits for the disk. */
-static int take_batch(struct notary *n, unsigned max, bool *ret_sync)
+/* One batch from all rings in turn. *ret_sync: one of them waits for the disk. *ret_all: the rings were empty at its
+ * end, and what has come since is the next round's: batches of one record each would cost two writes a record. */
+static int take_batch(struct notary *n, unsigned max, bool *ret_sync, bool *ret_all)
 {
 	unsigned taken = 0;
 	int idle = 0;
@@ -357,13 +358,14 @@ static int take_batch(struct notary *n, unsigned max, bool *ret_sync)
 		taken += (unsigned)got;
 		*ret_sync |= got && n->rings[ring].synced;
 	}
+	*ret_all = idle == n->rings_n;
 	return (int)taken;
 }
 
 int notary_drain(struct notary *n, unsigned max)
 {
 	unsigned total = 0;
-	bool sync = false;
+	bool sync = false, all = false;
 	int r;
 
 	if (n->error) {
@@ -372,7 +374,7 @@ int notary_drain(struct notary *n, unsigned max)
 			return r;
 	}
 	do {
-		int got = take_batch(n, max - total, &sync);
+		int got = take_batch(n, max - total, &sync, &all);
 
 		if (got < 0) {
 			notary_forget_batch(n);
@@ -385,7 +387,7 @@ int notary_drain(struct notary *n, unsigned max)
 		r = notary_flush(n);
 		if (r < 0)
 			return r;
-	} while (total < max);
+	} while (total < max && !all);
 	if (total)
 		n->active_at = clock_mono_ns();
 	r = when_due(n, sync);

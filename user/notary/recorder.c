@@ -84,6 +84,11 @@ int recorder_settled(struct recorder *w, uint64_t pos)
 	return ring_reached(w->ring, pos, w->durability);
 }
 
+int recorder_room(struct recorder *w)
+{
+	return ring_space(w->ring, RECORD_MAX);
+}
+
 enum record_durability recorder_durability(const struct recorder *w)
 {
 	return w->durability;

@@ -27,6 +27,9 @@ int recorder_put(struct recorder *w, struct chain *c, struct record *rec, uint64
  * producer's eventfd fires; else why nothing may be released. */
 int recorder_settled(struct recorder *w, uint64_t pos);
 
+/* 0 when a record of any size fits now; -EAGAIN: the producer's eventfd fires when space is freed. */
+int recorder_room(struct recorder *w);
+
 enum record_durability recorder_durability(const struct recorder *w);
 /* 0, or the notary's standing error. */
 int recorder_failed(const struct recorder *w);

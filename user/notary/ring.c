@@ -357,10 +357,15 @@ void ring_reset(struct ring *r)
 
 int ring_rest(struct ring *r, enum ring_rest how)
 {
+	uint64_t waiting;
+
 	atomic_store(&r->sh->rest, how);
-	if (how != RING_AWAKE && atomic_load(&r->sh->head) != r->taken) {
-		atomic_store(&r->sh->rest, RING_AWAKE);
-		return -EAGAIN;
-	}
-	return 0;
+	waiting = how == RING_AWAKE ? 0 : atomic_load(&r->sh->head) - r->taken;
+	/* A nap is for records to gather in, as long as nobody waits for them. */
+	if (how == RING_NAP && waiting <= r->size / 4 && !atomic_load(&r->sh->want))
+		waiting = 0;
+	if (!waiting)
+		return 0;
+	atomic_store(&r->sh->rest, RING_AWAKE);
+	return -EAGAIN;
 }

@@ -71,8 +71,8 @@ void ring_fail(struct ring *r, int error);
 /* Drops everything up to the present head and clears the error: for a producer that was restarted. */
 void ring_reset(struct ring *r);
 
-/* How the consumer is about to wait: awake, nap (a timer brings it back soon) or asleep. -EAGAIN when
- * records are there already: do not wait. */
+/* How the consumer is about to wait: awake, nap (a timer brings it back soon) or asleep. -EAGAIN: do not wait, as
+ * records are there already; before a nap only when they fill a quarter of the ring or the producer waits for them. */
 enum ring_rest { RING_AWAKE = 0, RING_NAP, RING_ASLEEP };
 int ring_rest(struct ring *r, enum ring_rest how);
 

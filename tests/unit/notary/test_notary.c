@@ -461,7 +461,10 @@ static void rest_asks_for_what_is_due(void **state)
 	assert_int_equal(notary_drain(b->n, 1000), 1);
 	assert_true(notary_rest(b->n) <= 10000000); /* a nap */
 	(void)call(b, 0, &c);
-	assert_int_equal(notary_rest(b->n), 0);
+	assert_in_range(notary_rest(b->n), 1, 10000000); /* in which more may come */
+	for (int i = 0; i < 1000 && notary_rest(b->n); i++)
+		(void)call(b, 0, &c);
+	assert_int_equal(notary_rest(b->n), 0); /* the ring fills up */
 }
 
 int main(void)

@@ -187,6 +187,23 @@ static void a_napper_that_keeps_up_is_never_woken(void **state)
 	}
 }
 
+static void a_nap_waits_for_records_to_gather(void **state)
+{
+	static char rec[RECORD_MAX];
+	struct pair *r = *state;
+	uint64_t pos;
+
+	assert_int_equal(ring_push(r->p, SPAN("a"), &pos), 0);
+	assert_int_equal(ring_rest(r->c, RING_NAP), 0);
+	assert_int_equal(ring_reached(r->p, pos, RECORD_WRITTEN), -EAGAIN);
+	assert_int_equal(ring_rest(r->c, RING_NAP), -EAGAIN); /* somebody waits */
+	ring_take(r->c, rec, &(size_t){ 0 });
+	ring_publish(r->c, ring_taken(r->c), RECORD_WRITTEN);
+	assert_int_equal(ring_rest(r->c, RING_AWAKE), 0);
+	assert_int_equal(ring_push(r->p, (struct span){ rec, RING_SIZE_MIN / 3 }, &pos), 0);
+	assert_int_equal(ring_rest(r->c, RING_NAP), -EAGAIN); /* the ring fills up */
+}
+
 static void a_standing_error_stops_every_push(void **state)
 {
 	struct pair *r = *state;
@@ -356,6 +373,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(durability_is_reached_in_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_sleeper_is_woken, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_napper_that_keeps_up_is_never_woken, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_nap_waits_for_records_to_gather, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_standing_error_stops_every_push, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_sides_attach_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wild_producer_is_seen, setup, teardown),

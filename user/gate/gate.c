@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "policy/mcp_model.h"
+#include "user/base/clock.h"
 #include "user/gate/conv.h"
 #include "user/gate/snapshot.h"
 #include "user/notary/recorder.h"
@@ -17,6 +18,8 @@ struct gate_held {
 	struct gate_held *next;
 	uint64_t pos;
 	gate_release_fn fn;
+	void (*room_fn)(void *arg); /* of gate_when_room() */
+	uint64_t since_ns;
 	void *arg;
 };
 
@@ -35,6 +38,7 @@ int gate_new(struct gate **ret)
 	if (!g)
 		return -ENOMEM;
 	g->held_tail = &g->held;
+	g->rooms_tail = &g->rooms;
 	r = mcp_judge_new(&g->judge);
 	if (r < 0) {
 		free(g);
@@ -44,18 +48,24 @@ int gate_new(struct gate **ret)
 	return 0;
 }
 
+static void drop_all(struct gate_held **list)
+{
+	while (*list) {
+		struct gate_held *h = *list;
+
+		*list = h->next;
+		free(h);
+	}
+}
+
 void gate_free(struct gate *g)
 {
 	if (!g)
 		return;
 	while (g->convs)
 		gate_conv_close(g->convs, "the proxy ends");
-	while (g->held) {
-		struct gate_held *h = g->held;
-
-		g->held = h->next;
-		free(h);
-	}
+	drop_all(&g->held);
+	drop_all(&g->rooms);
 	snapshot_unref(g->staged);
 	snapshot_unref(g->current);
 	recorder_free(g->recorder);
@@ -124,10 +134,53 @@ int gate_when_recorded(struct gate *g, uint64_t pos, gate_release_fn fn, void *a
 	return 0;
 }
 
-void gate_forget(struct gate *g, const void *arg)
+bool gate_room(struct gate *g)
 {
-	struct gate_held **at = &g->held;
+	/* Order is kept: who comes later waits behind. */
+	return !g->recorder || (!g->rooms && recorder_room(g->recorder) != -EAGAIN);
+}
 
+int gate_when_room(struct gate *g, void (*fn)(void *arg), void *arg)
+{
+	struct gate_held *h = malloc(sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	*h = (struct gate_held){ .room_fn = fn, .arg = arg, .since_ns = clock_mono_ns() };
+	*g->rooms_tail = h;
+	g->rooms_tail = &h->next;
+	if (g->rooms == h && g->room_awaited)
+		g->room_awaited(g->room_arg);
+	return 0;
+}
+
+/* Off the queue before the call: what it judges may hold or forget others. */
+static void admit_first(struct gate *g)
+{
+	struct gate_held *h = g->rooms;
+
+	g->rooms = h->next;
+	if (!g->rooms)
+		g->rooms_tail = &g->rooms;
+	h->room_fn(h->arg);
+	free(h);
+}
+
+uint64_t gate_expire(struct gate *g, uint64_t now_ns)
+{
+	while (g->rooms && now_ns - g->rooms->since_ns >= GATE_ROOM_NS)
+		admit_first(g);
+	return g->rooms ? GATE_ROOM_NS - (now_ns - g->rooms->since_ns) : 0;
+}
+
+static void admit(struct gate *g)
+{
+	while (g->rooms && (!g->recorder || recorder_room(g->recorder) != -EAGAIN))
+		admit_first(g);
+}
+
+static struct gate_held **forget_in(struct gate_held **at, const void *arg)
+{
 	while (*at) {
 		struct gate_held *h = *at;
 
@@ -138,10 +191,16 @@ void gate_forget(struct gate *g, const void *arg)
 			at = &h->next;
 		}
 	}
-	g->held_tail = at;
+	return at;
 }
 
-void gate_progress(struct gate *g)
+void gate_forget(struct gate *g, const void *arg)
+{
+	g->held_tail = forget_in(&g->held, arg);
+	g->rooms_tail = forget_in(&g->rooms, arg);
+}
+
+static void release(struct gate *g)
 {
 	while (g->held) {
 		struct gate_held *h = g->held;
@@ -156,6 +215,12 @@ void gate_progress(struct gate *g)
 		h->fn(h->arg, r);
 		free(h);
 	}
+}
+
+void gate_progress(struct gate *g)
+{
+	release(g);
+	admit(g);
 }
 
 void gate_set_notary(struct gate *g, bool up)

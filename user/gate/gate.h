@@ -53,7 +53,10 @@ struct gate {
 	struct buf out; /* replacement or answer of the message being judged */
 	struct gate_conv *convs; /* all that are open */
 	unsigned nconvs;
-	struct gate_held *held, **held_tail;
+	struct gate_held *held, **held_tail; /* wait for the log to hold something */
+	struct gate_held *rooms, **rooms_tail; /* wait for the log to have room */
+	void (*room_awaited)(void *arg); /* the first of them came: gate_expire() is due GATE_ROOM_NS later */
+	void *room_arg;
 	struct {
 		uint64_t judged, denied, unrecorded;
 	} count;
@@ -77,7 +80,21 @@ int gate_when_recorded(struct gate *g, uint64_t pos, gate_release_fn fn, void *a
 /* True when something recorded at pos may go now. */
 bool gate_recorded(struct gate *g, uint64_t pos);
 
-/* Forgets every held release with this arg. */
+/* A log that has no room holds messages back before they are judged, and denies them only when none has come by then.
+ * The ring takes some thousand records, so this is a notary that has stood still for longer than a slow disk explains. */
+#define GATE_ROOM_NS 5000000000ull
+
+/* True when the log has room for what one message is likely to record, or will not have any by waiting. */
+bool gate_room(struct gate *g);
+
+/* Calls fn(arg) when the log has room again, or after GATE_ROOM_NS; then the message is judged, and denied when there is
+ * still none. Order is kept. -ENOMEM: fn is not called. */
+int gate_when_room(struct gate *g, void (*fn)(void *arg), void *arg);
+
+/* Calls those who have waited GATE_ROOM_NS. Nanoseconds until the next is due, 0: nobody waits. */
+uint64_t gate_expire(struct gate *g, uint64_t now_ns);
+
+/* Forgets everything that waits with this arg. */
 void gate_forget(struct gate *g, const void *arg);
 
 /* The notary made progress, or came, or went. */

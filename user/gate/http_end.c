@@ -27,6 +27,9 @@ enum waiting {
 	WAIT_OWNER_REQUEST, /* to judge the request */
 	WAIT_OWNER_DIALED, /* to let the first byte out */
 	WAIT_LOG,
+	WAIT_ROOM_REQUEST, /* in the log, for the record of what is to be judged */
+	WAIT_ROOM_RESPONSE,
+	WAIT_ROOM_EVENT,
 };
 
 struct gate_http {
@@ -46,7 +49,11 @@ struct gate_http {
 	struct gate_call call;
 	char host[CONV_ADDRESS_MAX];
 	char request_path[CONV_PATH_MAX];
-	struct net_request request; /* while its owner is asked for */
+	union { /* what is to be judged, while it waits */
+		struct net_request request;
+		struct net_response response;
+		struct net_event event;
+	};
 	bool plain; /* the exchange is no MCP: a host that Action::"connect" allows */
 };
 
@@ -96,6 +103,16 @@ static enum net_verdict after_log(struct gate_http *h, struct net_exchange *x, u
 	h->then = v;
 	h->x = x;
 	return gate_when_recorded(h->side->gate, pos, on_recorded, h) < 0 ? NET_DENY : NET_LATER;
+}
+
+static void on_room(void *arg);
+
+/* NET_LATER when the log has no room: on_room() takes it up again. NET_DENY without memory. */
+static enum net_verdict wait_for_room(struct gate_http *h, struct net_exchange *x, enum waiting what)
+{
+	h->waiting = what;
+	h->x = x;
+	return gate_when_room(h->side->gate, on_room, h) < 0 ? NET_DENY : NET_LATER;
 }
 
 /* --- conversations -------------------------------------------------------------------------------- */
@@ -265,6 +282,15 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 	return judge_post(h, x, rq);
 }
 
+static enum net_verdict begin_request(struct gate_http *h, struct net_exchange *x,
+				      const struct net_request *rq)
+{
+	if (gate_room(h->side->gate))
+		return judge_request(h, x, rq);
+	h->request = *rq;
+	return wait_for_room(h, x, WAIT_ROOM_REQUEST);
+}
+
 static enum net_verdict ask_owner(struct gate_http *h, struct net_exchange *x, enum waiting what)
 {
 	h->waiting = what;
@@ -282,7 +308,7 @@ static enum net_verdict on_request(struct net_exchange *x, const struct net_requ
 
 	leave_conv(h);
 	if (!loopback(h) || h->owner_known)
-		return judge_request(h, x, rq);
+		return begin_request(h, x, rq);
 	h->request = *rq;
 	return ask_owner(h, x, WAIT_OWNER_REQUEST);
 }
@@ -316,7 +342,7 @@ static void owner_for_request(struct gate_http *h, const struct proc_identity *o
 		*h->owner = *owner;
 	}
 	h->waiting = WAIT_NOTHING;
-	v = judge_request(h, x, &rq);
+	v = begin_request(h, x, &rq);
 	if (v == NET_LATER)
 		return;
 	h->x = x;
@@ -380,17 +406,12 @@ static enum net_verdict bare_status(struct net_exchange *x, const struct net_res
 	return net_exchange_replace(x, buf_span(&body)) < 0 ? NET_DENY : NET_REPLACE;
 }
 
-static enum net_verdict on_response(struct net_exchange *x, const struct net_response *resp)
+static enum net_verdict judge_response(struct gate_http *h, struct net_exchange *x,
+				       const struct net_response *resp)
 {
-	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
 	struct gate_context gx = { .dir = MCP_TO_HOST, .call = &h->call };
 	struct gate_verdict v;
 
-	if (h->plain)
-		return NET_FORWARD;
-	learn_session(h, resp);
-	if (resp->mode == NET_EVENTS || resp->body.n == 0)
-		return NET_FORWARD;
 	if (resp->status >= 400 && !jsonrpc_looks(resp->body))
 		return bare_status(x, resp);
 	gate_judge(h->conv, &gx, resp->body, &v);
@@ -401,24 +422,70 @@ static enum net_verdict on_response(struct net_exchange *x, const struct net_res
 	return after_log(h, x, v.pos, reply_error(x, 502, v.reason ? v.reason : "the answer is denied"));
 }
 
-/* LIMIT: a request of the server that is denied on a stream is dropped, and the server waits for its own
- * time limit: an answer would have to travel as a POST that the host never made. */
-static enum net_verdict on_event(struct net_exchange *x, const struct net_event *ev)
+static enum net_verdict on_response(struct net_exchange *x, const struct net_response *resp)
 {
 	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
-	struct gate_context gx = { .dir = MCP_TO_HOST, .call = &h->call };
-	struct gate_verdict v;
 
 	if (h->plain)
 		return NET_FORWARD;
-	if (ev->incomplete || !h->conv)
-		return NET_DROP;
+	learn_session(h, resp);
+	if (resp->mode == NET_EVENTS || resp->body.n == 0)
+		return NET_FORWARD;
+	if (gate_room(h->side->gate))
+		return judge_response(h, x, resp);
+	h->response = *resp;
+	return wait_for_room(h, x, WAIT_ROOM_RESPONSE);
+}
+
+/* LIMIT: a request of the server that is denied on a stream is dropped, and the server waits for its own
+ * time limit: an answer would have to travel as a POST that the host never made. */
+static enum net_verdict judge_event(struct gate_http *h, struct net_exchange *x,
+				    const struct net_event *ev)
+{
+	struct gate_context gx = { .dir = MCP_TO_HOST, .call = &h->call };
+	struct gate_verdict v;
+
 	gate_judge(h->conv, &gx, ev->data, &v);
 	if (v.act == GATE_FORWARD)
 		return after_log(h, x, v.pos, NET_FORWARD);
 	if (v.act == GATE_REPLACE && net_exchange_replace(x, v.bytes) == 0)
 		return after_log(h, x, v.pos, NET_REPLACE);
 	return after_log(h, x, v.pos, NET_DROP);
+}
+
+static enum net_verdict on_event(struct net_exchange *x, const struct net_event *ev)
+{
+	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
+
+	if (h->plain)
+		return NET_FORWARD;
+	if (ev->incomplete || !h->conv)
+		return NET_DROP;
+	if (gate_room(h->side->gate))
+		return judge_event(h, x, ev);
+	h->event = *ev;
+	return wait_for_room(h, x, WAIT_ROOM_EVENT);
+}
+
+static void on_room(void *arg)
+{
+	struct gate_http *h = arg;
+	struct net_exchange *x = h->x;
+	enum waiting what = h->waiting;
+	enum net_verdict v;
+
+	h->waiting = WAIT_NOTHING;
+	h->x = NULL;
+	if (what == WAIT_ROOM_REQUEST)
+		v = judge_request(h, x, &h->request);
+	else if (what == WAIT_ROOM_RESPONSE)
+		v = judge_response(h, x, &h->response);
+	else
+		v = judge_event(h, x, &h->event);
+	if (v == NET_LATER)
+		return;
+	h->x = x;
+	resume(h, v);
 }
 
 /* --- what is no HTTP, and ends -------------------------------------------------------------------- */

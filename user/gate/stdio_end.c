@@ -19,6 +19,10 @@ struct gate_stdio {
 	struct gate_conv *conv;
 	struct stdio_relay *relay;
 	uint64_t held, released; /* messages that waited for the log, and that no longer do */
+	struct waiting_line {
+		struct gate_stdio *owner;
+		struct buf text; /* waits for room in the log; its direction stands still */
+	} line[2];
 	gate_stdio_decided decided;
 	void *arg;
 	struct jsonrpc_scan *discard[2]; /* while an over-long line is thrown away */
@@ -38,10 +42,14 @@ static void end(struct gate_stdio *s, const char *why)
 {
 	decide(s, false, why);
 	gate_forget(s->gate, s);
+	gate_forget(s->gate, &s->line[0]);
+	gate_forget(s->gate, &s->line[1]);
 	stdio_relay_free(s->relay);
 	gate_conv_close(s->conv, why);
-	free(s->discard[0]);
-	free(s->discard[1]);
+	for (int dir = 0; dir < 2; dir++) {
+		free(s->discard[dir]);
+		buf_done(&s->line[dir].text);
+	}
 	free(s);
 }
 
@@ -113,18 +121,57 @@ static struct span without_newline(struct span s)
 	return s;
 }
 
+static int judge_line(struct gate_stdio *s, enum stdio_dir dir, struct span line)
+{
+	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
+	struct gate_verdict v = { .act = GATE_FORWARD, .pos = s->conv->pos };
+
+	if (!blank(line))
+		gate_judge(s->conv, &x, without_newline(line), &v);
+	return carry_out(s, dir, &v, line);
+}
+
+static const char no_taker[] = "a side does not take what is sent to it, or memory ran out";
+
+static void on_room(void *arg)
+{
+	struct waiting_line *w = arg;
+	struct gate_stdio *s = w->owner;
+	enum stdio_dir dir = w == &s->line[STDIO_TO_HOST] ? STDIO_TO_HOST : STDIO_TO_SERVER;
+	_cleanup_buf_ struct buf text = w->text;
+
+	w->text = (struct buf){ 0 };
+	if (judge_line(s, dir, buf_span(&text)) < 0)
+		end(s, no_taker);
+	else
+		stdio_relay_pause(s->relay, dir, false);
+}
+
+/* Keeps a line until the log has room for its record. 0 or why the conversation must end. */
+static int wait_for_room(struct gate_stdio *s, enum stdio_dir dir, struct span line)
+{
+	struct waiting_line *w = &s->line[dir];
+	int r;
+
+	w->owner = s;
+	w->text.limit = line.n;
+	r = buf_append(&w->text, line.p, line.n);
+	if (r >= 0)
+		r = gate_when_room(s->gate, on_room, w);
+	if (r >= 0)
+		stdio_relay_pause(s->relay, dir, true);
+	return r;
+}
+
 static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
 {
 	struct gate_stdio *s = arg;
-	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
 	struct span line = { p, n };
-	struct gate_verdict v = { .act = GATE_FORWARD, .pos = s->conv->pos };
+	int res = gate_room(s->gate) ? judge_line(s, dir, line) : wait_for_room(s, dir, line);
 
 	(void)r;
-	if (!blank(line))
-		gate_judge(s->conv, &x, without_newline(line), &v);
-	if (carry_out(s, dir, &v, line) < 0)
-		end(s, "a side does not take what is sent to it");
+	if (res < 0)
+		end(s, no_taker);
 }
 
 static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)

@@ -18,10 +18,11 @@ static uint64_t seed[4];
 
 static void seed_once(void)
 {
-	uint64_t *fallback = (uint64_t *)getauxval(AT_RANDOM);
+	const uint64_t *fallback;
 
 	if (seed[0])
 		return;
+	fallback = (const uint64_t *)getauxval(AT_RANDOM);
 	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed) && fallback)
 		for (unsigned i = 0; i < 4; i++)
 			seed[i] = (fallback[i & 1] + i) * 0x9e3779b97f4a7c15u ^ (uintptr_t)&fallback;

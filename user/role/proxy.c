@@ -44,7 +44,7 @@ struct proxy {
 	struct net *net;
 	struct gate_http_side http;
 	struct steered *listeners;
-	struct loop_timer *sweep;
+	struct loop_timer *sweep, *room;
 	struct loop_io *progress;
 	int ring, wake, progress_fd;
 	struct msg_setup setup;
@@ -112,6 +112,22 @@ static void on_progress(struct loop_io *io, uint32_t events, void *arg)
 	if (read(p->progress_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		return;
 	gate_progress(p->gate);
+}
+
+static void on_room_due(struct loop_timer *t, void *arg)
+{
+	struct proxy *p = arg;
+	uint64_t next = gate_expire(p->gate, clock_mono_ns());
+
+	if (next)
+		(void)loop_timer_arm(t, next, 0);
+}
+
+static void on_room_awaited(void *arg)
+{
+	struct proxy *p = arg;
+
+	(void)loop_timer_arm(p->room, GATE_ROOM_NS, 0);
 }
 
 static int on_ring(struct proxy *p, struct ipc_msg *m)
@@ -406,7 +422,11 @@ static int begin(struct proxy *p)
 	r = http_sessions_new(p->gate, &p->http.sessions);
 	if (r < 0)
 		return r;
-	r = loop_timer_add(p->member.loop, on_sweep, p, &p->sweep);
+	p->gate->room_awaited = on_room_awaited;
+	p->gate->room_arg = p;
+	r = loop_timer_add(p->member.loop, on_room_due, p, &p->room);
+	if (r >= 0)
+		r = loop_timer_add(p->member.loop, on_sweep, p, &p->sweep);
 	return r < 0 ? r : loop_timer_arm(p->sweep, SWEEP_NS, SWEEP_NS);
 }
 

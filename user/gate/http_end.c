@@ -14,6 +14,7 @@
 
 #include "user/base/json_out.h"
 #include "user/gate/gate.h"
+#include "user/gate/http_answer.h"
 #include "user/gate/http_session.h"
 #include "user/gate/judge.h"
 #include "user/gate/snapshot.h"
@@ -54,6 +55,7 @@ struct gate_http {
 		struct net_response response;
 		struct net_event event;
 	};
+	struct buf head; /* of the request: a stream that it opens may bring requests that must be answered */
 	bool plain; /* the exchange is no MCP: a host that Action::"connect" allows */
 };
 
@@ -275,6 +277,9 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 				   r == -ENOSPC ? "too many conversations are open" :
 				   "the conversation cannot be opened or recorded");
 	h->plain = false;
+	buf_clear(&h->head);
+	if (buf_append(&h->head, rq->head.p, rq->head.n) < 0)
+		return NET_DENY;
 	if (!h->conv->server)
 		return judge_unlisted(h, x, rq);
 	if (!span_is(rq->method, "POST"))
@@ -366,6 +371,8 @@ static void owner_for_dialed(struct gate_http *h, const struct proc_identity *ow
 void gate_http_owner(struct gate_http_side *side, uint64_t token, const struct proc_identity *owner,
 		     uint64_t socket)
 {
+	if (http_answer_owner(side, token, owner, socket))
+		return;
 	for (struct gate_http *h = side->ends; h; h = h->next) {
 		if (h->token != token)
 			continue;
@@ -437,8 +444,20 @@ static enum net_verdict on_response(struct net_exchange *x, const struct net_res
 	return wait_for_room(h, x, WAIT_ROOM_RESPONSE);
 }
 
-/* LIMIT: a request of the server that is denied on a stream is dropped, and the server waits for its own
- * time limit: an answer would have to travel as a POST that the host never made. */
+/* A request of the server that does not go on is answered in the host's place. LIMIT: not on the two connections of
+ * legacy HTTP+SSE, where a client answers at another address than the stream's; there the server waits for its own
+ * time limit. */
+static void answer_server(struct gate_http *h, const struct gate_verdict *v)
+{
+	const struct http_answer_to to = {
+		.origin = &h->origin, .dest = net_conn_dest(h->conn), .head = buf_span(&h->head),
+		.ask_owner = loopback(h), .had_owner = h->owner, .owner_socket = h->owner_socket,
+	};
+
+	/* Whether it arrives changes nothing here: the request is denied and recorded. */
+	(void)http_answer_send(h->side, &to, v->bytes, v->pos);
+}
+
 static enum net_verdict judge_event(struct gate_http *h, struct net_exchange *x,
 				    const struct net_event *ev)
 {
@@ -450,6 +469,8 @@ static enum net_verdict judge_event(struct gate_http *h, struct net_exchange *x,
 		return after_log(h, x, v.pos, NET_FORWARD);
 	if (v.act == GATE_REPLACE && net_exchange_replace(x, v.bytes) == 0)
 		return after_log(h, x, v.pos, NET_REPLACE);
+	if (v.act == GATE_ANSWER)
+		answer_server(h, &v);
 	return after_log(h, x, v.pos, NET_DROP);
 }
 
@@ -561,6 +582,7 @@ static void on_closed(struct net_conn *c)
 	*h->link = h->next;
 	if (h->next)
 		h->next->link = h->link;
+	buf_done(&h->head);
 	free(h->owner);
 	free(h);
 }

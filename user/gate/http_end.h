@@ -9,6 +9,7 @@
 
 struct gate;
 struct gate_http;
+struct http_answer;
 struct http_sessions;
 struct proc_identity;
 
@@ -29,6 +30,7 @@ struct gate_http_side {
 	const struct gate_http_ops *ops;
 	void *arg;
 	struct gate_http *ends; /* open connections */
+	struct http_answer *answers; /* to servers, on their way */
 	uint64_t last_token;
 };
 

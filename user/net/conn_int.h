@@ -23,6 +23,7 @@ struct net {
 	struct net_conn *conns;
 	struct net_conn *visit; /* next one the timer looks at */
 	size_t count, buffered;
+	unsigned posts; /* post.c: open at once */
 	char *pool[NET_POOL_MAX];
 	unsigned pooled;
 };
@@ -153,7 +154,10 @@ void first_expired(struct net_conn *c);
 bool step_head(struct net_conn *c); /* request.c */
 bool step_body(struct net_conn *c);
 bool step_request_answer(struct net_conn *c);
-bool conn_dial(struct net_conn *c); /* dial.c */
+int net_dial(const struct net_dest *d, int *ret_fd); /* dial.c: begins to connect */
+/* A port of the ephemeral range that nobody listens on can connect to itself (RFC 9293 3.5). */
+bool net_is_self(int fd, const struct net_dest *d);
+bool conn_dial(struct net_conn *c);
 bool step_dial(struct net_conn *c);
 bool step_dialed_answer(struct net_conn *c);
 bool step_answer(struct net_conn *c); /* response.c */

@@ -15,36 +15,40 @@ static bool failed(struct net_conn *c)
 	return reply_fail(c, 502, "cannot connect to the server", -EHOSTUNREACH);
 }
 
-bool conn_dial(struct net_conn *c)
+int net_dial(const struct net_dest *d, int *ret_fd)
 {
-	socklen_t n = c->dest.sa.sa_family == AF_INET ? sizeof(c->dest.in) : sizeof(c->dest.in6);
-	_cleanup_close_ int fd = socket(c->dest.sa.sa_family,
-					SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	socklen_t n = d->sa.sa_family == AF_INET ? sizeof(d->in) : sizeof(d->in6);
+	_cleanup_close_ int fd = socket(d->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+					IPPROTO_TCP);
 
-	if (fd < 0)
-		return failed(c);
-	if (connect(fd, &c->dest.sa, n) < 0 && errno != EINPROGRESS)
-		return failed(c);
-	if (leg_watch(&c->server, fd, EPOLLOUT) < 0)
-		return failed(c);
-	(void)take_fd(fd);
-	conn_state(c, ST_DIAL, c->net->limits.connect_ms);
-	return false;
+	if (fd < 0 || (connect(fd, &d->sa, n) < 0 && errno != EINPROGRESS))
+		return -errno;
+	*ret_fd = take_fd(fd);
+	return 0;
 }
 
-/* A port of the ephemeral range that nobody listens on can connect to itself (RFC 9293 3.5). */
-static bool is_self(const struct net_conn *c)
+bool net_is_self(int fd, const struct net_dest *d)
 {
 	struct net_dest self = { 0 };
 	socklen_t n = sizeof(self);
 
-	if (getsockname(c->server.fd, &self.sa, &n) < 0)
+	if (getsockname(fd, &self.sa, &n) < 0)
 		return true;
-	if (net_dest_port(&self) != net_dest_port(&c->dest))
+	if (net_dest_port(&self) != net_dest_port(d))
 		return false;
-	return self.sa.sa_family == AF_INET
-		       ? self.in.sin_addr.s_addr == c->dest.in.sin_addr.s_addr
-		       : memcmp(&self.in6.sin6_addr, &c->dest.in6.sin6_addr, 16) == 0;
+	return self.sa.sa_family == AF_INET ? self.in.sin_addr.s_addr == d->in.sin_addr.s_addr
+					    : memcmp(&self.in6.sin6_addr, &d->in6.sin6_addr, 16) == 0;
+}
+
+bool conn_dial(struct net_conn *c)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (net_dial(&c->dest, &fd) < 0 || leg_watch(&c->server, fd, EPOLLOUT) < 0)
+		return failed(c);
+	(void)take_fd(fd);
+	conn_state(c, ST_DIAL, c->net->limits.connect_ms);
+	return false;
 }
 
 bool step_dial(struct net_conn *c)
@@ -54,7 +58,8 @@ bool step_dial(struct net_conn *c)
 
 	if (!(c->server.events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
 		return false;
-	if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error || is_self(c))
+	if (getsockopt(c->server.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error ||
+	    net_is_self(c->server.fd, &c->dest))
 		return failed(c);
 	c->server.events = 0;
 	conn_ask(c, ST_ASK_DIALED);

@@ -17,6 +17,7 @@
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "user/gate/gate.h"
+#include "user/gate/http_answer.h"
 #include "user/gate/http_end.h"
 #include "user/gate/http_session.h"
 #include "user/gate/snapshot.h"
@@ -434,6 +435,7 @@ static void finish(struct proxy *p)
 {
 	while (p->listeners)
 		unlisten(p, &p->listeners->at);
+	http_answers_free(&p->http);
 	net_free(p->net);
 	http_sessions_free(p->http.sessions);
 	gate_free(p->gate);

@@ -16,6 +16,9 @@ BENCH = os.path.abspath(os.environ["BENCH"])
 QUICK = bool(os.environ.get("QUICK"))
 ROUNDS = 1 if QUICK else 3
 CALLS = 2000 if QUICK else 20000
+BIG_CALLS = 50 if QUICK else 500
+MIB = 1 << 20
+JUDGED = 100 if QUICK else 500
 SECONDS = 2 if QUICK else 5
 CONVERSATIONS = 100
 CPU = str(min(os.sched_getaffinity(0)))
@@ -29,13 +32,17 @@ permit (principal is Agent, action in [Action::"bench/echo", Action::"web/echo"]
 METHOD = f"""
 Method. All figures are of this run, on this machine, one after the other, medians of {ROUNDS} rounds in which the
 ways alternate; only ratios mean anything elsewhere. Policy, pin and record are on for every message.
-stdio: a host in C makes {CALLS} tools/call with 64 bytes of arguments, one after the other, to a server in C, on
-pipes: directly; through a relay of two pipes that copies and looks at nothing (tests/bench/relay.c); and, the same
-host enrolled, with Tollgate. What is compared is the added p50: p50 of the way minus p50 direct. "one core": host,
-server, relay and Tollgate bound to one core; "free": wherever the scheduler puts them.
+stdio: a host in C makes {CALLS} tools/call of 256 bytes or 4 KiB ({BIG_CALLS} of 1 MiB), one after the other, to a
+server in C, on pipes: directly; through a relay of two pipes that copies and looks at nothing (tests/bench/relay.c);
+and, the same host enrolled, with Tollgate. What is compared is the added p50: p50 of the way minus p50 direct; for 1
+MiB also the whole p50, which is the time the message takes. "one core": host, server, relay and Tollgate bound to one
+core; "free": wherever the scheduler puts them. Wake-ups are voluntary context switches of the relay, and of all
+processes of Tollgate together, over the free run, for each message (a call and its answer are two).
 HTTP: wrk, 1 thread, 32 keep-alive connections, {SECONDS} s, POST of a 1 KiB tools/call; the origin is one C process.
 nginx is one worker with proxy_pass and keep-alive upstream. nginx and Tollgate each have one core, wrk and the
 origin go where the scheduler puts them.
+instructions: of the judgement of one call and its answer, counted by callgrind (the difference of two counts of
+calls, SHA-256 without special instructions); beside them what tests/bench/baseline has, which is no other machine's time.
 memory: proportional set size of all daemon processes with {CONVERSATIONS} open stdio conversations, each of which
 made one call, and the growth against none."""
 
@@ -51,6 +58,30 @@ def run(argv, cpu=None):
 
 def p50(argv, cpu):
     return int(run(argv, cpu).split()[0]) / 1000
+
+
+def woken(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(l.split()[1]) for l in f if l.startswith("voluntary_ctxt_switches:"))
+
+
+def judged_instructions():
+    """Instructions a judged call, for each message of the baseline, beside it. A regression shows on any machine."""
+    baseline = os.path.join(g.ROOT, "tests", "bench", "baseline")
+    with open(baseline, encoding="ascii") as f:
+        known = dict(line.split() for line in f if not line.startswith("#"))
+    for message, before in known.items():
+        counts = [instructions(message, n) for n in (JUDGED, 2 * JUDGED)]
+        now = (counts[1] - counts[0]) / JUDGED
+        print(f"instructions    {message:<8} {now:8.0f} a call and answer   baseline {before}   "
+              f"{(now / int(before) - 1) * 100:+.1f} %", flush=True)
+
+
+def instructions(message, count):
+    done = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                           os.path.join(BENCH, "gate_bench"), message, str(count)], capture_output=True, text=True,
+                          check=True, env=g.environment(OPENSSL_ia32cap="0:0"))
+    return int(next(l for l in done.stderr.splitlines() if "Collected" in l).split(":")[1])
 
 
 class Bench:
@@ -79,21 +110,36 @@ class Bench:
         finally:
             os.sched_setaffinity(0, before)
 
-    def stdio(self, name, cpu):
+    def stdio(self, name, cpu, size, calls):
         self.start_gate(cpu)
-        ways = {"direct": [self.host, str(CALLS), "64", "--", self.server],
-                "relay": [self.host, str(CALLS), "64", "--", self.relay, self.server],
-                "tollgate": [self.agent_host, str(CALLS), "64", "--", self.server]}
-        times = {w: [] for w in ways}
+        ways = {"direct": [self.host, str(calls), str(size), "--", self.server],
+                "relay": [self.host, str(calls), str(size), "--", self.relay, self.server],
+                "tollgate": [self.agent_host, str(calls), str(size), "--", self.server]}
+        times, wakeups = {w: [] for w in ways}, {"relay": [], "tollgate": []}
+        os.environ["RELAY_WAKEUPS"] = self.work.path("wakeups")
         for _ in range(ROUNDS):
             for way, argv in ways.items():
+                before = self.woken()
                 times[way].append(p50(argv, cpu))
+                if way == "tollgate":
+                    wakeups[way].append(self.woken() - before)
+            with open(self.work.path("wakeups"), encoding="ascii") as f:
+                wakeups["relay"].append(int(f.read()))
         self.gate.stop()
         t = {w: statistics.median(v) for w, v in times.items()}
         relay, tollgate = t["relay"] - t["direct"], t["tollgate"] - t["direct"]
         ratio = f"{tollgate / relay:.2f} x relay" if relay > 0 else "no ratio: the relay added nothing"
-        print(f"stdio, {name:<9} p50 direct {t['direct']:7.1f} us   added by relay {relay:6.1f} us   "
-              f"added by Tollgate {tollgate:6.1f} us   = {ratio}", flush=True)
+        what = f"stdio, {name}, {size >> 20} MiB" if size >= MIB else f"stdio, {name}, {size} B"
+        print(f"{what:<25} p50 direct {t['direct']:7.1f} us   added by relay {relay:7.1f} us   "
+              f"added by Tollgate {tollgate:7.1f} us   = {ratio}", flush=True)
+        if size >= MIB:
+            print(f"{'':<25} whole: {t['tollgate'] / t['relay']:.2f} x relay", flush=True)
+        if cpu is None and size < MIB:
+            w = {k: statistics.median(v) / (2 * calls) for k, v in wakeups.items()}
+            print(f"{'':<25} wake-ups a message: relay {w['relay']:.2f}   Tollgate {w['tollgate']:.2f}", flush=True)
+
+    def woken(self):
+        return sum(woken(pid) for pid in {self.gate.daemon.pid, *self.gate.left_processes()})
 
     def start_nginx(self):
         config = self.work.write("nginx.conf", f"""daemon off; worker_processes 1; pid {self.work.path('nginx.pid')};
@@ -172,10 +218,12 @@ def main():
         b.work.start([b.origin, str(b.port)])
         g.wait_for_port(b.port)
         print(f"Tollgate bench: Linux {platform.release()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
-        b.stdio("one core", CPU)
-        b.stdio("free", None)
+        for size, calls in ((256, CALLS), (4096, CALLS), (MIB, BIG_CALLS)):
+            b.stdio("one core", CPU, size, calls)
+            b.stdio("free", None, size, calls)
         b.http()
         b.memory()
+        judged_instructions()
         print(METHOD)
     finally:
         b.close()

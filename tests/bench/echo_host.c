@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A host on pipes that measures. echo_host CALLS BYTES -- COMMAND ARG... starts one server, makes CALLS
- * calls one after the other with arguments of BYTES bytes, and prints "p50 p90 p99" of their round trips
+ * calls one after the other, messages of BYTES bytes, and prints "p50 p90 p99" of their round trips
  * in nanoseconds. echo_host hold COUNT -- COMMAND ARG... opens COUNT conversations, makes one call on
  * each, prints "ready" and keeps them until its standard input ends. A refused or missing answer ends it
  * with status 1.
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WARM_UP 500
+#define WARM_UP_MAX 500
 #define HELLO "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{" \
 	"\"protocolVersion\":\"2025-06-18\",\"capabilities\":{}," \
 	"\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n"
@@ -96,15 +96,22 @@ static void greet(const struct server *s)
 	say(s, STARTED, strlen(STARTED));
 }
 
+#define CALL_BEGIN "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/call\",\"params\":" \
+	"{\"name\":\"echo\",\"arguments\":{\"message\":\""
+#define CALL_END "\"}}}\n"
+#define CALL_MAX (2u << 20)
+
 static void call(const struct server *s, unsigned id, unsigned bytes)
 {
-	static char text[65536];
-	int len = snprintf(text, sizeof(text),
-			   "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/call\",\"params\":"
-			   "{\"name\":\"echo\",\"arguments\":{\"message\":\"%0*d\"}}}\n",
-			   id, (int)bytes, 0);
+	static char text[CALL_MAX + 256];
+	size_t len = (size_t)snprintf(text, sizeof(text), CALL_BEGIN, id), end = strlen(CALL_END);
 
-	say(s, text, (size_t)len);
+	if (len + end < bytes && bytes <= CALL_MAX) {
+		memset(text + len, 'x', bytes - len - end);
+		len = bytes - end;
+	}
+	memcpy(text + len, CALL_END, end);
+	say(s, text, len + end);
 	hear(s);
 }
 
@@ -125,18 +132,19 @@ static uint64_t now(void)
 
 static void measure(unsigned calls, unsigned bytes, char **argv)
 {
+	unsigned warm_up = calls / 10 < WARM_UP_MAX ? calls / 10 : WARM_UP_MAX;
 	struct server s = start(argv);
 	uint64_t *took = calloc(calls, sizeof(*took));
 
 	if (!took)
 		fail("calloc");
 	greet(&s);
-	for (unsigned i = 0; i < WARM_UP; i++)
+	for (unsigned i = 0; i < warm_up; i++)
 		call(&s, i + 1, bytes);
 	for (unsigned i = 0; i < calls; i++) {
 		uint64_t t = now();
 
-		call(&s, WARM_UP + i + 1, bytes);
+		call(&s, warm_up + i + 1, bytes);
 		took[i] = now() - t;
 	}
 	qsort(took, calls, sizeof(*took), by_value);

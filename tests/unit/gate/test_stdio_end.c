@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A stdio conversation behind the gate: nothing passes before its record, nothing read early goes unjudged. */
+#include "tests/unit/gate/world.inc.c"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include "user/base/loop.h"
+#include "user/gate/stdio_end.h"
+#include "user/stdio/relay.h"
+
+#define POLICY \
+	"permit(principal, action in Action::\"method\", resource);" \
+	"permit(principal, action == Action::\"server/use\", resource);" \
+	"permit(principal, action == Action::\"files/echo\", resource);"
+#define ECHO "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"echo\"}}\n"
+#define DROP "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"drop\"}}\n"
+
+enum { UNDECIDED, GO, KILL };
+
+/* What the host and the server hold of the taken-over pair. */
+struct ends {
+	struct world w;
+	struct loop *loop;
+	int host_out, host_in, server_in, server_out;
+	int decided;
+	char reason[128];
+};
+
+static void decided(void *arg, bool go, const char *reason)
+{
+	struct ends *e = arg;
+
+	assert_int_equal(e->decided, UNDECIDED);
+	e->decided = go ? GO : KILL;
+	(void)snprintf(e->reason, sizeof(e->reason), "%s", reason);
+}
+
+static void join(int *ret_read, int *ret_write)
+{
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC | O_NONBLOCK), 0);
+	*ret_read = p[0];
+	*ret_write = p[1];
+}
+
+/* early: what the server had read when it was stopped; taken: how much that was. */
+static void ends_open(struct ends *e, const char *early, uint64_t taken)
+{
+	static struct proc_identity id;
+	struct gate_stdio_spec spec = {
+		.peers = { .agent = 1, .agent_pid = 100, .transport = "stdio", .server = &id },
+		.taken = taken, .head = span_of(early),
+	};
+
+	*e = (struct ends){ 0 };
+	world_open(&e->w, POLICY);
+	assert_int_equal(loop_new(&e->loop), 0);
+	memset(&id, 0, sizeof(id));
+	id.pid = 200;
+	(void)snprintf(id.exe, sizeof(id.exe), "/opt/files");
+	memcpy(id.args, "files\0serve", 12);
+	id.args_len = 12;
+	id.exe_measured = 1;
+	join(&spec.fds.orig_in, &e->host_out);
+	join(&e->host_in, &spec.fds.orig_out);
+	join(&e->server_in, &spec.fds.to_server);
+	join(&spec.fds.from_server, &e->server_out);
+	assert_int_equal(gate_stdio_open(e->w.gate, e->loop, &spec, decided, e), 0);
+}
+
+static void turn(struct ends *e)
+{
+	while (loop_once(e->loop, 0) > 0)
+		;
+}
+
+static void ends_close(struct ends *e)
+{
+	close(e->host_out);
+	close(e->server_out);
+	turn(e);
+	close(e->host_in);
+	close(e->server_in);
+	world_close(&e->w);
+	loop_free(e->loop);
+}
+
+static void say(struct ends *e, int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	turn(e);
+}
+
+static void hears(int fd, const char *text)
+{
+	char b[4096];
+	ssize_t n = read(fd, b, sizeof(b) - 1);
+
+	b[n > 0 ? n : 0] = '\0';
+	assert_string_equal(b, text);
+}
+
+static void hears_part(int fd, const char *part)
+{
+	char b[4096];
+	ssize_t n = read(fd, b, sizeof(b) - 1);
+
+	b[n > 0 ? n : 0] = '\0';
+	if (!strstr(b, part))
+		fail_msg("'%s' lacks '%s'", b, part);
+}
+
+static void the_record_comes_first(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, "", 0);
+	assert_int_equal(e.decided, GO);
+	gate_set_notary(e.w.gate, false);
+	say(&e, e.host_out, ECHO);
+	hears(e.server_in, "");
+	if (!strstr(world_last_record(&e.w), "\"tool_name\":\"echo\""))
+		fail_msg("the message that waits has no record");
+	gate_set_notary(e.w.gate, true);
+	turn(&e);
+	hears(e.server_in, ECHO);
+	ends_close(&e);
+}
+
+static void a_denied_call_is_answered(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, "", 0);
+	say(&e, e.host_out, DROP ECHO);
+	hears(e.server_in, ECHO);
+	hears_part(e.host_in, "\"id\":2,\"error\"");
+	ends_close(&e);
+}
+
+static void a_failed_log_ends_what_waits(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, "", 0);
+	gate_set_notary(e.w.gate, false);
+	say(&e, e.host_out, ECHO);
+	recorder_free(e.w.gate->recorder);
+	e.w.gate->recorder = NULL;
+	gate_progress(e.w.gate);
+	turn(&e);
+	hears(e.server_in, "");
+	(void)signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(write(e.host_out, "x", 1), -1); /* the host sees the end of it */
+	ends_close(&e);
+}
+
+static void early_messages_are_judged(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, ECHO, strlen(ECHO));
+	assert_int_equal(e.decided, GO);
+	if (!strstr(world_last_record(&e.w), "\"judged_late\":true"))
+		fail_msg("the record does not say that it is late");
+	ends_close(&e);
+
+	ends_open(&e, ECHO DROP, strlen(ECHO DROP));
+	assert_int_equal(e.decided, KILL);
+	hears_part(e.host_in, "\"id\":2,\"error\"");
+	ends_close(&e);
+}
+
+static void early_bytes_that_are_not_known_are_not_let_pass(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, ECHO, strlen(ECHO) + 1);
+	assert_int_equal(e.decided, KILL);
+	ends_close(&e);
+	ends_open(&e, "{\"jsonrpc\":", 11);
+	assert_int_equal(e.decided, KILL);
+	ends_close(&e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_record_comes_first),
+		cmocka_unit_test(a_denied_call_is_answered),
+		cmocka_unit_test(a_failed_log_ends_what_waits),
+		cmocka_unit_test(early_messages_are_judged),
+		cmocka_unit_test(early_bytes_that_are_not_known_are_not_let_pass),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

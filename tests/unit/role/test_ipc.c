@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/loop.h"
 
 struct end {
@@ -56,6 +57,15 @@ static void on_closed(struct ipc *c, void *arg)
 }
 
 static const struct ipc_ops ops = { .message = on_message, .closed = on_closed };
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
 
 static int set_up(void **state)
 {
@@ -110,6 +120,53 @@ static void a_malformed_message_ends_the_channel(void **state)
 	assert_int_equal(loop_once(e->loop, 1000), 1);
 	assert_int_equal(e->messages, 0);
 	assert_int_equal(e->closed, 1);
+}
+
+/* One cut in its body, one in its descriptors: of neither is the rest worth anything. */
+static void a_cut_message_ends_the_channel(void **state)
+{
+	static char big[IPC_MESSAGE_MAX + 64];
+	struct end *e = *state;
+	const uint32_t magic = 0x746f6c6c;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), before, many[IPC_FDS_MAX + 1];
+	union {
+		struct cmsghdr align;
+		char b[CMSG_SPACE(sizeof(many))];
+	} control = { 0 };
+	struct iovec iov = { big, sizeof(big) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int buffer = 4 * IPC_MESSAGE_MAX, one[2];
+	struct cmsghdr *c;
+	struct end other = { .fd = -1 };
+
+	memcpy(big, &magic, sizeof(magic));
+	assert_int_equal(setsockopt(e->raw, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)), 0);
+	assert_int_equal(sendmsg(e->raw, &m, 0), sizeof(big));
+	assert_int_equal(loop_once(e->loop, 1000), 1);
+	assert_int_equal(e->messages, 0);
+	assert_int_equal(e->closed, 1);
+
+	before = open_fds();
+	assert_int_equal(ipc_pair(one), 0);
+	assert_int_equal(ipc_new(e->loop, one[0], &ops, &other, &other.ipc), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = null;
+	iov.iov_len = 16;
+	m.msg_control = control.b;
+	m.msg_controllen = sizeof(control.b);
+	c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(many));
+	memcpy(CMSG_DATA(c), many, sizeof(many));
+	assert_int_equal(sendmsg(one[1], &m, 0), 16);
+	assert_int_equal(loop_once(e->loop, 1000), 1);
+	assert_int_equal(other.messages, 0);
+	assert_int_equal(other.closed, 1);
+	ipc_free(other.ipc);
+	close(one[1]);
+	assert_int_equal(open_fds(), before); /* those that did arrive are closed */
+	close(null);
 }
 
 static void a_refused_message_ends_the_channel(void **state)
@@ -186,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(carries_type_cookie_body_and_descriptor, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_malformed_message_ends_the_channel, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_cut_message_ends_the_channel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refused_message_ends_the_channel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(survives_being_freed_in_its_own_callback, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(queues_for_a_slow_peer_and_keeps_order, set_up, tear_down),

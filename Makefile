@@ -63,7 +63,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-vm bench bench-policy cedar-tests diff-policy fuzz fuzz-build units install clean help print-config
+.PHONY: all check check-vm bench bench-policy cedar-tests diff-policy fuzz fuzz-build mutants units install clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -71,7 +71,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-vm bench fuzz install clean print-config'
+	@echo 'all check check-vm bench fuzz mutants install clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -164,6 +164,9 @@ fuzz: fuzz-build
 
 check: all units
 	scripts/check-tree $(BUILD)
+
+mutants: all
+	scripts/mutants
 
 check-vm: all
 	scripts/check-vm $(BUILD)

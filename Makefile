@@ -147,6 +147,12 @@ $(BUILD)/tests/cedar_%: tests/cedar/cedar_%.c $(BUILD)/tests/cedar/load.o $(CEDA
 $(BUILD)/bench/policy_bench: tests/bench/policy_bench.c $(BUILD)/tests/cedar/load.o $(CEDAR_LIBS)
 	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $(filter %.c %.o,$^) $(CEDAR_LINK) -o $@
 
+# Judges files of claims, bundles, records and golden hashes.
+$(BUILD)/tests/claim_vectors: tests/trace/claim_vectors.c $(call libs_of,attest)
+	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $< $(LDFLAGS) \
+		-Wl,--start-group $(call libs_of,attest) -Wl,--end-group $(LIBS) -o $@
+units: $(BUILD)/tests/claim_vectors
+
 # tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/.
 FUZZ_SRC = $(wildcard tests/fuzz/*.c)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))

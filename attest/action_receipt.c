@@ -10,13 +10,24 @@
 #include "attest/shape.h"
 #include "user/base/clock.h"
 
-#define TEXT { .kind = SHAPE_STRING }
+#define TEXT \
+	{ \
+		.kind = SHAPE_STRING \
+	}
 
-static const struct shape_member receipt_members[] = {
-	SHAPE_MUST("issuer", TEXT), SHAPE_MUST("issuer_key_id", TEXT), SHAPE_MUST("issuer_independence", TEXT), SHAPE_MUST("linked_call_id", TEXT),
-	SHAPE_MUST("session_id", TEXT), SHAPE_MUST("action_ref", TEXT), SHAPE_MUST("evidence_type", TEXT), SHAPE_MUST("evidence_hash", TEXT),
-	SHAPE_MUST("previous_receipt_hash", TEXT), SHAPE_MUST("issued_at", TEXT), SHAPE_MUST("decision", TEXT), SHAPE_MUST("signature", TEXT), { 0 }
-};
+static const struct shape_member receipt_members[] = { SHAPE_MUST("issuer", TEXT),
+						       SHAPE_MUST("issuer_key_id", TEXT),
+						       SHAPE_MUST("issuer_independence", TEXT),
+						       SHAPE_MUST("linked_call_id", TEXT),
+						       SHAPE_MUST("session_id", TEXT),
+						       SHAPE_MUST("action_ref", TEXT),
+						       SHAPE_MUST("evidence_type", TEXT),
+						       SHAPE_MUST("evidence_hash", TEXT),
+						       SHAPE_MUST("previous_receipt_hash", TEXT),
+						       SHAPE_MUST("issued_at", TEXT),
+						       SHAPE_MUST("decision", TEXT),
+						       SHAPE_MUST("signature", TEXT),
+						       { 0 } };
 static const struct shape receipt_shape = { .kind = SHAPE_OBJECT, .members = receipt_members };
 
 static bool same_text(const json_t *a, const char *na, const json_t *b, const char *nb)
@@ -83,7 +94,8 @@ static void check_time(const json_t *context, const json_t *receipt, unsigned *f
 /* What the receipt says, against what the gateway knows of the call. */
 static int check_content(const json_t *document, const json_t *receipt, unsigned *faults)
 {
-	const json_t *context = json_object_get(document, "context"), *evidence = json_object_get(document, "evidence");
+	const json_t *context = json_object_get(document, "context"),
+		     *evidence = json_object_get(document, "evidence");
 	struct span decision = json_member_text(receipt, "decision");
 	int r;
 
@@ -143,7 +155,8 @@ int action_receipt_verify(const json_t *document, struct receipt_result *ret)
 	}
 	jwk = json_object_get(json_object_get(document, "trusted_issuer_keys"),
 			      json_member_text(receipt, "issuer_key_id").p);
-	res.issuer_not_independent = span_is(json_member_text(receipt, "issuer_independence"), "gateway_self_report");
+	res.issuer_not_independent =
+		span_is(json_member_text(receipt, "issuer_independence"), "gateway_self_report");
 	if (!jwk) {
 		res.issuer_unknown = true;
 		res.status = RECEIPT_UNVERIFIED;
@@ -159,8 +172,9 @@ int action_receipt_verify(const json_t *document, struct receipt_result *ret)
 	if (!res.faults) {
 		struct span state = json_member_text(json_object_get(document, "evidence"), "terminal_state");
 
-		res.status = span_is(json_member_text(receipt, "decision"), "accepted") ? RECEIPT_VALID_ACCEPTED
-											 : RECEIPT_VALID_REJECTED;
+		res.status = span_is(json_member_text(receipt, "decision"), "accepted")
+				     ? RECEIPT_VALID_ACCEPTED
+				     : RECEIPT_VALID_REJECTED;
 		res.outcome = state.n ? state.p : "unknown";
 	}
 	*ret = res;
@@ -169,9 +183,9 @@ int action_receipt_verify(const json_t *document, struct receipt_result *ret)
 
 const char *receipt_status_text(enum receipt_status s)
 {
-	static const char *const texts[] = { "receipt_invalid", "receipt_missing_required", "receipt_absent",
-					     "receipt_unverified", "receipt_valid_rejected",
-					     "receipt_valid_accepted" };
+	static const char *const texts[] = { "receipt_invalid",	       "receipt_missing_required",
+					     "receipt_absent",	       "receipt_unverified",
+					     "receipt_valid_rejected", "receipt_valid_accepted" };
 
 	return texts[s];
 }
@@ -179,9 +193,12 @@ const char *receipt_status_text(enum receipt_status s)
 const char *receipt_fault_text(unsigned fault)
 {
 	static const char *const texts[RECEIPT_FAULTS] = {
-		"receipt_malformed", "signature_or_key_mismatch", "action_ref_invalid", "action_ref_mismatch",
-		"call_id_mismatch", "session_id_mismatch", "evidence_hash_mismatch", "receipt_chain_gap",
-		"receipt_stale", "receipt_from_future", "decision_invalid", "unsupported_physical_completion_claim",
+		"receipt_malformed",	  "signature_or_key_mismatch",
+		"action_ref_invalid",	  "action_ref_mismatch",
+		"call_id_mismatch",	  "session_id_mismatch",
+		"evidence_hash_mismatch", "receipt_chain_gap",
+		"receipt_stale",	  "receipt_from_future",
+		"decision_invalid",	  "unsupported_physical_completion_claim",
 		"receipt_missing"
 	};
 
@@ -191,8 +208,10 @@ const char *receipt_fault_text(unsigned fault)
 int acta_verify(const json_t *receipt, const uint8_t key[ED25519_KEY_SIZE], const json_t *previous,
 		struct acta_result *ret)
 {
-	const json_t *payload = json_object_get(receipt, "payload"), *signature = json_object_get(receipt, "signature");
-	struct span sig = json_member_text(signature, "sig"), link = json_member_text(payload, "previousReceiptHash");
+	const json_t *payload = json_object_get(receipt, "payload"),
+		     *signature = json_object_get(receipt, "signature");
+	struct span sig = json_member_text(signature, "sig"),
+		    link = json_member_text(payload, "previousReceiptHash");
 	uint8_t raw[ED25519_SIGNATURE_SIZE], digest[SHA256_SIZE];
 	char hex[SHA256_HEX_SIZE];
 	_cleanup_buf_ struct buf b = { 0 };
@@ -202,7 +221,8 @@ int acta_verify(const json_t *receipt, const uint8_t key[ED25519_KEY_SIZE], cons
 	if (r == -ENOMEM)
 		return r;
 	res.signature = r == 0 && span_is(json_member_text(signature, "alg"), "EdDSA") &&
-			hex_decode(sig.p, sig.n, raw, sizeof(raw)) == 0 && ed25519_verify(key, buf_span(&b), raw);
+			hex_decode(sig.p, sig.n, raw, sizeof(raw)) == 0 &&
+			ed25519_verify(key, buf_span(&b), raw);
 	res.chained = !link.n && !previous;
 	if (link.n && previous) {
 		r = json_canonical_sha256(previous, JSON_FORM_JCS, NULL, digest);
@@ -218,10 +238,13 @@ int acta_verify(const json_t *receipt, const uint8_t key[ED25519_KEY_SIZE], cons
 
 int action_binding_verify(const json_t *preimage, const char *digest)
 {
-	static const struct shape_member members[] = {
-		SHAPE_MUST("domain", TEXT), SHAPE_MUST("version", { .kind = SHAPE_INTEGER }), SHAPE_MUST("agent_id", TEXT),
-		SHAPE_MUST("action_type", TEXT), SHAPE_MUST("action_scope", TEXT), SHAPE_MUST("action_timestamp", TEXT), { 0 }
-	};
+	static const struct shape_member members[] = { SHAPE_MUST("domain", TEXT),
+						       SHAPE_MUST("version", { .kind = SHAPE_INTEGER }),
+						       SHAPE_MUST("agent_id", TEXT),
+						       SHAPE_MUST("action_type", TEXT),
+						       SHAPE_MUST("action_scope", TEXT),
+						       SHAPE_MUST("action_timestamp", TEXT),
+						       { 0 } };
 	static const struct shape shape = { .kind = SHAPE_OBJECT, .members = members };
 	_cleanup_buf_ struct buf b = { 0 };
 	char error[SHAPE_ERROR_SIZE], hex[2 * SHA384_DIGEST_LENGTH + 1];

@@ -68,14 +68,17 @@ static void check_key(const json_t *claim, const uint8_t key[ED25519_KEY_SIZE],
 		attest_unchecked(res, "claim.key", "key-not-pinned",
 				 "no key is pinned, so anybody may have signed: %s", hex);
 	else
-		attest_check(res, memcmp(key, expect->key, ED25519_KEY_SIZE) == 0, "claim.key",
-			     "key-pinned", "the signing key is %s", hex);
+		attest_check(res, memcmp(key, expect->key, ED25519_KEY_SIZE) == 0, "claim.key", "key-pinned",
+			     "the signing key is %s", hex);
 	if (strncmp(kid, KID_PREFIX, strlen(KID_PREFIX)) == 0)
-		attest_check(res, strlen(kid) == strlen(KID_PREFIX) + 8 && !memcmp(kid + strlen(KID_PREFIX), hex, 8),
+		attest_check(res,
+			     strlen(kid) == strlen(KID_PREFIX) + 8 &&
+				     !memcmp(kid + strlen(KID_PREFIX), hex, 8),
 			     "claim.kid", "kid-of-key", "kid %.40s, key %.8s...", kid, hex);
 	if (strncmp(subject, SUBJECT_PREFIX, strlen(SUBJECT_PREFIX)) == 0)
-		attest_check(res, strlen(subject) == strlen(SUBJECT_PREFIX) + 16 &&
-				  !memcmp(subject + strlen(SUBJECT_PREFIX), hex, 16),
+		attest_check(res,
+			     strlen(subject) == strlen(SUBJECT_PREFIX) + 16 &&
+				     !memcmp(subject + strlen(SUBJECT_PREFIX), hex, 16),
 			     "claim.subject", "subject-of-key", "subject %.80s, key %.16s...", subject, hex);
 }
 
@@ -87,7 +90,8 @@ static void check_pin(const json_t *claim, const char *path, struct span want, c
 	const char *have = text_at(claim, path);
 
 	if (!want.n)
-		attest_unchecked(res, field, "hash-not-pinned", "no hash is pinned; the claim says %.110s", have);
+		attest_unchecked(res, field, "hash-not-pinned", "no hash is pinned; the claim says %.110s",
+				 have);
 	else
 		attest_check(res, span_is(want, have), field, "hash-pinned", "the claim says %.110s", have);
 }
@@ -99,7 +103,8 @@ static void check_mode(const json_t *claim, struct attest_result *res)
 	if (strcmp(mode, "enforce") == 0)
 		attest_pass(res, "claim.mode", "enforced", "the policy was enforced");
 	else
-		attest_unmet(res, "claim.mode", "not-enforced", "enforcement_mode is %s: nothing was denied", mode);
+		attest_unmet(res, "claim.mode", "not-enforced", "enforcement_mode is %s: nothing was denied",
+			     mode);
 }
 
 /* --- time -------------------------------------------------------------------------------------- */
@@ -123,7 +128,8 @@ static void check_times(const json_t *claim, const struct claim_expect *expect, 
 	attest_check(res, iat - res->at <= CLAIM_SKEW_SECONDS, "claim.iat", "issued-in-the-past",
 		     "iat %" PRId64 ", judged at %" PRId64, iat, res->at);
 	if (!attest_check(res, made >= 0, "claim.freshness", "attestation-time",
-			  "attestation_generated_at is %.40s", text_at(claim, "gateway.attestation_generated_at")))
+			  "attestation_generated_at is %.40s",
+			  text_at(claim, "gateway.attestation_generated_at")))
 		return;
 	attest_check(res, made - res->at <= CLAIM_SKEW_SECONDS, "claim.freshness", "attested-in-the-past",
 		     "attested at %" PRId64 ", judged at %" PRId64, made, res->at);
@@ -152,7 +158,8 @@ static int check_previous(const json_t *claim, const struct claim_expect *expect
 			  "claim 1 names a previous claim"))
 		return 0;
 	if (!expect->previous) {
-		attest_unchecked(res, "claim.previous", "previous-not-given", "the previous claim is not at hand");
+		attest_unchecked(res, "claim.previous", "previous-not-given",
+				 "the previous claim is not at hand");
 		return 0;
 	}
 	r = json_canonical_sha256(expect->previous, JSON_FORM_ASCII, NULL, digest);
@@ -160,7 +167,8 @@ static int check_previous(const json_t *claim, const struct claim_expect *expect
 		return r;
 	sha256_prefixed(digest, want);
 	attest_check(res, r == 0 && strcmp(link, want) == 0, "claim.previous", "previous-linked",
-		     "prev_claim_hash is %.71s, the previous claim's hash is %s", link, r == 0 ? want : "none");
+		     "prev_claim_hash is %.71s, the previous claim's hash is %s", link,
+		     r == 0 ? want : "none");
 	attest_check(res, int_at(expect->previous, "gateway.sequence_number") == number - 1, "claim.previous",
 		     "previous-number", "claim %" JSON_INTEGER_FORMAT " after %" JSON_INTEGER_FORMAT, number,
 		     int_at(expect->previous, "gateway.sequence_number"));
@@ -193,14 +201,20 @@ static void check_entries(const json_t *claim, const json_t *entries, struct att
 		if (span_is(decision, "allow") && !invoked(claim, json_member_text(e, "tool_name").p))
 			stray = json_member_text(e, "tool_name").p;
 	}
-	attest_check(res, (json_int_t)json_array_size(entries) == int_at(claim, "trace.tool_transcript.call_count"),
-		     "claim.counts", "transcript-complete", "the transcript has %zu entries, call_count is %" JSON_INTEGER_FORMAT,
+	attest_check(res,
+		     (json_int_t)json_array_size(entries) ==
+			     int_at(claim, "trace.tool_transcript.call_count"),
+		     "claim.counts", "transcript-complete",
+		     "the transcript has %zu entries, call_count is %" JSON_INTEGER_FORMAT,
 		     json_array_size(entries), int_at(claim, "trace.tool_transcript.call_count"));
-	attest_check(res, denied == int_at(claim, "gateway.call_summary.tool_calls_denied") &&
-			  faulted == int_at(claim, "gateway.call_summary.tool_calls_faulted"),
+	attest_check(res,
+		     denied == int_at(claim, "gateway.call_summary.tool_calls_denied") &&
+			     faulted == int_at(claim, "gateway.call_summary.tool_calls_faulted"),
 		     "claim.counts", "transcript-decisions",
-		     "the transcript denies %" JSON_INTEGER_FORMAT " and faults %" JSON_INTEGER_FORMAT, denied, faulted);
-	attest_check(res, !stray, "claim.counts", "tools-invoked", "%.80s was allowed%s", stray ? stray : "what",
+		     "the transcript denies %" JSON_INTEGER_FORMAT " and faults %" JSON_INTEGER_FORMAT,
+		     denied, faulted);
+	attest_check(res, !stray, "claim.counts", "tools-invoked", "%.80s was allowed%s",
+		     stray ? stray : "what",
 		     stray ? " and is not among tools_invoked" : " is among tools_invoked");
 }
 
@@ -219,13 +233,16 @@ static void check_counts(const json_t *claim, struct attest_result *res)
 		attest_unmet(res, "claim.transcript", "no-transcript", "the claim has no tool_transcript");
 		return;
 	}
-	attest_check(res, strncmp(hash, "sha256:", 7) == 0 &&
-			  strcmp(hash + 7, text_at(claim, "gateway.audit_chain.tip")) == 0,
-		     "claim.transcript", "transcript-is-tip", "the transcript is %.80s, the chain's tip %.64s", hash,
+	attest_check(res,
+		     strncmp(hash, "sha256:", 7) == 0 &&
+			     strcmp(hash + 7, text_at(claim, "gateway.audit_chain.tip")) == 0,
+		     "claim.transcript", "transcript-is-tip",
+		     "the transcript is %.80s, the chain's tip %.64s", hash,
 		     text_at(claim, "gateway.audit_chain.tip"));
 	if (json_object_get(transcript, "call_count"))
 		attest_check(res, int_at(claim, "trace.tool_transcript.call_count") == total, "claim.counts",
-			     "call-count", "call_count is %" JSON_INTEGER_FORMAT ", tool_calls_total %" JSON_INTEGER_FORMAT,
+			     "call-count",
+			     "call_count is %" JSON_INTEGER_FORMAT ", tool_calls_total %" JSON_INTEGER_FORMAT,
 			     int_at(claim, "trace.tool_transcript.call_count"), total);
 	if (json_object_get(transcript, "entries"))
 		check_entries(claim, json_object_get(transcript, "entries"), res);
@@ -240,18 +257,25 @@ static void check_statements(const json_t *claim, struct attest_result *res)
 	if (json_is_true(json_path(claim, "gateway.catalog.drift_detected")))
 		attest_unmet(res, "claim.drift", "drift-detected", "a tool was not the approved one");
 	if (json_is_true(json_path(claim, "gateway.kill_switch_triggered")))
-		attest_unmet(res, "claim.kill-switch", "kill-switch-triggered", "the kill switch was triggered");
+		attest_unmet(res, "claim.kill-switch", "kill-switch-triggered",
+			     "the kill switch was triggered");
 	if (json_array_size(json_path(claim, "gateway.catalog_exceptions")))
-		attest_unmet(res, "claim.exceptions", "catalog-exceptions", "tools were added past the catalog");
+		attest_unmet(res, "claim.exceptions", "catalog-exceptions",
+			     "tools were added past the catalog");
 	if (!identity)
 		return;
-	attest_check(res, span_is(json_member_text(identity, "policy_bundle_hash"),
-				  text_at(claim, "trace.policy.bundle_hash")) &&
-			  span_is(json_member_text(identity, "tool_catalog_hash"), text_at(claim, "gateway.catalog.hash")),
-		     "claim.identity", "manifest-hashes", "policy and catalog of the agent manifest are the claim's");
-	attest_check(res, span_eq(json_member_text(identity, "agent_id"),
-				  json_member_text(identity, "authenticated_subject")),
-		     "claim.identity", "manifest-subject", "the agent of the manifest is the one that authenticated");
+	attest_check(res,
+		     span_is(json_member_text(identity, "policy_bundle_hash"),
+			     text_at(claim, "trace.policy.bundle_hash")) &&
+			     span_is(json_member_text(identity, "tool_catalog_hash"),
+				     text_at(claim, "gateway.catalog.hash")),
+		     "claim.identity", "manifest-hashes",
+		     "policy and catalog of the agent manifest are the claim's");
+	attest_check(res,
+		     span_eq(json_member_text(identity, "agent_id"),
+			     json_member_text(identity, "authenticated_subject")),
+		     "claim.identity", "manifest-subject",
+		     "the agent of the manifest is the one that authenticated");
 	attest_unchecked(res, "claim.identity", "manifest-not-given", "the agent manifest is not at hand");
 }
 
@@ -266,8 +290,8 @@ static int check_binding(const json_t *claim, const uint8_t key[ED25519_KEY_SIZE
 	if (expect->nonce.n)
 		attest_check(res, span_eq(expect->nonce, text), "claim.nonce", "nonce-echoed",
 			     "runtime.nonce is %.100s", text.n ? text.p : "absent");
-	if (!attest_check(res, base64url_decode(text, nonce, sizeof(nonce)) == 0, "claim.binding", "nonce-form",
-			  "runtime.nonce must be %d bytes in base64url", NONCE_SIZE))
+	if (!attest_check(res, base64url_decode(text, nonce, sizeof(nonce)) == 0, "claim.binding",
+			  "nonce-form", "runtime.nonce must be %d bytes in base64url", NONCE_SIZE))
 		return 0;
 	jwk_ed25519_thumbprint(key, thumbprint);
 	attest_check(res, memcmp(nonce, thumbprint, SHA256_SIZE) == 0, "claim.binding", "public-key-bound",
@@ -291,7 +315,8 @@ static int check_platform(const json_t *claim, const uint8_t key[ED25519_KEY_SIZ
 		attest_unmet(res, "claim.measurement", "measurement-of-nothing",
 			     "software-only, and yet a measurement is stated");
 	if (json_path(claim, "gateway.attestation_evidence"))
-		attest_unmet(res, "claim.evidence", "evidence-of-nothing", "software-only, and yet evidence is given");
+		attest_unmet(res, "claim.evidence", "evidence-of-nothing",
+			     "software-only, and yet evidence is given");
 	return 0;
 }
 

@@ -40,22 +40,23 @@ static int check_hash(struct walk *w, const json_t *e, size_t i)
 	if (r == 0)
 		hex_encode(digest, sizeof(digest), hex);
 	if (!span_is(json_member_text(e, "entry_hash"), hex))
-		attest_fail(w->res, "bundle.entry", "entry-hash", "entry %zu: its hash is %s, it says %.64s", i, hex,
-			    json_member_text(e, "entry_hash").p);
+		attest_fail(w->res, "bundle.entry", "entry-hash", "entry %zu: its hash is %s, it says %.64s",
+			    i, hex, json_member_text(e, "entry_hash").p);
 	return 0;
 }
 
 static void check_place(struct walk *w, const json_t *e, size_t i)
 {
-	struct span previous = i ? json_member_text(json_array_get(w->entries, i - 1), "entry_hash")
-				 : SPAN(FIRST_PREVIOUS);
+	struct span previous =
+		i ? json_member_text(json_array_get(w->entries, i - 1), "entry_hash") : SPAN(FIRST_PREVIOUS);
 	json_int_t number = json_integer_value(json_object_get(e, "sequence_number"));
 	struct span session = json_member_text(json_object_get(w->claim, "gateway"), "session_id");
 	uint64_t ns;
 
 	if (!span_eq(json_member_text(e, "prev_entry_hash"), previous))
-		attest_fail(w->res, "bundle.chain", "chain-broken", "entry %zu follows %.64s, not the entry before it",
-			    i, json_member_text(e, "prev_entry_hash").p);
+		attest_fail(w->res, "bundle.chain", "chain-broken",
+			    "entry %zu follows %.64s, not the entry before it", i,
+			    json_member_text(e, "prev_entry_hash").p);
 	if (number != (json_int_t)i)
 		attest_fail(w->res, "bundle.sequence", "sequence-gap",
 			    "entry %zu has sequence_number %" JSON_INTEGER_FORMAT, i, number);
@@ -82,17 +83,18 @@ static int check_external(struct walk *w, const json_t *e, size_t i)
 	if (!json_is_object(x))
 		return 0;
 	if (!span_eq(json_member_text(x, "linked_call_id"), json_member_text(e, "call_id")))
-		attest_fail(w->res, "bundle.external", "receipt-of-another-call", "entry %zu: linked_call_id %.64s", i,
-			    json_member_text(x, "linked_call_id").p);
+		attest_fail(w->res, "bundle.external", "receipt-of-another-call",
+			    "entry %zu: linked_call_id %.64s", i, json_member_text(x, "linked_call_id").p);
 	id = json_member_text(x, "issuer_key_id");
 	hex = json_member_text(w->expect->external_keys, id.p);
 	if (!hex.n) {
-		attest_unchecked(w->res, "bundle.external", "issuer-unknown", "entry %zu: no key is known of %.64s", i,
-				 id.p);
+		attest_unchecked(w->res, "bundle.external", "issuer-unknown",
+				 "entry %zu: no key is known of %.64s", i, id.p);
 		return 0;
 	}
 	if (hex_decode(hex.p, hex.n, key, sizeof(key)) < 0) {
-		attest_fail(w->res, "bundle.external", "issuer-key-malformed", "the key given for %.64s is none", id.p);
+		attest_fail(w->res, "bundle.external", "issuer-key-malformed",
+			    "the key given for %.64s is none", id.p);
 		return 0;
 	}
 	sha256(key, sizeof(key), digest);
@@ -102,8 +104,8 @@ static int check_external(struct walk *w, const json_t *e, size_t i)
 		return r;
 	if (r < 0 || !span_is(id, fingerprint) ||
 	    !ed25519_verify_text(key, buf_span(&b), json_member_text(x, "signature")))
-		attest_fail(w->res, "bundle.external", "receipt-signature", "entry %zu: the receipt is not its issuer's",
-			    i);
+		attest_fail(w->res, "bundle.external", "receipt-signature",
+			    "entry %zu: the receipt is not its issuer's", i);
 	return 0;
 }
 
@@ -118,8 +120,9 @@ static void count_call(struct walk *w, const json_t *e)
 	w->calls++;
 	w->denied += strcmp(decision, "deny") == 0;
 	w->faulted += strcmp(decision, "fault") == 0;
-	if (told && (!line || !span_eq(json_member_text(line, "tool_name"), json_member_text(e, "tool_name")) ||
-		     !span_is(json_member_text(line, "decision"), decision)))
+	if (told &&
+	    (!line || !span_eq(json_member_text(line, "tool_name"), json_member_text(e, "tool_name")) ||
+	     !span_is(json_member_text(line, "decision"), decision)))
 		w->transcript_differs = true;
 }
 
@@ -136,22 +139,28 @@ static void check_story(struct walk *w)
 	struct attest_result *res = w->res;
 
 	attest_check(res, span_eq(json_member_text(first, "entry_hash"), json_member_text(chain, "root")),
-		     "bundle.root", "root-of-claim", "the chain begins at %.64s", json_member_text(first, "entry_hash").p);
-	attest_check(res, span_eq(json_member_text(last, "entry_hash"), json_member_text(chain, "tip")), "bundle.tip",
-		     "tip-of-claim", "the chain ends at %.64s", json_member_text(last, "entry_hash").p);
-	attest_check(res, json_integer_value(json_object_get(chain, "length")) == (json_int_t)n, "bundle.length",
-		     "length-of-claim", "%zu entries, the claim says %" JSON_INTEGER_FORMAT, n,
-		     json_integer_value(json_object_get(chain, "length")));
-	attest_check(res, w->calls == summary(w, "tool_calls_total") && w->denied == summary(w, "tool_calls_denied") &&
-			  w->faulted == summary(w, "tool_calls_faulted"),
+		     "bundle.root", "root-of-claim", "the chain begins at %.64s",
+		     json_member_text(first, "entry_hash").p);
+	attest_check(res, span_eq(json_member_text(last, "entry_hash"), json_member_text(chain, "tip")),
+		     "bundle.tip", "tip-of-claim", "the chain ends at %.64s",
+		     json_member_text(last, "entry_hash").p);
+	attest_check(res, json_integer_value(json_object_get(chain, "length")) == (json_int_t)n,
+		     "bundle.length", "length-of-claim", "%zu entries, the claim says %" JSON_INTEGER_FORMAT,
+		     n, json_integer_value(json_object_get(chain, "length")));
+	attest_check(res,
+		     w->calls == summary(w, "tool_calls_total") &&
+			     w->denied == summary(w, "tool_calls_denied") &&
+			     w->faulted == summary(w, "tool_calls_faulted"),
 		     "bundle.counts", "counts-of-claim",
-		     "%" JSON_INTEGER_FORMAT " calls, %" JSON_INTEGER_FORMAT " denied, %" JSON_INTEGER_FORMAT " faulted",
+		     "%" JSON_INTEGER_FORMAT " calls, %" JSON_INTEGER_FORMAT " denied, %" JSON_INTEGER_FORMAT
+		     " faulted",
 		     w->calls, w->denied, w->faulted);
 	if (json_path(w->claim, "trace.tool_transcript.entries"))
 		attest_check(res, !w->transcript_differs, "bundle.transcript", "transcript-of-claim",
 			     "tools and decisions in the claim's transcript, one by one");
-	attest_check(res, span_eq(json_member_text(w->bundle, "session_id"),
-				  json_member_text(json_object_get(w->claim, "gateway"), "session_id")),
+	attest_check(res,
+		     span_eq(json_member_text(w->bundle, "session_id"),
+			     json_member_text(json_object_get(w->claim, "gateway"), "session_id")),
 		     "bundle.session", "session-of-claim", "the bundle is of session %.64s",
 		     json_member_text(w->bundle, "session_id").p);
 }
@@ -163,10 +172,12 @@ static int check_signature(struct walk *w)
 
 	if (r == -ENOMEM)
 		return r;
-	attest_check(w->res, r == 0 && jwk_ed25519(json_path(w->claim, "trace.cnf.jwk"), key) == 0 &&
+	attest_check(w->res,
+		     r == 0 && jwk_ed25519(json_path(w->claim, "trace.cnf.jwk"), key) == 0 &&
 			     ed25519_verify_text(key, (struct span){ (const char *)digest, sizeof(digest) },
 						 json_member_text(w->bundle, "bundle_signature")),
-		     "bundle.signature", "signed-by-claim-key", "Ed25519 by the claim's key over the hash of the entries");
+		     "bundle.signature", "signed-by-claim-key",
+		     "Ed25519 by the claim's key over the hash of the entries");
 	return 0;
 }
 
@@ -181,7 +192,9 @@ int bundle_verify(const json_t *bundle, const json_t *claim, const struct claim_
 	w.entries = json_object_get(bundle, "entries");
 	if (!shape_check(&bundle_shape, bundle, error) || !json_array_size(w.entries)) {
 		attest_fail(res, "bundle.schema", "bundle-malformed", "%s",
-			    json_is_array(w.entries) && !json_array_size(w.entries) ? "entries: there are none" : error);
+			    json_is_array(w.entries) && !json_array_size(w.entries)
+				    ? "entries: there are none"
+				    : error);
 		res->complete = true;
 		return 0;
 	}
@@ -195,8 +208,8 @@ int bundle_verify(const json_t *bundle, const json_t *claim, const struct claim_
 			r = check_external(&w, e, i);
 	}
 	if (r == 0 && res->n_findings == before)
-		attest_pass(res, "bundle.chain", "chain-whole", "%zu entries, each with its hash and its place",
-			    json_array_size(w.entries));
+		attest_pass(res, "bundle.chain", "chain-whole",
+			    "%zu entries, each with its hash and its place", json_array_size(w.entries));
 	check_story(&w);
 	if (r == 0)
 		r = check_signature(&w);

@@ -93,7 +93,7 @@ int claim_evidence_verify(const json_t *claim, const uint8_t nonce[64], const st
 		return 0;
 	if (strcmp(platform, "amd-sev-snp") == 0)
 		return verify_snp(claim, nonce, buf_span(&raw), buf_span(&chain), expect, res);
-	attest_unchecked(res, "claim.evidence", "evidence-not-judged", "evidence of %s is not judged inside a claim",
-			 platform);
+	attest_unchecked(res, "claim.evidence", "evidence-not-judged",
+			 "evidence of %s is not judged inside a claim", platform);
 	return 0;
 }

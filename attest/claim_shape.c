@@ -149,7 +149,8 @@ static bool subject(const char *s)
 }
 
 MEMBERS trust_record[] = {
-	MUST("eat_profile", WORD(profiles)), MUST("iat", SECONDS), MUST("subject", { .kind = SHAPE_STRING, .text = subject }),
+	MUST("eat_profile", WORD(profiles)), MUST("iat", SECONDS),
+	MUST("subject", { .kind = SHAPE_STRING, .text = subject }),
 	MUST("model", OBJECT(model)), MUST("runtime", OBJECT(runtime)), MUST("policy", OBJECT(record_policy)),
 	MUST("data_class", TEXT), MUST("build_provenance", OBJECT(provenance)), MUST("appraisal", OBJECT(appraisal)),
 	MUST("cnf", OBJECT(cnf)), MAY("tool_transcript", OBJECT(record_transcript)),

@@ -61,7 +61,8 @@ int jwk_ed25519(const json_t *jwk, uint8_t ret[ED25519_KEY_SIZE])
 {
 	uint8_t key[ED25519_KEY_SIZE];
 
-	if (!span_is(json_member_text(jwk, "kty"), "OKP") || !span_is(json_member_text(jwk, "crv"), "Ed25519") ||
+	if (!span_is(json_member_text(jwk, "kty"), "OKP") ||
+	    !span_is(json_member_text(jwk, "crv"), "Ed25519") ||
 	    base64url_decode(json_member_text(jwk, "x"), key, sizeof(key)) < 0)
 		return -EINVAL;
 	memcpy(ret, key, sizeof(key));

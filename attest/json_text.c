@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* of what is written: claims nest five deep */
+#define DEPTH_MAX 64		     /* of what is written: claims nest five deep */
 #define INTEGER_MAX 9007199254740991 /* 2^53-1: beyond it RFC 8785 and Python part ways */
 
 int json_text_read(struct span text, json_t **ret, char error[JSON_TEXT_ERROR_SIZE])
@@ -45,7 +45,9 @@ static uint32_t next_point(const unsigned char **p)
 
 static int write_escape(uint32_t c, struct buf *out)
 {
-	static const char letters[] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+	static const char letters[] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+	};
 
 	if (c == '"' || c == '\\')
 		return buf_printf(out, "\\%c", (int)c);
@@ -116,7 +118,7 @@ static int write_object(const json_t *v, enum json_form form, const char *withou
 
 	if (!names)
 		return -ENOMEM;
-	json_object_foreach((json_t *)(uintptr_t)v, name, unused)
+	json_object_foreach ((json_t *)(uintptr_t)v, name, unused)
 		if (!without || strcmp(name, without) != 0)
 			names[n++] = name;
 	qsort(names, n, sizeof(*names), form == JSON_FORM_JCS ? compare_utf16 : compare_points);
@@ -182,8 +184,7 @@ int json_canonical(const json_t *v, enum json_form form, const char *without, st
 	return json_is_object(v) ? write_object(v, form, without, 0, out) : write_value(v, form, 0, out);
 }
 
-int json_canonical_sha256(const json_t *v, enum json_form form, const char *without,
-			  uint8_t ret[SHA256_SIZE])
+int json_canonical_sha256(const json_t *v, enum json_form form, const char *without, uint8_t ret[SHA256_SIZE])
 {
 	_cleanup_buf_ struct buf b = { .limit = 2 * JSON_TEXT_MAX };
 	int r = json_canonical(v, form, without, &b);

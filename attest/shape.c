@@ -64,7 +64,7 @@ static bool check_object(const struct shape *s, const json_t *v, const struct pl
 		if (!m->optional && !json_object_get(v, m->name))
 			return refuse(&here, "is missing", error);
 	}
-	json_object_foreach((json_t *)(uintptr_t)v, name, member) {
+	json_object_foreach ((json_t *)(uintptr_t)v, name, member) {
 		const struct shape_member *m = member_of(s, name);
 		struct place here = { at, name, 0, at->depth + 1 };
 
@@ -120,8 +120,7 @@ static bool check(const struct shape *s, const json_t *v, const struct place *at
 	case SHAPE_INTEGER:
 		if (!json_is_integer(v))
 			return refuse(at, "is no integer", error);
-		if ((s->min || s->max) &&
-		    (json_integer_value(v) < s->min || json_integer_value(v) > s->max))
+		if ((s->min || s->max) && (json_integer_value(v) < s->min || json_integer_value(v) > s->max))
 			return refuse(at, "is out of range", error);
 		return true;
 	case SHAPE_BOOL:

@@ -35,7 +35,8 @@ static int check_signature(const json_t *record, const struct claim_expect *expe
 	if (r == -ENOMEM)
 		return r;
 	hex_encode(key, sizeof(key), hex);
-	attest_check(res, r == 0 && ed25519_verify_text(key, buf_span(&b), json_member_text(record, "signature")),
+	attest_check(res,
+		     r == 0 && ed25519_verify_text(key, buf_span(&b), json_member_text(record, "signature")),
 		     "record.signature", "signature-valid", "Ed25519 by %s over RFC 8785", hex);
 	if (!expect->key)
 		attest_unchecked(res, "record.key", "key-not-pinned",
@@ -59,11 +60,12 @@ static void check_time(const json_t *record, const struct claim_expect *expect, 
 
 static void check_policy(const json_t *record, const struct claim_expect *expect, struct attest_result *res)
 {
-	const char *mode = text_at(record, "policy.enforcement_mode"), *hash = text_at(record, "policy.bundle_hash");
+	const char *mode = text_at(record, "policy.enforcement_mode"),
+		   *hash = text_at(record, "policy.bundle_hash");
 
 	if (!expect->policy_hash.n)
-		attest_unchecked(res, "record.policy", "hash-not-pinned", "no hash is pinned; the record says %.110s",
-				 hash);
+		attest_unchecked(res, "record.policy", "hash-not-pinned",
+				 "no hash is pinned; the record says %.110s", hash);
 	else
 		attest_check(res, span_is(expect->policy_hash, hash), "record.policy", "hash-pinned",
 			     "the record says %.110s", hash);
@@ -88,7 +90,8 @@ static void check_platform(const json_t *record, const struct claim_expect *expe
 		attest_check(res, span_is(expect->nonce, text_at(record, "runtime.nonce")), "record.nonce",
 			     "nonce-echoed", "runtime.nonce is %.100s", text_at(record, "runtime.nonce"));
 	if (software) {
-		attest_unmet(res, "record.platform", "software-only", "no hardware stands behind this record");
+		attest_unmet(res, "record.platform", "software-only",
+			     "no hardware stands behind this record");
 		return;
 	}
 	attest_check(res, !zero_measurement(record), "record.measurement", "measurement-of-something",
@@ -106,7 +109,8 @@ static void check_appraisal(const json_t *record, struct attest_result *res)
 	unsigned s = 0, v = 0;
 
 	if (strcmp(status, "contraindicated") == 0)
-		attest_fail(res, "record.appraisal", "contraindicated", "the producer's own appraisal says so");
+		attest_fail(res, "record.appraisal", "contraindicated",
+			    "the producer's own appraisal says so");
 	else if (strcmp(status, "affirming") != 0)
 		attest_unmet(res, "record.appraisal", "not-affirming", "appraisal.status is %s", status);
 	for (unsigned i = 0; i < ARRAY_SIZE(depths); i++) {
@@ -129,7 +133,8 @@ int trust_record_verify(const json_t *record, const struct claim_expect *expect,
 		res->complete = true;
 		return 0;
 	}
-	attest_pass(res, "record.schema", "record-well-formed", "every member is one that a Trust Record has");
+	attest_pass(res, "record.schema", "record-well-formed",
+		    "every member is one that a Trust Record has");
 	r = check_signature(record, expect, res);
 	if (r < 0)
 		return r;
@@ -138,7 +143,8 @@ int trust_record_verify(const json_t *record, const struct claim_expect *expect,
 	check_policy(record, expect, res);
 	check_appraisal(record, res);
 	if (json_object_get(record, "delegation"))
-		attest_unchecked(res, "record.delegation", "parent-not-given", "the parent record is not at hand");
+		attest_unchecked(res, "record.delegation", "parent-not-given",
+				 "the parent record is not at hand");
 	res->complete = true;
 	return 0;
 }

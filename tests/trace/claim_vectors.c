@@ -67,7 +67,8 @@ static void judge_claim(struct run *run, const json_t *v, struct span strict)
 		.policy_hash = json_member_text(approved, "policy_bundle_hash"),
 		.catalog_hash = json_member_text(approved, "tool_catalog_hash"),
 		.max_age = json_integer_value(json_object_get(v, "max_attestation_age_seconds")),
-		.previous = claim_with_hash(run, json_member_text(json_object_get(claim, "gateway"), "prev_claim_hash")),
+		.previous = claim_with_hash(
+			run, json_member_text(json_object_get(claim, "gateway"), "prev_claim_hash")),
 		.external_keys = json_object_get(v, "external_evidence_keys"),
 	};
 	struct attest_result res;
@@ -93,8 +94,9 @@ static void judge_claim(struct run *run, const json_t *v, struct span strict)
 /* The suite lets these pass, and a strict verifier does not: not a mismatch when it is why we reject. */
 static bool stricter(const struct attest_result *res, const char *why)
 {
-	static const char *const codes[] = { "record-malformed", "measurement-of-something", "contraindicated",
-					     "origin-without-hardware", "depth-not-beyond", NULL };
+	static const char *const codes[] = { "record-malformed", "measurement-of-something",
+					     "contraindicated",	 "origin-without-hardware",
+					     "depth-not-beyond", NULL };
 
 	if (strstr(why, "all zeros") || strstr(why, "not affirming"))
 		return true;
@@ -115,10 +117,11 @@ static void judge_record(struct run *run, const json_t *v, const json_t *levels)
 	attest_result_init(&res, "trust-record", (int64_t)(clock_real_ns() / 1000000000u));
 	if (trust_record_verify(json_object_get(v, "record"), &expect, &res) < 0)
 		res.error = -ENOMEM;
-	json_object_foreach((json_t *)(uintptr_t)levels, level, want) {
+	json_object_foreach ((json_t *)(uintptr_t)levels, level, want) {
 		char why[120] = "";
 		bool good = attest_appraise(&res, NULL) != ATTEST_REJECTED &&
-			    trust_record_level(json_object_get(v, "record"), (unsigned)(level[0] - '0'), why, sizeof(why));
+			    trust_record_level(json_object_get(v, "record"), (unsigned)(level[0] - '0'), why,
+					       sizeof(why));
 		bool wanted = json_is_string(want) && strcmp(json_string_value(want), "PASS") == 0;
 
 		if (good != wanted && !(wanted && stricter(&res, why))) {
@@ -224,7 +227,7 @@ static bool bundle_agrees(const struct run *run, const json_t *v)
 	_cleanup_json_ json_t *manifest = NULL;
 	const char *name;
 
-	json_object_foreach(files, name, stated) {
+	json_object_foreach (files, name, stated) {
 		snprintf(rel, sizeof(rel), "%s/%s", dir.p, name);
 		if (!file_hash(beside(run, rel, path), span_of(json_string_value(stated))))
 			return false;
@@ -292,7 +295,9 @@ int main(int argc, char **argv)
 	_cleanup_json_ json_t *document = argc == 2 ? read_document(argv[1]) : NULL;
 
 	if (!document) {
-		fprintf(stderr, argc == 2 ? "claim_vectors: %s cannot be read as JSON\n" : "usage: claim_vectors FILE\n",
+		fprintf(stderr,
+			argc == 2 ? "claim_vectors: %s cannot be read as JSON\n"
+				  : "usage: claim_vectors FILE\n",
 			run.path);
 		return 2;
 	}

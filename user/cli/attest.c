@@ -156,22 +156,26 @@ static void print_claims(struct span claims)
 }
 
 /* What stands in the way first, then what is open, then what is good. */
-static void print_text(struct attest_run *run, enum attest_status s)
+void attest_print(const struct attest_result *res, const struct attest_policy *p)
 {
 	static const enum attest_verdict order[] = { ATTEST_FAIL, ATTEST_NOT_CHECKED, ATTEST_PASS };
-	const struct attest_result *res = &run->result;
 
-	printf("%s: %s\n", res->provider, attest_status_text(s));
 	for (size_t o = 0; o < ARRAY_SIZE(order); o++)
 		for (unsigned i = 0; i < res->n_findings; i++) {
 			const struct attest_finding *f = &res->findings[i];
 
 			if (f->verdict == order[o])
-				printf("%c %-11s %-22s %s: %s\n",
-				       attest_blocks(f, &run->policy) ? '!' : ' ',
-				       attest_verdict_text(f->verdict), f->field, f->code,
-				       f->reason);
+				printf("%c %-11s %-22s %s: %s\n", attest_blocks(f, p) ? '!' : ' ',
+				       attest_verdict_text(f->verdict), f->field, f->code, f->reason);
 		}
+}
+
+static void print_text(struct attest_run *run, enum attest_status s)
+{
+	const struct attest_result *res = &run->result;
+
+	printf("%s: %s\n", res->provider, attest_status_text(s));
+	attest_print(res, &run->policy);
 	for (unsigned i = 0; i < run->policy.require.n; i++)
 		if (!attest_finding(res, run->policy.require.text[i]))
 			printf("! not-checked %-22s required: this evidence has no such field\n",

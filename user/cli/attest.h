@@ -57,6 +57,9 @@ struct attest_nonce {
 };
 int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret);
 
+/* Prints the findings for people; those that keep the result from affirming are marked. p may be NULL. */
+void attest_print(const struct attest_result *res, const struct attest_policy *p);
+
 /* Prints and returns CLI_USAGE. */
 int attest_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -118,7 +118,7 @@ static int parse_options(struct options *o, bool tail, int argc, char **argv)
 	};
 	int ch, at;
 
-	optind = 1;
+	optind = 0; /* also after operands, which main() does not allow */
 	if (buf_append_str(&o->target, "/v1/records") < 0)
 		return -1;
 	while ((ch = getopt_long(argc, argv, "n:f", longs, &at)) != -1) {
@@ -184,7 +184,7 @@ static int prove(struct cli *c, int argc, char **argv)
 	const char *out = NULL;
 	int ch, r;
 
-	optind = 1;
+	optind = 0; /* also after operands, which main() does not allow */
 	while ((ch = getopt(argc, argv, "o:")) != -1) {
 		if (ch != 'o')
 			return usage();

@@ -33,4 +33,8 @@ int cli_sessions(struct cli *c, int argc, char **argv);
 int cli_status(struct cli *c, int argc, char **argv);
 int cli_verify(struct cli *c, int argc, char **argv);
 
+/* `tollgate verify [OPTION...] FILE...`: claims, bundles and Trust Records; verify.c hands over to it. */
+int cli_verify_statements(struct cli *c, int argc, char **argv);
+extern const char cli_verify_statements_usage[];
+
 #endif

@@ -28,15 +28,17 @@
 static const char usage_text[] =
 	"usage: tollgate verify log DIR [--key FILE|STRING] [--checkpoint FILE]\n"
 	"       tollgate verify proof FILE --key FILE|STRING\n"
+	"       tollgate verify [OPTION...] FILE|DIR...\n"
 	"\n"
 	"log    every record, every session's chain, the tree and the signed checkpoint. Without --key the\n"
 	"       key that lies in DIR is used: that shows only that DIR agrees with itself.\n"
 	"proof  a receipt written by `tollgate audit prove`.\n"
-	"Exit status: 0 verified, 1 not verified, 2 usage.\n";
+	"Exit status: 0 verified, 1 not verified, 2 usage.\n\n";
 
 static int usage(void)
 {
 	fputs(usage_text, stderr);
+	fputs(cli_verify_statements_usage, stderr);
 	return CLI_USAGE;
 }
 
@@ -278,9 +280,12 @@ int cli_verify(struct cli *c, int argc, char **argv)
 
 	if (cli_wants_help(argc, argv)) {
 		fputs(usage_text, stdout);
+		fputs(cli_verify_statements_usage, stdout);
 		return CLI_OK;
 	}
-	optind = 1;
+	if (argc > 1 && strcmp(argv[1], "log") != 0 && strcmp(argv[1], "proof") != 0)
+		return cli_verify_statements(c, argc, argv);
+	optind = 0; /* also after operands, which main() does not allow */
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (ch == 'k')
 			key = optarg;

@@ -177,8 +177,8 @@ mutants: all
 check-vm: all
 	scripts/check-vm $(BUILD)
 
-# tests/bench/ROOM_bench.c measures a room from inside, linked like a unit test of it.
-BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
+# tests/bench/ROOM_bench.c measures a room from inside, linked like a unit test of it; the policy's stands above.
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %/policy_bench.c,$(wildcard tests/bench/*_bench.c)))
 $(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notary,$(call libs_of,$(r)))
 	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d $< \
 		$(LDFLAGS) -Wl,--start-group $(call libs_of,$*) -Wl,--end-group -lcmocka $(LIBS) -o $@

@@ -93,7 +93,7 @@ static int resolve_types(struct cedar_schema *s, const struct decl_space *ds,
 	for (uint32_t i = 0; i < names->n; i++) {
 		uint32_t t = schema_entity_named(s, ds->name.s, names->v[i].s);
 
-		if (t == SYM_NONE)
+		if (t == SYM_NONE || s->etypes.v[t].action)
 			fail(s, errors, names->v[i].pos, "no entity type is called", names->v[i].s);
 		else
 			v[n++] = t;
@@ -122,6 +122,18 @@ static int resolve_action(struct cedar_schema *s, const struct decl_space *ds,
 	return r == 0 && !ret->context && errors->total == 0 ? -ENOMEM : r;
 }
 
+/* Without a type, or with `Action` alone, that of the namespace is meant before the one outside. */
+static uint32_t find_group(const struct cedar_schema *s, uint32_t etype,
+			   const struct decl_action_ref *ref)
+{
+	uint32_t p;
+
+	if (ref->type.p && !span_is(ref->type, "Action"))
+		return schema_find_action(s, ref->type, ref->id);
+	p = schema_find_action(s, s->etypes.v[etype].name, ref->id);
+	return p == SCHEMA_NONE ? schema_find_action(s, SPAN("Action"), ref->id) : p;
+}
+
 static int resolve_groups(struct cedar_schema *s, const struct decl_action *a,
 			  struct schema_action *ret, struct cedar_errors *errors)
 {
@@ -130,16 +142,8 @@ static int resolve_groups(struct cedar_schema *s, const struct decl_action *a,
 		return -ENOMEM;
 	for (uint32_t i = 0; i < a->n_parents; i++) {
 		const struct decl_action_ref *ref = &a->parents[i];
-		struct span type = ref->type;
-		uint32_t p;
+		uint32_t p = find_group(s, ret->etype, ref);
 
-		if (!type.p)
-			type = s->etypes.v[ret->etype].name;
-		p = schema_find_action(s, type, ref->id);
-		if (p == SCHEMA_NONE && !memchr(type.p, ':', type.n)) {
-			/* `Action` alone is that of the namespace first. */
-			p = schema_find_action(s, s->etypes.v[ret->etype].name, ref->id);
-		}
 		if (p == SCHEMA_NONE)
 			fail(s, errors, ref->pos, "no action is called", ref->id);
 		else

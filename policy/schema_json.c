@@ -55,6 +55,7 @@ static bool only(struct reader *rd, const struct json *v, const char *const *key
 	return true;
 }
 
+/* null is as good as nothing in a few places, which the SDK's older versions wrote so. */
 static const struct json *get(const struct json *v, const char *key)
 {
 	const struct json *m = json_get(v, key);
@@ -149,7 +150,7 @@ static bool read_attrs(struct reader *rd, const struct json *v, struct decl_type
 		a->pos = k->pos;
 		if (!is_object(rd, k, "expected the type of an attribute, an object") ||
 		    !read_type(rd, k, true, &a->type) ||
-		    !read_annotations(rd, get(k, "annotations"), &a->annotations))
+		    !read_annotations(rd, json_get(k, "annotations"), &a->annotations))
 			return false;
 		required = json_get(k, "required");
 		if (required && required->kind != JSON_BOOL)
@@ -279,7 +280,7 @@ static bool read_entity(struct reader *rd, struct decl_name name, const struct j
 		return false;
 	ids = json_get(v, "enum");
 	if (!only(rd, v, ids ? enumerated : standard) ||
-	    !read_annotations(rd, get(v, "annotations"), &e.annotations))
+	    !read_annotations(rd, json_get(v, "annotations"), &e.annotations))
 		return false;
 	if (ids) {
 		e.enumerated = true;
@@ -288,9 +289,9 @@ static bool read_entity(struct reader *rd, struct decl_name name, const struct j
 		if (e.ids.n == 0)
 			return bad(rd, ids->pos, "an enumerated type needs an id", SPAN(""));
 	}
-	parents = get(v, "memberOfTypes");
-	shape = get(v, "shape");
-	tags = get(v, "tags");
+	parents = json_get(v, "memberOfTypes");
+	shape = json_get(v, "shape");
+	tags = json_get(v, "tags");
 	e.has_shape = shape != NULL;
 	e.has_tags = tags != NULL;
 	if ((parents &&
@@ -338,7 +339,7 @@ static bool read_applies(struct reader *rd, const struct json *v, struct decl_ac
 		return false;
 	principals = json_get(v, "principalTypes");
 	resources = json_get(v, "resourceTypes");
-	context = get(v, "context");
+	context = json_get(v, "context");
 	if (!principals || !resources)
 		return bad(rd, v->pos, "`appliesTo` needs `principalTypes` and `resourceTypes`",
 			   SPAN(""));
@@ -363,9 +364,9 @@ static bool read_action(struct reader *rd, struct decl_name name, const struct j
 	attrs = get(v, "attributes");
 	applies = get(v, "appliesTo");
 	parents = get(v, "memberOf");
-	if (attrs && (attrs->kind != JSON_OBJECT || attrs->n))
+	if (attrs)
 		return bad(rd, attrs->pos, "actions cannot have attributes", SPAN(""));
-	if (!read_annotations(rd, get(v, "annotations"), &a.annotations) ||
+	if (!read_annotations(rd, json_get(v, "annotations"), &a.annotations) ||
 	    (applies && !read_applies(rd, applies, &a)) ||
 	    (parents && !read_parents(rd, parents, &a)))
 		return false;
@@ -384,7 +385,7 @@ static bool read_common(struct reader *rd, struct decl_name name, const struct j
 	if (json_get(v, "required"))
 		return bad(rd, v->pos, "unknown key", SPAN("required"));
 	if (!read_type(rd, v, true, &c.type) ||
-	    !read_annotations(rd, get(v, "annotations"), &c.annotations))
+	    !read_annotations(rd, json_get(v, "annotations"), &c.annotations))
 		return false;
 	if (vec_push(&ds->commons, c) < 0)
 		rd->r = -ENOMEM;
@@ -425,14 +426,14 @@ static bool read_space(struct reader *rd, struct span name, const struct json *v
 		return false;
 	if (!json_get(v, "entityTypes") || !json_get(v, "actions"))
 		return bad(rd, v->pos, "a namespace needs `entityTypes` and `actions`", SPAN(""));
-	if (!read_annotations(rd, get(v, "annotations"), &ds.annotations))
+	if (!read_annotations(rd, json_get(v, "annotations"), &ds.annotations))
 		return false;
 	if (vec_push(&rd->s->spaces, ds) < 0) {
 		rd->r = -ENOMEM;
 		return false;
 	}
 	at = &rd->s->spaces.v[rd->s->spaces.n - 1];
-	return read_group(rd, get(v, "commonTypes"), at, true, read_common) &&
+	return read_group(rd, json_get(v, "commonTypes"), at, true, read_common) &&
 	       read_group(rd, json_get(v, "entityTypes"), at, true, read_entity) &&
 	       read_group(rd, json_get(v, "actions"), at, false, read_action);
 }

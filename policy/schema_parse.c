@@ -405,7 +405,12 @@ static bool parse_applies_part(struct parser *ps, struct decl_action *a, bool *s
 		return false;
 	if (i == 2) {
 		a->has_context = true;
-		return parse_type(ps, &a->context);
+		if (!parse_type(ps, &a->context))
+			return false;
+		/* A name must be that of a common type here. */
+		if (a->context.kind == DECL_NAME)
+			a->context.kind = DECL_COMMON;
+		return true;
 	}
 	pos = ps->tok.pos;
 	if (!parse_name_list(ps, i ? &a->resources : &a->principals))

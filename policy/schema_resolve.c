@@ -344,18 +344,7 @@ static int close_types(struct cedar_schema *s, struct cedar_errors *errors)
 	return r;
 }
 
-static int check_enum_parents(struct cedar_schema *s, struct cedar_errors *errors,
-			      const struct decl_entity *e, const struct schema_etype *t)
-{
-	for (uint32_t i = 0; i < t->n_parents; i++) {
-		if (s->etypes.v[t->parents[i]].enumerated)
-			fail(s, errors, e->name.pos, "an enumerated type can have no members, such as",
-			     e->name.s);
-	}
-	return 0;
-}
-
-static int each_entity(struct cedar_schema *s, struct cedar_errors *errors, bool check)
+static int resolve_entities(struct cedar_schema *s, struct cedar_errors *errors)
 {
 	uint32_t at = 0;
 	int r = 0;
@@ -363,13 +352,8 @@ static int each_entity(struct cedar_schema *s, struct cedar_errors *errors, bool
 	for (uint32_t k = 0; k < s->spaces.n; k++) {
 		const struct decl_space *ds = &s->spaces.v[k];
 
-		for (uint32_t i = 0; r == 0 && i < ds->entities.n; i++, at++) {
-			const struct decl_entity *e = &ds->entities.v[i];
-			struct schema_etype *t = &s->etypes.v[at];
-
-			r = check ? check_enum_parents(s, errors, e, t)
-				  : resolve_entity(s, ds, e, t, errors);
-		}
+		for (uint32_t i = 0; r == 0 && i < ds->entities.n; i++, at++)
+			r = resolve_entity(s, ds, &ds->entities.v[i], &s->etypes.v[at], errors);
 	}
 	return r;
 }
@@ -398,9 +382,7 @@ int schema_resolve(struct cedar_schema *s, struct cedar_errors *errors)
 	if (r == 0)
 		r = check_commons(s, errors);
 	if (r == 0 && errors->total == 0)
-		r = each_entity(s, errors, false);
-	if (r == 0)
-		r = each_entity(s, errors, true);
+		r = resolve_entities(s, errors);
 	if (r == 0 && errors->total == 0)
 		r = close_types(s, errors);
 	return r < 0 ? r : errors->total ? -EINVAL : 0;

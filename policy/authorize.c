@@ -95,7 +95,7 @@ static int run_programs(struct cedar_request *rq, unsigned which)
 
 /* --- linear ----------------------------------------------------------------------------------- */
 
-static bool action_holds(const struct cedar_request *rq, uint32_t key)
+static bool action_holds(struct cedar_request *rq, uint32_t key)
 {
 	const struct ckey *k = &rq->snap->index.keys.v[key];
 	struct cval action = rq->var[AST_ACTION];
@@ -110,7 +110,7 @@ static bool action_holds(const struct cedar_request *rq, uint32_t key)
 	return key == 0;
 }
 
-static bool scope_holds(const struct cedar_request *rq, const struct cscope *s, enum ast_var var)
+static bool scope_holds(struct cedar_request *rq, const struct cscope *s, enum ast_var var)
 {
 	struct cval self = rq->var[var], named = { .tag = V_ENTITY, .n = s->uid };
 
@@ -234,25 +234,34 @@ static int run(struct cedar_request *rq)
 	return r == 0 ? run_programs(rq, PERMITS) : r;
 }
 
-static int answer(struct cedar_request *rq, bool first_only, struct cedar_answer *ret)
+static bool is_complete(struct cedar_request *rq)
 {
 	static const struct crecord empty = { 0 };
-	int r;
 
 	if (!rq->snap)
-		return -EINVAL;
+		return false;
 	for (unsigned i = 0; i < 3; i++) {
 		if (rq->var[i].tag != V_ENTITY)
-			return -EINVAL;
+			return false;
 	}
 	if (rq->context.tag == V_NONE)
 		rq->context = (struct cval){ .tag = V_RECORD, .record = &empty };
+	return true;
+}
+
+int request_answer(struct cedar_request *rq, bool first_only, bool all, struct cedar_answer *ret)
+{
+	int r;
+
+	if (!is_complete(rq))
+		return -EINVAL;
 	rq->first_only = first_only;
 	rq->n_permits = rq->n_forbids = rq->n_depending = rq->n_failures = 0;
 	rq->depending_forbids = 0;
 	rq->forbid_failed = false;
-	request_next_epoch(rq, true);
-	mark(rq, AST_PRINCIPAL, rq->under_principal);
+	request_next_epoch(rq, all);
+	if (rq->since[AST_PRINCIPAL] == rq->epoch)
+		mark(rq, AST_PRINCIPAL, rq->under_principal);
 	mark(rq, AST_RESOURCE, rq->under_resource);
 	r = run(rq);
 	if (r < 0)
@@ -272,10 +281,10 @@ static int answer(struct cedar_request *rq, bool first_only, struct cedar_answer
 
 int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret)
 {
-	return answer(rq, false, ret);
+	return request_answer(rq, false, true, ret);
 }
 
 int cedar_decide(struct cedar_request *rq, struct cedar_answer *ret)
 {
-	return answer(rq, true, ret);
+	return request_answer(rq, true, true, ret);
 }

@@ -238,6 +238,23 @@ int cedar_authorize(struct cedar_request *rq, struct cedar_answer *ret);
  * held. */
 int cedar_decide(struct cedar_request *rq, struct cedar_answer *ret);
 
+/* One of many questions that differ in action and resource only. Parents are told as with
+ * cedar_request_entity(), for an entity that neither store nor request has; it has no attributes. */
+struct cedar_item {
+	struct cedar_uid action, resource;
+	const struct cedar_uid *action_parents, *resource_parents;
+	size_t n_action_parents, n_resource_parents;
+};
+
+/* Answers n questions about the principal and context that rq was told: which of these tools may
+ * this agent see? What depends on those two alone is found out once. With an unknown in the context
+ * the answers say allow, deny or depends, and on which policies. They are as cedar_authorize() would
+ * give them one by one, and live until the next cedar_request_begin(). rq's own action and resource
+ * are overwritten. -EINVAL, -EEXIST, -ELOOP, -ENOSPC, -ENOMEM; then no element of ret is to be
+ * used. */
+int cedar_authorize_each(struct cedar_request *rq, const struct cedar_item *items, size_t n,
+			 struct cedar_answer *ret);
+
 /* Evaluates a failed policy of rq's last answer once more, to say where it failed and how: a line
  * such as "type error: expected bool, got long". -ENOENT when it does not fail, -ENOSPC. */
 int cedar_explain(struct cedar_request *rq, const struct cedar_failure *f, struct cedar_error *ret);

@@ -16,6 +16,7 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 {
 	const struct cpath *p = &rq->snap->paths.v[path];
 	const struct path_value *of;
+	uint32_t outside = rq->outside;
 
 	ret->epoch = rq->since[p->var];
 	ret->hashed = ret->matched = ret->spread = false;
@@ -28,6 +29,7 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 	ret->out = of->out;
 	if (of->out == OUT_TRUE)
 		ret->out = (uint8_t)eval_attr(rq, of->v, p->sym, &ret->v);
+	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
 }
 
 /* From the nearest part that is known on. */
@@ -71,7 +73,7 @@ static enum outcome of_code(struct cedar_request *rq, uint32_t conjunct)
 {
 	const struct cconjunct *c = &rq->snap->conjuncts.v[conjunct];
 	uint32_t epoch = c->varies ? rq->epoch : rq->since[AST_CONTEXT];
-	uint32_t *memo = &rq->memo[conjunct];
+	uint32_t *memo = &rq->memo[conjunct], outside = rq->outside;
 	enum outcome out;
 
 	if (*memo >> 2 == epoch && !(rq->flags & DECIDE_FORGET))
@@ -79,6 +81,7 @@ static enum outcome of_code(struct cedar_request *rq, uint32_t conjunct)
 	out = eval_conjunct(rq, c->pc);
 	if (out != OUT_NO_MEMORY)
 		*memo = epoch << 2 | out;
+	rq->shaky |= rq->outside != outside && !c->varies;
 	return out;
 }
 

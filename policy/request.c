@@ -150,6 +150,7 @@ int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
 	rq->context = (struct cval){ 0 };
 	rq->context_unknown = false;
 	rq->n_told = 0;
+	rq->shaky = false;
 	rq->n_permits = rq->n_forbids = rq->n_depending = rq->n_failures = 0;
 	return 0;
 }
@@ -304,7 +305,7 @@ int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool at
 
 /* --- what operators ask ----------------------------------------------------------------------- */
 
-bool request_view(const struct cedar_request *rq, struct cval entity, struct entity_view *ret)
+bool request_view(struct cedar_request *rq, struct cval entity, struct entity_view *ret)
 {
 	if (entity.n != ENTITY_UNKNOWN && rq->snap->entities.e.v[entity.n].present) {
 		const struct centity *e = &rq->snap->entities.e.v[entity.n];
@@ -313,6 +314,7 @@ bool request_view(const struct cedar_request *rq, struct cval entity, struct ent
 					     e->n_ancestors, NULL,    0 };
 		return true;
 	}
+	rq->outside++;
 	for (uint32_t i = 0; i < rq->n_told; i++) {
 		if (cval_equal(rq->told[i].uid, entity)) {
 			*ret = rq->told[i].view;
@@ -339,7 +341,7 @@ static bool has_number(const uint32_t *v, uint32_t n, uint32_t x)
 	return false;
 }
 
-bool request_is_in(const struct cedar_request *rq, struct cval a, struct cval b)
+bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b)
 {
 	struct entity_view v;
 

@@ -78,6 +78,10 @@ struct cedar_request {
 	uint32_t n_told;
 	unsigned flags; /* enum decide_flags */
 	bool first_only; /* cedar_decide() */
+	/* How often an entity was looked for that the store does not have; whether something was
+	 * kept under principal and context that depends on such a one. */
+	uint32_t outside;
+	bool shaky;
 
 	/* For each number: the epoch in which it was the principal (resource) or an ancestor of
 	 * it. */
@@ -106,9 +110,9 @@ struct cedar_request {
 };
 
 /* False when neither store nor request has the entity. */
-bool request_view(const struct cedar_request *rq, struct cval entity, struct entity_view *ret);
+bool request_view(struct cedar_request *rq, struct cval entity, struct entity_view *ret);
 /* Cedar's `in` between two entities. */
-bool request_is_in(const struct cedar_request *rq, struct cval a, struct cval b);
+bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b);
 /* The symbol of an entity's type. */
 uint32_t request_type(const struct cedar_request *rq, struct cval entity);
 
@@ -121,6 +125,9 @@ enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, s
 int decide_nodes(struct cedar_request *rq, uint32_t first, uint32_t end, enum cedar_effect effect);
 /* The conjuncts of one policy whose scope holds, by the machine. */
 int decide_policy(struct cedar_request *rq, uint32_t policy);
+
+/* authorize.c: the answer to what was told. all: principal and context may have changed too. */
+int request_answer(struct cedar_request *rq, bool first_only, bool all, struct cedar_answer *ret);
 
 /* request.c: a new question to the same snapshot: what was found out about the variables that may
  * have changed is forgotten. */

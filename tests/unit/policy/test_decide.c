@@ -258,7 +258,7 @@ static struct cedar_snapshot *random_snapshot(void)
 		"{\"__entity\":{\"type\":\"C\",\"id\":\"1\"}}]},\"parents\":[{\"type\":\"G\",\"id\":\"1\"},"
 		"{\"type\":\"G\",\"id\":\"2\"}],\"tags\":{\"a1\":1,\"a2\":2}},"
 		"{\"uid\":{\"type\":\"P\",\"id\":\"1\"},\"attrs\":{\"level\":8,\"flag\":false,\"list\":[1]},"
-		"\"parents\":[{\"type\":\"G\",\"id\":\"3\"}]},"
+		"\"parents\":[{\"type\":\"G\",\"id\":\"3\"},{\"type\":\"P\",\"id\":\"2\"}]},"
 		"{\"uid\":{\"type\":\"P\",\"id\":\"2\"},\"attrs\":{\"level\":\"x\"},\"parents\":[]},"
 		"{\"uid\":{\"type\":\"G\",\"id\":\"3\"},\"attrs\":{},\"parents\":[{\"type\":\"G\",\"id\":\"4\"}]},"
 		"{\"uid\":{\"type\":\"R\",\"id\":\"0\"},\"attrs\":{\"owner\":{\"__entity\":{\"type\":\"P\",\"id\":"
@@ -335,8 +335,10 @@ static void put_context(struct cedar_request *rq, bool unknowns)
 		cedar_key(b, SPAN("opt"));
 		cedar_put_long(b, below(12));
 	}
-	cedar_key(b, SPAN("e"));
-	cedar_put_entity(b, below(2) ? SPAN("P") : SPAN("G"), span_of(digits[below(8)]));
+	if (below(4)) {
+		cedar_key(b, SPAN("e"));
+		cedar_put_entity(b, below(2) ? SPAN("P") : SPAN("G"), span_of(digits[below(8)]));
+	}
 	cedar_key(b, SPAN("ip"));
 	cedar_put_ip(b, below(2) ? SPAN("10.0.1.7") : SPAN("10.0.0.250"));
 	cedar_key(b, SPAN("rec"));

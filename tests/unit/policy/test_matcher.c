@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "policy/matcher.h"
+#include "user/base/cleanup.h"
 
 #define ROUNDS 400
 #define PATTERNS 40

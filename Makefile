@@ -135,6 +135,7 @@ $(BUILD)/tests/unit/$(1)/test_%: tests/unit/$(1)/test_%.c $(call libs_of,$(1))
 		$(LDFLAGS) -Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
+$(BUILD)/tests/unit/policy/test_corpus: | cedar-tests
 
 # tests/cedar/cedar_X.c: programs that put cases to the Cedar engine; tests/bench/policy_bench.c measures it.
 CEDAR_LIBS = $(call libs_of,policy)

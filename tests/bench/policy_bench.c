@@ -422,10 +422,11 @@ static struct cedar_snapshot *load_snapshot(const struct options *o)
 {
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
 	_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
+	_cleanup_(cedar_schema_free_p) struct cedar_schema *schema = NULL;
 	struct cedar_snapshot *s = NULL;
 
-	if (!load_policies(o->policies, &ps) || !load_entity_file(o->entities, o->schema, &es) ||
-	    !make_snapshot(o->policies, ps, es, &s))
+	if (!load_policies(o->policies, &ps) || (o->schema && !load_schema(o->schema, &schema)) ||
+	    !load_entity_file(o->entities, schema, &es) || !make_snapshot(o->policies, ps, es, &s))
 		exit(1);
 	return s;
 }

@@ -47,15 +47,33 @@ bool load_policies(const char *path, struct cedar_policies **ret)
 	return true;
 }
 
-bool load_entity_file(const char *path, const char *schema, struct cedar_entities **ret)
+bool load_schema(const char *path, struct cedar_schema **ret)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cedar_errors errors = { 0 };
+
+	if (!load_file(path, &text))
+		return false;
+	if (cedar_schema_new(buf_span(&text), CEDAR_SCHEMA_ANY, &errors, ret) == 0)
+		return true;
+	fprintf(stderr, "%s:%u:%u: %s\n", path, errors.e[0].line, errors.e[0].column,
+		errors.e[0].message);
+	return false;
+}
+
+bool load_entity_file(const char *path, const struct cedar_schema *schema,
+		      struct cedar_entities **ret)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	struct cedar_entities *es = NULL;
 	struct cedar_error error = { 0 };
+	int r;
 
 	if (!load_file(path, &text) || cedar_entities_new(&es) < 0)
 		return false;
-	if (cedar_entities_add_json(es, buf_span(&text), &error) < 0) {
+	r = schema ? cedar_entities_add_json_schema(es, schema, buf_span(&text), &error)
+		   : cedar_entities_add_json(es, buf_span(&text), &error);
+	if (r < 0) {
 		fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column, error.message);
 		cedar_entities_free(es);
 		return false;

@@ -3,6 +3,7 @@
 #define TESTS_CEDAR_LOAD_H
 
 #include "policy/cedar.h"
+#include "policy/cedar_schema.h"
 #include "policy/json.h"
 #include "user/base/buf.h"
 
@@ -16,8 +17,10 @@ bool load_file(const char *path, struct buf *ret);
 bool load_json(const char *path, struct arena *mem, struct buf *text, struct json *ret);
 bool load_policies(const char *path, struct cedar_policies **ret);
 
-/* schema: a file, or NULL. */
-bool load_entity_file(const char *path, const char *schema, struct cedar_entities **ret);
+bool load_schema(const char *path, struct cedar_schema **ret);
+/* Entities in JSON, read with a schema when it is not NULL. */
+bool load_entity_file(const char *path, const struct cedar_schema *schema,
+		      struct cedar_entities **ret);
 bool make_snapshot(const char *what, const struct cedar_policies *ps,
 		   const struct cedar_entities *es, struct cedar_snapshot **ret);
 

@@ -83,11 +83,13 @@ static int attach(struct formatter *f, struct span gap, struct format_token *t)
 
 int format_tokens(struct formatter *f, struct span text)
 {
-	const char *behind = text.p;
+	const char *behind;
 	struct lexer lx;
 	int r = 0;
 
 	lexer_init(&lx, text);
+	text = lx.text;
+	behind = text.p;
 	for (;;) {
 		struct token tok = lexer_next(&lx);
 		struct format_token t = { .kind = tok.kind, .text = tok.text };

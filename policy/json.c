@@ -255,12 +255,14 @@ static bool close_container(struct reader *rd, struct stacks *st, struct json *r
 {
 	struct open o = st->open.v[--st->open.n];
 	uint32_t n = st->kid.n - o.kid;
+	struct json *kid = n ? st->kid.v + o.kid : NULL;
+	struct span *key = n && o.object ? st->key.v + o.key : NULL;
 
-	if (o.object && !keys_differ(rd, st->key.v + o.key, n, rd->text.p + o.pos))
+	if (o.object && !keys_differ(rd, key, n, rd->text.p + o.pos))
 		return false;
 	*ret = (struct json){ .kind = o.object ? JSON_OBJECT : JSON_ARRAY, .pos = o.pos, .n = n };
-	ret->kid = keep(rd, st->kid.v + o.kid, n, sizeof(*ret->kid));
-	ret->key = keep(rd, st->key.v + o.key, o.object ? n : 0, sizeof(*ret->key));
+	ret->kid = keep(rd, kid, n, sizeof(*ret->kid));
+	ret->key = keep(rd, key, o.object ? n : 0, sizeof(*ret->key));
 	st->kid.n = o.kid;
 	st->key.n = o.key;
 	return ret->kid && ret->key;

@@ -11,7 +11,7 @@
 
 void lexer_init(struct lexer *lx, struct span text)
 {
-	*lx = (struct lexer){ .text = text };
+	*lx = (struct lexer){ .text = text.n ? text : SPAN("") };
 }
 
 static bool is_ident_start(char c)
@@ -115,8 +115,6 @@ struct token lexer_next(struct lexer *lx)
 	const char *base = lx->text.p, *end = base + lx->text.n, *p, *start;
 	struct token t = { 0 };
 
-	if (lx->text.n == 0)
-		return t;
 	start = p = skip_space(base + lx->pos, end);
 	if (p == end) {
 		t.kind = TOK_END;

@@ -21,6 +21,7 @@ struct buf;
 int cedar_policies_add_templates(struct cedar_policies *ps, const char *name, struct span text,
 				 struct cedar_errors *errors);
 size_t cedar_templates_count(const struct cedar_policies *ps);
+size_t cedar_links_count(const struct cedar_policies *ps); /* of cedar_policies_count() */
 
 /* Adds the policy that a template becomes with entities in its slots; NULL where it has no slot. The
  * link is evaluated, explained and reported by its own id, and counted among the policies. -EINVAL

@@ -47,6 +47,15 @@ size_t cedar_templates_count(const struct cedar_policies *ps)
 	return ps->templates.n;
 }
 
+size_t cedar_links_count(const struct cedar_policies *ps)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < ps->policies.n; i++)
+		n += ps->policies.v[i].linked;
+	return n;
+}
+
 /* --- filling it ------------------------------------------------------------------------------- */
 
 struct policies_mark policies_mark(const struct cedar_policies *ps)

@@ -23,7 +23,7 @@ static const struct {
 	{ "agents", cli_agents, "configured agents and their processes" },
 	{ "sessions", cli_sessions, "open MCP conversations" },
 	{ "run", cli_run, "run a command inside an agent's scope" },
-	{ "policy", cli_policy, "check policies" },
+	{ "policy", cli_policy, "check, format and translate policies" },
 	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs" },
 	{ "audit", cli_audit, "read the log, take proofs away" },
 	{ "attest", cli_attest, "verify evidence of hardware, offline" },

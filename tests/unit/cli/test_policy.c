@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The commands `tollgate policy check|format|translate`, with what they print caught in files. */
+#include "user/cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "user/base/buf.h"
+#include "user/base/cleanup.h"
+#include "user/base/file.h"
+
+static char dir[] = "/tmp/cli-policy-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+	static char path[4][128];
+	static unsigned k;
+
+	k = (k + 1) % 4;
+	snprintf(path[k], sizeof(path[k]), "%s/%s", dir, name);
+	return path[k];
+}
+
+static void write_file(const char *name, const char *text)
+{
+	assert_int_equal(file_replace(path_of(name), text, strlen(text), 0600), 0);
+}
+
+static int redirect(int fd, const char *name)
+{
+	int old = dup(fd), to = open(path_of(name), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(old >= 0 && to >= 0);
+	dup2(to, fd);
+	close(to);
+	return old;
+}
+
+/* Runs the command; standard output is in out, standard error in err. */
+static int run_words(const char *const *words, struct buf *out, struct buf *err)
+{
+	char *argv[16] = { (char *)"policy" };
+	struct cli cli = { 0 };
+	int argc = 1, r, fd[2];
+
+	for (; words[argc - 1]; argc++)
+		argv[argc] = (char *)words[argc - 1];
+
+	fflush(stdout);
+	fd[0] = redirect(1, "out");
+	fd[1] = redirect(2, "err");
+	r = cli_policy(&cli, argc, argv);
+	fflush(stdout);
+	dup2(fd[0], 1);
+	dup2(fd[1], 2);
+	close(fd[0]);
+	close(fd[1]);
+	buf_clear(out);
+	buf_clear(err);
+	assert_int_equal(file_read(path_of("out"), 1 << 20, out), 0);
+	assert_int_equal(file_read(path_of("err"), 1 << 20, err), 0);
+	return r;
+}
+
+static int run(const char *a, const char *b, const char *c, struct buf *out, struct buf *err)
+{
+	return run_words((const char *const[]){ a, b, c, NULL }, out, err);
+}
+
+static void good_files(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	write_file(
+		"good",
+		"permit(principal, action, resource);\n@id(\"x\") forbid(principal, action, resource);");
+	assert_int_equal(run("check", path_of("good"), NULL, &out, &err), CLI_OK);
+	assert_string_equal(buf_cstr(&out), "2 policies in 1 file, no errors\n");
+	assert_int_equal(buf_len(&err), 0);
+}
+
+static void errors_are_explained(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[512];
+
+	write_file(
+		"bad",
+		"permit(principal, action, resource)\nwhen {\n\tcontext.a = 1\n};\n\nallow(x);\n");
+	assert_int_equal(run("check", path_of("bad"), NULL, &out, &err), CLI_FAILED);
+	snprintf(want, sizeof(want),
+		 "%s/bad:3:12: `=` is no operator: write `==`\n"
+		 "    \tcontext.a = 1\n"
+		 "    \t          ^\n"
+		 "%s/bad:6:1: unexpected `allow`, expected `permit` or `forbid`\n"
+		 "    allow(x);\n"
+		 "    ^\n",
+		 dir, dir);
+	assert_string_equal(buf_cstr(&err), want);
+	assert_int_equal(buf_len(&out), 0);
+}
+
+static void odd_texts(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char line[2048];
+
+	write_file("empty", "");
+	assert_int_equal(run("check", path_of("empty"), NULL, &out, &err), CLI_OK);
+	memset(line, ' ', sizeof(line));
+	strcpy(line + sizeof(line) - 20, "\xc3\xa9\xc3\xa9(\x01)");
+	write_file("long", line);
+	assert_int_equal(run("check", path_of("long"), NULL, &out, &err), CLI_FAILED);
+	assert_true(buf_len(&err) < 400);
+	write_file("broken", "permit(\xff");
+	buf_clear(&err);
+	assert_int_equal(run("check", path_of("broken"), NULL, &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "broken:1:8: the text is not valid UTF-8"));
+	buf_clear(&err);
+	write_file("end", "permit(principal");
+	assert_int_equal(run("check", path_of("end"), NULL, &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "end:1:17: unexpected end of the text"));
+}
+
+static void json_is_one_document(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[512];
+
+	write_file("bad", "permit(principal, action);");
+	assert_int_equal(run("check", "--json", path_of("bad"), &out, &err), CLI_FAILED);
+	snprintf(
+		want, sizeof(want),
+		"{\"files\":[{\"file\":\"%s/bad\",\"policies\":0,\"errors\":[{\"line\":1,\"column\":25,\"offset\":24,"
+		"\"message\":\"the scope lacks `resource`: it is (principal, action, resource)\"}]}],"
+		"\"policies\":0,\"ok\":false}\n",
+		dir);
+	assert_string_equal(buf_cstr(&out), want);
+	assert_int_equal(buf_len(&err), 0);
+	buf_clear(&out);
+	assert_int_equal(run("check", "/nonexistent/x", "--json", &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&out), "\"message\":\"cannot be read: "));
+}
+
+/* Tests run in the top folder. */
+static void examples(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	assert_int_equal(run("check", "policy/examples/coding-agents.cedar",
+			     "policy/examples/sensitive.cedar", &out, &err),
+			 CLI_OK);
+	assert_string_equal(buf_cstr(&out), "9 policies in 2 files, no errors\n");
+}
+
+/* --- format ----------------------------------------------------------------------------------- */
+
+#define UGLY "permit(principal,action,resource)when{ // why\n1<2};"
+#define PRETTY "permit (principal, action, resource)\nwhen\n{ // why\n  1 < 2\n};\n"
+
+static void expect_file(const char *name, const char *want)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	assert_int_equal(file_read(path_of(name), 1 << 20, &b), 0);
+	assert_string_equal(buf_cstr(&b), want);
+}
+
+static void format_in_place(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[256];
+	struct stat st;
+
+	write_file("a", UGLY);
+	write_file("b", PRETTY);
+	assert_int_equal(chmod(path_of("a"), 0640), 0);
+	assert_int_equal(symlink("a", path_of("link")), 0);
+	snprintf(want, sizeof(want), "%s/a: would change\n", dir);
+	assert_int_equal(run_words((const char *const[]){ "format", "--check", path_of("a"), path_of("b"), NULL },
+				   &out, &err),
+			 CLI_FAILED);
+	assert_string_equal(buf_cstr(&out), want);
+	expect_file("a", UGLY);
+	assert_int_equal(run("format", path_of("link"), path_of("b"), &out, &err), CLI_OK);
+	snprintf(want, sizeof(want), "%s/link: formatted\n", dir);
+	assert_string_equal(buf_cstr(&out), want);
+	assert_int_equal(buf_len(&err), 0);
+	expect_file("a", PRETTY);
+	assert_int_equal(lstat(path_of("link"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path_of("a"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(run("format", "--check", path_of("a"), &out, &err), CLI_OK);
+	assert_int_equal(buf_len(&out), 0);
+}
+
+/* One bad file does not keep the others from being formatted, and is left as it is. */
+static void format_bad_files(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	write_file("bad", "permit(principal, action);");
+	write_file("a", UGLY);
+	assert_int_equal(run("format", path_of("bad"), path_of("a"), &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "bad:1:25: the scope lacks `resource`"));
+	expect_file("bad", "permit(principal, action);");
+	expect_file("a", PRETTY);
+	assert_int_equal(run("format", "/nonexistent/x", NULL, &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "cannot be read"));
+}
+
+static void format_options(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	static const char *const widths[] = { "0", "x", "", "-1", "1001", "80x", "99999999999999999999" };
+	char want[256];
+
+	write_file("a", "permit(principal,action,resource)when{context.aa==context.bb};");
+	assert_int_equal(
+		run_words((const char *const[]){ "format", path_of("a"), "--width", "30", NULL }, &out, &err),
+		CLI_OK);
+	expect_file("a", "permit\n(principal, action, resource)\nwhen\n{ context.aa == context.bb };\n");
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++)
+		assert_int_equal(run_words((const char *const[]){ "format", "--width", widths[i], path_of("a"), NULL },
+					   &out, &err),
+				 CLI_USAGE);
+	assert_int_equal(run("format", path_of("a"), "--width", &out, &err), CLI_USAGE);
+	assert_int_equal(run("format", "--frob", path_of("a"), &out, &err), CLI_USAGE);
+	assert_int_equal(run("format", "--check", NULL, &out, &err), CLI_USAGE);
+	write_file("b", PRETTY);
+	assert_int_equal(run("format", "--json", path_of("b"), &out, &err), CLI_OK);
+	snprintf(want, sizeof(want),
+		 "{\"files\":[{\"file\":\"%s/b\",\"changed\":false,\"errors\":[]}],\"ok\":true}\n", dir);
+	assert_string_equal(buf_cstr(&out), want);
+}
+
+/* --- translate -------------------------------------------------------------------------------- */
+
+#define JSON_SET \
+	"{\"templates\":{},\"staticPolicies\":{\"policy0\":{\"effect\":\"permit\",\"principal\":{\"op\":\"All\"}," \
+	"\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"},\"conditions\":[{\"kind\":\"when\"," \
+	"\"body\":{\"<\":{\"left\":{\"Value\":1},\"right\":{\"Value\":2}}}}]}},\"templateLinks\":[]}"
+
+static void translate_both_ways(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[1024];
+
+	write_file("a", UGLY);
+	assert_int_equal(run_words((const char *const[]){ "translate", "--to", "json", path_of("a"), NULL }, &out, &err),
+			 CLI_OK);
+	assert_string_equal(buf_cstr(&out), JSON_SET "\n");
+	write_file("b", JSON_SET);
+	assert_int_equal(run_words((const char *const[]){ "translate", path_of("b"), "--to", "cedar", NULL }, &out, &err),
+			 CLI_OK);
+	assert_string_equal(buf_cstr(&out),
+			    "permit(\n  principal,\n  action,\n  resource\n) when {\n  1 < 2\n};\n");
+	assert_int_equal(
+		run_words((const char *const[]){ "translate", "--json", "--to", "json", path_of("a"), NULL }, &out, &err),
+		CLI_OK);
+	snprintf(want, sizeof(want),
+		 "{\"file\":\"%s/a\",\"policies\":1,\"templates\":0,\"errors\":[],\"json\":" JSON_SET "}\n", dir);
+	assert_string_equal(buf_cstr(&out), want);
+}
+
+static void translate_errors(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	write_file("bad", "{\"effect\":\"permit\",\n\"principle\":1}");
+	assert_int_equal(run_words((const char *const[]){ "translate", "--to", "cedar", path_of("bad"), NULL }, &out,
+				   &err),
+			 CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "bad:2:13: the key `principle` is not known here"));
+	assert_int_equal(buf_len(&out), 0);
+	write_file("b", "{\"templates\":{\"t\":{\"effect\":\"permit\",\"principal\":{\"op\":\"==\",\"slot\":\"?principal\"},"
+			"\"action\":{\"op\":\"All\"},\"resource\":{\"op\":\"All\"},\"conditions\":[]}},\"templateLinks\":"
+			"[{\"templateId\":\"t\",\"newId\":\"l\",\"values\":{\"?principal\":{\"type\":\"U\",\"id\":\"a\"}}}]}");
+	assert_int_equal(run_words((const char *const[]){ "translate", "--to", "cedar", path_of("b"), NULL }, &out, &err),
+			 CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "no form for the links"));
+	assert_int_equal(run("translate", path_of("b"), NULL, &out, &err), CLI_USAGE);
+	assert_int_equal(run_words((const char *const[]){ "translate", "--to", "xml", path_of("b"), NULL }, &out, &err),
+			 CLI_USAGE);
+	assert_int_equal(run_words((const char *const[]){ "translate", "--to", "json", "x", "y", NULL }, &out, &err),
+			 CLI_USAGE);
+	assert_int_equal(run("translate", "x", "--to", &out, &err), CLI_USAGE);
+}
+
+static void usage(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	assert_int_equal(run(NULL, NULL, NULL, &out, &err), CLI_USAGE);
+	assert_int_equal(run("check", NULL, NULL, &out, &err), CLI_USAGE);
+	assert_int_equal(run("chekc", "x", NULL, &out, &err), CLI_USAGE);
+	assert_int_equal(run("check", "--frob", "x", &out, &err), CLI_USAGE);
+	assert_int_equal(buf_len(&out), 0);
+	assert_int_equal(run("--help", NULL, NULL, &out, &err), CLI_OK);
+	assert_true(buf_len(&out) > 0);
+}
+
+static int make_dir(void **state)
+{
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const names[] = { "good", "bad", "empty", "long", "broken", "end",
+					     "a",    "b",   "link",  "out",  "err" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		unlink(path_of(names[i]));
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_files), cmocka_unit_test(errors_are_explained),
+		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document),
+		cmocka_unit_test(examples),
+		cmocka_unit_test(format_in_place),
+		cmocka_unit_test(format_bad_files),
+		cmocka_unit_test(format_options),
+		cmocka_unit_test(translate_both_ways),
+		cmocka_unit_test(translate_errors),
+		cmocka_unit_test(usage),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

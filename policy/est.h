@@ -29,8 +29,26 @@ int est_write_policy(struct json_out *j, const struct ast_policy *p);
 /* A policy or template from its JSON; ps->lx.text must be the JSON text and v of it. The id is left
  * empty. False after recording an error. */
 bool est_read_policy(struct parser *ps, const struct json *v, struct ast_policy *ret);
-/* The parts of the reader; NULL after recording an error. est_read_expr.c, then est_read_value.c: */
+/* The operator of an object of one key, and what it is applied to. */
+struct est_op {
+	struct span name;
+	const struct json *of;
+};
+
+bool est_get_op(const struct json *v, struct est_op *ret);
+/* Exactly "left" and "right"; false after recording an error. */
+bool est_two(struct parser *ps, const struct json *of, const struct json **ret_left,
+	     const struct json **ret_right);
+
+/* The parts of the reader; NULL after recording an error. est_read_expr.c: */
 struct ast *est_read_expr(struct parser *ps, const struct json *v);
+/* est_read_chain.c: whether the operator is one of AST_AND, AST_OR, AST_SUM or AST_PRODUCT, and the
+ * whole chain of it; likewise for accesses, of which it says the kind in *s. */
+bool est_in_chain(const struct est_op *op, enum ast_kind kind);
+struct ast *est_read_chain(struct parser *ps, const struct json *v, enum ast_kind kind);
+bool est_is_access(const struct est_op *op, struct ast_step *s);
+struct ast *est_read_access(struct parser *ps, const struct json *v);
+/* est_read_value.c: */
 struct ast *est_read_value(struct parser *ps, const struct json *v);
 /* A node with the elements of v, each read by read; a record with its names. */
 struct ast *est_read_list(struct parser *ps, enum ast_kind kind, const struct json *v,

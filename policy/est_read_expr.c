@@ -1,223 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * Expressions from JSON. What a text would keep as one chain is taken apart in loops, however deep the
- * JSON nests it; only real nesting recurses, up to EST_DEPTH_MAX.
- */
+/* Expressions from JSON. Only what really nests recurses, up to EST_DEPTH_MAX. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/est.h"
 #include "policy/parse_node.h"
-
-/* The operator of an object of one key, and what it is applied to. */
-struct op {
-	struct span name;
-	const struct json *of;
-};
-
-static bool get_op(const struct json *v, struct op *ret)
-{
-	if (v->kind != JSON_OBJECT || v->n != 1)
-		return false;
-	*ret = (struct op){ v->key[0], &v->kid[0] };
-	return true;
-}
-
-static bool two(struct parser *ps, const struct json *of, const struct json **ret_left,
-		const struct json **ret_right)
-{
-	static const char *const names[] = { "left", "right", NULL };
-
-	if (!est_members(ps, of, names))
-		return false;
-	*ret_left = est_member(ps, of, "left");
-	*ret_right = *ret_left ? est_member(ps, of, "right") : NULL;
-	return *ret_right != NULL;
-}
-
-/* --- chains of operators ---------------------------------------------------------------------- */
-
-static bool in_chain(const struct op *op, enum ast_kind kind)
-{
-	switch (kind) {
-	case AST_AND:
-		return span_is(op->name, "&&");
-	case AST_OR:
-		return span_is(op->name, "||");
-	case AST_PRODUCT:
-		return span_is(op->name, "*");
-	default:
-		return span_is(op->name, "+") || span_is(op->name, "-");
-	}
-}
-
-struct links {
-	struct {
-		const struct json *right;
-		struct ast_place place;
-	} *v;
-	uint32_t n, cap;
-};
-
-static bool chain_kids(struct parser *ps, const struct json *first, const struct links *links,
-		       struct kids *k)
-{
-	if (!node_push(ps, k, est_read_expr(ps, first)))
-		return false;
-	for (uint32_t i = links->n; i-- > 0;) {
-		if (!node_push(ps, k, est_read_expr(ps, links->v[i].right)))
-			return false;
-	}
-	return true;
-}
-
-static bool chain_places(struct parser *ps, const struct links *links, struct ast *e)
-{
-	e->places = arena_array(ps->mem, e->n, sizeof(*e->places));
-	if (!e->places)
-		return parser_no_memory(ps);
-	e->places[0] = (struct ast_place){ 0 };
-	for (uint32_t i = 1; i < e->n; i++)
-		e->places[i] = links->v[links->n - i].place;
-	return true;
-}
-
-static struct ast *read_chain(struct parser *ps, const struct json *v, enum ast_kind kind)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-	struct links links = { 0 };
-	const struct json *left, *right, *at = v;
-	struct ast *e = NULL;
-	struct op op;
-	bool ok = true;
-
-	while (ok && get_op(at, &op) && in_chain(&op, kind)) {
-		struct ast_place place = { at->pos, span_is(op.name, "-") };
-
-		ok = two(ps, op.of, &left, &right);
-		if (ok && vec_push(&links, ((__typeof__(*links.v)){ right, place })) < 0)
-			ok = parser_no_memory(ps);
-		at = left;
-	}
-	if (ok && chain_kids(ps, at, &links, &k))
-		e = node_with(ps, node_new(ps, kind, v->pos), k.v, k.n);
-	if (e && (kind == AST_SUM || kind == AST_PRODUCT) && !chain_places(ps, &links, e))
-		e = NULL;
-	free(links.v);
-	return e;
-}
-
-/* --- chains of accesses ----------------------------------------------------------------------- */
-
-static bool read_arguments(struct parser *ps, const struct json *const *v, uint32_t n,
-			   struct ast_step *s)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (!node_push(ps, &k, est_read_expr(ps, v[i])))
-			return false;
-	}
-	s->n = n;
-	s->arg = parser_keep(ps, k.v, k.n, sizeof(*k.v));
-	return s->arg != NULL;
-}
-
-static bool read_attr(struct parser *ps, const struct op *op, struct ast_step *s,
-		      const struct json **ret_left)
-{
-	static const char *const names[] = { "left", "attr", NULL };
-
-	s->kind = AST_STEP_ATTR;
-	return est_members(ps, op->of, names) && (*ret_left = est_member(ps, op->of, "left")) &&
-	       est_string(ps, est_member(ps, op->of, "attr"), "an attribute", &s->name);
-}
-
-static bool read_method(struct parser *ps, const struct op *op, struct ast_step *s,
-			const struct json **ret_left)
-{
-	static const char *const arg[] = { "arg", NULL };
-	const struct json *right;
-
-	s->kind = AST_STEP_METHOD;
-	if (s->method == AST_IS_EMPTY)
-		return est_members(ps, op->of, arg) && (*ret_left = est_member(ps, op->of, "arg")) &&
-		       read_arguments(ps, NULL, 0, s);
-	return two(ps, op->of, ret_left, &right) && read_arguments(ps, &right, 1, s);
-}
-
-static bool read_ext_method(struct parser *ps, const struct op *op, struct ast_step *s,
-			    const struct json **ret_left)
-{
-	_cleanup_kids_ struct kids k = { 0 };
-
-	s->kind = AST_STEP_EXT;
-	if (op->of->kind != JSON_ARRAY || op->of->n == 0)
-		return parser_fail(ps, op->of->pos, "`%.*s` takes an array: what it is called on, "
-						    "then its arguments",
-				   (int)op->name.n, op->name.p);
-	for (uint32_t i = 1; i < op->of->n; i++) {
-		if (!node_push(ps, &k, est_read_expr(ps, &op->of->kid[i])))
-			return false;
-	}
-	*ret_left = &op->of->kid[0];
-	s->n = k.n;
-	s->arg = parser_keep(ps, k.v, k.n, sizeof(*k.v));
-	return s->arg != NULL;
-}
-
-/* What kind of access an operator is; false when it is none. */
-static bool is_access(const struct op *op, struct ast_step *s)
-{
-	if (span_is(op->name, ".")) {
-		s->kind = AST_STEP_ATTR;
-		return true;
-	}
-	if (ast_method_find(op->name, &s->method)) {
-		s->kind = AST_STEP_METHOD;
-		return true;
-	}
-	s->kind = AST_STEP_EXT;
-	s->fn = ext_find(op->name);
-	return s->fn != EXT_FN_COUNT && ext_info(s->fn)->method;
-}
-
-static struct ast *read_access(struct parser *ps, const struct json *v)
-{
-	VEC(struct ast_step) steps = { 0 };
-	const struct json *at = v, *left = NULL;
-	struct ast *e = NULL;
-	struct op op;
-	bool ok = true;
-
-	while (ok && get_op(at, &op)) {
-		struct ast_step s = { .pos = at->pos };
-
-		if (!is_access(&op, &s))
-			break;
-		ok = s.kind == AST_STEP_ATTR	 ? read_attr(ps, &op, &s, &left)
-		     : s.kind == AST_STEP_METHOD ? read_method(ps, &op, &s, &left)
-						 : read_ext_method(ps, &op, &s, &left);
-		if (ok && vec_push(&steps, s) < 0)
-			ok = parser_no_memory(ps);
-		at = left;
-	}
-	for (uint32_t i = 0; ok && i < steps.n / 2; i++) {
-		struct ast_step s = steps.v[i];
-
-		steps.v[i] = steps.v[steps.n - 1 - i];
-		steps.v[steps.n - 1 - i] = s;
-	}
-	if (ok && (e = est_read_expr(ps, at)))
-		e = node_unary(ps, AST_ACCESS, e->pos, e);
-	if (e) {
-		e->n_parts = steps.n;
-		e->steps = parser_keep(ps, steps.v, steps.n, sizeof(*steps.v));
-	}
-	free(steps.v);
-	return e && e->steps ? e : NULL;
-}
-
-/* --- other operators -------------------------------------------------------------------------- */
+#include "policy/text.h"
 
 static struct ast *read_var(struct parser *ps, const struct json *v)
 {
@@ -248,7 +36,7 @@ static struct ast *read_relation(struct parser *ps, enum ast_kind kind, const st
 	const struct json *left, *right;
 	struct ast *a, *b;
 
-	if (!two(ps, of, &left, &right))
+	if (!est_two(ps, of, &left, &right))
 		return NULL;
 	a = est_read_expr(ps, left);
 	b = a ? est_read_expr(ps, right) : NULL;
@@ -420,7 +208,7 @@ static struct ast *read_set(struct parser *ps, const struct json *of)
 	return node_sealed(est_read_list(ps, AST_SET, of, est_read_expr));
 }
 
-static struct ast *read_other(struct parser *ps, const struct json *v, const struct op *op)
+static struct ast *read_other(struct parser *ps, const struct json *v, const struct est_op *op)
 {
 	enum ext_fn fn;
 
@@ -464,20 +252,20 @@ struct ast *est_read_expr(struct parser *ps, const struct json *v)
 	struct ast_step step;
 	struct ast *e = NULL;
 	bool chain = false;
-	struct op op;
+	struct est_op op;
 
-	if (!get_op(v, &op))
+	if (!est_get_op(v, &op))
 		return node_fail(ps, v->pos, "an expression is an object of one key: its operator");
 	if (ps->depth == EST_DEPTH_MAX)
 		return node_fail(ps, v->pos, "expressions are nested too deep");
 	ps->depth++;
 	for (size_t i = 0; !chain && i < ARRAY_SIZE(chains); i++) {
-		chain = in_chain(&op, chains[i]);
+		chain = est_in_chain(&op, chains[i]);
 		if (chain)
-			e = read_chain(ps, v, chains[i]);
+			e = est_read_chain(ps, v, chains[i]);
 	}
 	if (!chain)
-		e = is_access(&op, &step) ? read_access(ps, v) : read_other(ps, v, &op);
+		e = est_is_access(&op, &step) ? est_read_access(ps, v) : read_other(ps, v, &op);
 	ps->depth--;
 	return e;
 }

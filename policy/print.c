@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "policy/cedar_text.h"
 #include "policy/escape.h"
 #include "policy/est.h"
 #include "policy/text.h"
@@ -29,32 +28,25 @@ enum level {
 	LEVEL_MEMBER,
 };
 
-struct printer {
-	struct buf *out; /* NULL: only measure */
-	bool full;
-	uint32_t depth, deepest;
-	int r;
-};
-
 static void expr(struct printer *pr, const struct ast *e);
 
-static void put(struct printer *pr, struct span s)
+void print_span(struct printer *pr, struct span s)
 {
 	if (pr->out && pr->r == 0)
 		pr->r = buf_append(pr->out, s.p, s.n);
 }
 
-static void put_str(struct printer *pr, const char *s)
+void print_str(struct printer *pr, const char *s)
 {
-	put(pr, span_of(s));
+	print_span(pr, span_of(s));
 }
 
-static void put_quoted(struct printer *pr, struct span s)
+void print_quoted(struct printer *pr, struct span s)
 {
-	put_str(pr, "\"");
+	print_str(pr, "\"");
 	if (pr->out && pr->r == 0)
 		pr->r = escape_string(pr->out, s);
-	put_str(pr, "\"");
+	print_str(pr, "\"");
 }
 
 static bool is_name(struct span s)
@@ -65,16 +57,16 @@ static bool is_name(struct span s)
 static void put_name(struct printer *pr, struct span s)
 {
 	if (is_name(s))
-		put(pr, s);
+		print_span(pr, s);
 	else
-		put_quoted(pr, s);
+		print_quoted(pr, s);
 }
 
-static void put_uid(struct printer *pr, const struct cedar_uid *uid)
+void print_uid(struct printer *pr, const struct cedar_uid *uid)
 {
-	put(pr, uid->type);
-	put_str(pr, "::");
-	put_quoted(pr, uid->id);
+	print_span(pr, uid->type);
+	print_str(pr, "::");
+	print_quoted(pr, uid->id);
 }
 
 /* --- parentheses ------------------------------------------------------------------------------ */
@@ -95,12 +87,12 @@ static void open_parens(struct printer *pr, uint32_t n)
 {
 	enter(pr, n);
 	for (uint32_t i = 0; pr->out && pr->r == 0 && i < n; i++)
-		put_str(pr, "(");
+		print_str(pr, "(");
 }
 
 static void close_paren(struct printer *pr)
 {
-	put_str(pr, ")");
+	print_str(pr, ")");
 	leave(pr, 1);
 }
 
@@ -172,7 +164,7 @@ static void list(struct printer *pr, struct ast *const *kid, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
-			put_str(pr, ", ");
+			print_str(pr, ", ");
 		inner(pr, kid[i]);
 	}
 }
@@ -186,15 +178,15 @@ static void record(struct printer *pr, const struct ast *e)
 		pr->r = -ENOMEM;
 		return;
 	}
-	put_str(pr, "{");
+	print_str(pr, "{");
 	for (uint32_t i = 0; i < e->n; i++) {
 		if (i > 0)
-			put_str(pr, ", ");
+			print_str(pr, ", ");
 		put_name(pr, e->names[order[i]].s);
-		put_str(pr, ": ");
+		print_str(pr, ": ");
 		inner(pr, e->kid[order[i]]);
 	}
-	put_str(pr, "}");
+	print_str(pr, "}");
 	free(order);
 }
 
@@ -220,7 +212,7 @@ static void chain(struct printer *pr, const struct ast *e)
 		open_parens(pr, e->n - 2);
 	operand(pr, e->kid[0], least);
 	for (uint32_t i = 1; i < e->n; i++) {
-		put_str(pr, chain_op(e, i));
+		print_str(pr, chain_op(e, i));
 		operand(pr, e->kid[i], least);
 		if (pr->full && i + 1 < e->n)
 			close_paren(pr);
@@ -230,21 +222,21 @@ static void chain(struct printer *pr, const struct ast *e)
 static void step(struct printer *pr, const struct ast_step *st)
 {
 	if (st->kind == AST_STEP_ATTR && !is_name(st->name)) {
-		put_str(pr, "[");
-		put_quoted(pr, st->name);
-		put_str(pr, "]");
+		print_str(pr, "[");
+		print_quoted(pr, st->name);
+		print_str(pr, "]");
 		return;
 	}
-	put_str(pr, ".");
+	print_str(pr, ".");
 	if (st->kind == AST_STEP_ATTR) {
-		put(pr, st->name);
+		print_span(pr, st->name);
 		return;
 	}
-	put_str(pr, st->kind == AST_STEP_METHOD ? ast_method_name(st->method)
+	print_str(pr, st->kind == AST_STEP_METHOD ? ast_method_name(st->method)
 						: ext_info(st->fn)->name);
-	put_str(pr, "(");
+	print_str(pr, "(");
 	list(pr, st->arg, st->n);
-	put_str(pr, ")");
+	print_str(pr, ")");
 }
 
 static void member(struct printer *pr, const struct ast *e)
@@ -261,10 +253,10 @@ static void member(struct printer *pr, const struct ast *e)
 
 static void call(struct printer *pr, const struct ast *e)
 {
-	put_str(pr, ext_info(e->fn)->name);
-	put_str(pr, "(");
+	print_str(pr, ext_info(e->fn)->name);
+	print_str(pr, "(");
 	list(pr, e->kid, e->n);
-	put_str(pr, ")");
+	print_str(pr, ")");
 }
 
 /* A minus before a number would become the number's, so there parentheses must be. */
@@ -273,10 +265,10 @@ static void negation(struct printer *pr, const struct ast *e)
 	const struct ast *of = e->kid[0];
 	unsigned n = 1;
 
-	put_str(pr, "-");
+	print_str(pr, "-");
 	if (!pr->full) {
 		for (; n < UNARY_MAX && of->kind == AST_NEG; n++, of = of->kid[0])
-			put_str(pr, "-");
+			print_str(pr, "-");
 		if (of->kind == AST_LONG && of->num < 0 && n < UNARY_MAX) {
 			expr(pr, of);
 			return;
@@ -295,9 +287,9 @@ static void inversion(struct printer *pr, const struct ast *e)
 {
 	const struct ast *of = e->kid[0];
 
-	put_str(pr, "!");
+	print_str(pr, "!");
 	for (unsigned n = 1; !pr->full && n < UNARY_MAX && of->kind == AST_NOT; n++) {
-		put_str(pr, "!");
+		print_str(pr, "!");
 		of = of->kid[0];
 	}
 	operand(pr, of, LEVEL_MEMBER);
@@ -306,19 +298,19 @@ static void inversion(struct printer *pr, const struct ast *e)
 static void relation(struct printer *pr, const struct ast *e)
 {
 	operand(pr, e->kid[0], LEVEL_SUM);
-	put_str(pr, " ");
-	put_str(pr, ast_operator(e->kind));
-	put_str(pr, " ");
+	print_str(pr, " ");
+	print_str(pr, ast_operator(e->kind));
+	print_str(pr, " ");
 	operand(pr, e->kid[1], LEVEL_SUM);
 }
 
 static void has(struct printer *pr, const struct ast *e)
 {
 	operand(pr, e->kid[0], LEVEL_SUM);
-	put_str(pr, " has ");
+	print_str(pr, " has ");
 	for (uint32_t i = 0; i < e->n_parts; i++) {
 		if (i > 0)
-			put_str(pr, ".");
+			print_str(pr, ".");
 		put_name(pr, e->names[i].s);
 	}
 }
@@ -326,19 +318,19 @@ static void has(struct printer *pr, const struct ast *e)
 static void like(struct printer *pr, const struct ast *e)
 {
 	operand(pr, e->kid[0], LEVEL_SUM);
-	put_str(pr, " like \"");
+	print_str(pr, " like \"");
 	if (pr->out && pr->r == 0)
 		pr->r = escape_pattern(pr->out, &e->pattern);
-	put_str(pr, "\"");
+	print_str(pr, "\"");
 }
 
 static void is(struct printer *pr, const struct ast *e)
 {
 	operand(pr, e->kid[0], LEVEL_SUM);
-	put_str(pr, " is ");
-	put(pr, e->str);
+	print_str(pr, " is ");
+	print_span(pr, e->str);
 	if (e->n == 2) {
-		put_str(pr, " in ");
+		print_str(pr, " in ");
 		operand(pr, e->kid[1], LEVEL_SUM);
 	}
 }
@@ -348,7 +340,7 @@ static void choice(struct printer *pr, const struct ast *e)
 	static const char *const words[] = { "if ", " then ", " else " };
 
 	for (unsigned i = 0; i < 3; i++) {
-		put_str(pr, words[i]);
+		print_str(pr, words[i]);
 		enter(pr, 1);
 		operand(pr, e->kid[i], LEVEL_EXPR);
 		leave(pr, 1);
@@ -359,19 +351,19 @@ static void literal(struct printer *pr, const struct ast *e)
 {
 	switch (e->kind) {
 	case AST_BOOL:
-		put_str(pr, e->num ? "true" : "false");
+		print_str(pr, e->num ? "true" : "false");
 		break;
 	case AST_LONG:
 		number(pr, e->num);
 		break;
 	case AST_STRING:
-		put_quoted(pr, e->str);
+		print_quoted(pr, e->str);
 		break;
 	case AST_ENTITY:
-		put_uid(pr, &e->uid);
+		print_uid(pr, &e->uid);
 		break;
 	default:
-		put_str(pr, ast_var_name((enum ast_var)e->num));
+		print_str(pr, ast_var_name((enum ast_var)e->num));
 	}
 }
 
@@ -381,9 +373,9 @@ static void expr(struct printer *pr, const struct ast *e)
 		return;
 	switch (e->kind) {
 	case AST_SET:
-		put_str(pr, "[");
+		print_str(pr, "[");
 		list(pr, e->kid, e->n);
-		put_str(pr, "]");
+		print_str(pr, "]");
 		break;
 	case AST_RECORD:
 		record(pr, e);
@@ -434,118 +426,8 @@ uint32_t print_nesting(const struct ast *e, bool full)
 	return pr.r < 0 ? UINT32_MAX : pr.deepest;
 }
 
-/* --- policies --------------------------------------------------------------------------------- */
-
-static void scope(struct printer *pr, const char *name, const struct ast_scope *s)
+void print_expr(struct printer *pr, const struct ast *e)
 {
-	put_str(pr, "  ");
-	put_str(pr, name);
-	if (s->op == AST_SCOPE_IS || s->op == AST_SCOPE_IS_IN) {
-		put_str(pr, " is ");
-		put(pr, s->type);
-	}
-	if (s->op == AST_ANY || s->op == AST_SCOPE_IS)
-		return;
-	put_str(pr, s->op == AST_SCOPE_EQ ? " == " : " in ");
-	if (s->slot) {
-		put_str(pr, "?");
-		put_str(pr, name);
-	} else {
-		put_uid(pr, &s->uid);
-	}
-}
-
-/* The SDK knows lists of actions only, and has no space behind their commas. */
-static void action_scope(struct printer *pr, const struct ast_scope *s)
-{
-	if (s->op != AST_SCOPE_IN) {
-		scope(pr, "action", s);
-		return;
-	}
-	put_str(pr, "  action in [");
-	if (!s->list)
-		put_uid(pr, &s->uid);
-	for (uint32_t i = 0; s->list && i < s->n; i++) {
-		if (i > 0)
-			put_str(pr, ",");
-		put_uid(pr, &s->uids[i]);
-	}
-	put_str(pr, "]");
-}
-
-static void annotations(struct printer *pr, const struct ast_policy *p)
-{
-	uint32_t *order;
-
-	if (est_sort_annotations(p, &order) < 0) {
-		pr->r = -ENOMEM;
-		return;
-	}
-	for (uint32_t i = 0; i < p->n_annotations; i++) {
-		const struct ast_annotation *a = &p->annotations[order[i]];
-
-		put_str(pr, "@");
-		put(pr, a->key);
-		if (a->value.p) {
-			put_str(pr, "(");
-			put_quoted(pr, a->value);
-			put_str(pr, ")");
-		}
-		put_str(pr, "\n");
-	}
-	free(order);
-}
-
-static void condition(struct printer *pr, const struct ast_condition *c)
-{
-	pr->full = print_nesting(c->e, true) <= CEDAR_NESTING_MAX;
-	put_str(pr, c->unless ? " unless {\n  " : " when {\n  ");
-	inner(pr, c->e);
-	put_str(pr, "\n}");
-}
-
-int print_policy(struct buf *out, const struct ast_policy *p)
-{
-	struct printer pr = { .out = out };
-
-	annotations(&pr, p);
-	put_str(&pr, p->effect == CEDAR_PERMIT ? "permit(\n" : "forbid(\n");
-	scope(&pr, "principal", &p->principal);
-	put_str(&pr, ",\n");
-	action_scope(&pr, &p->action);
-	put_str(&pr, ",\n");
-	scope(&pr, "resource", &p->resource);
-	put_str(&pr, "\n)");
-	for (uint32_t i = 0; i < p->n_conditions; i++)
-		condition(&pr, &p->conditions[i]);
-	put_str(&pr, ";\n");
-	return pr.r;
-}
-
-static int print_all(struct buf *out, const struct ast_policy *p, uint32_t n, bool *first)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		if (p[i].linked)
-			continue;
-		r = *first ? 0 : buf_append(out, "\n", 1);
-		if (r == 0)
-			r = print_policy(out, &p[i]);
-		*first = false;
-	}
-	return r;
-}
-
-int cedar_policies_to_text(const struct cedar_policies *ps, struct buf *out)
-{
-	bool first = true;
-	int r = print_all(out, ps->policies.v, ps->policies.n, &first);
-
-	return r < 0 ? r : print_all(out, ps->templates.v, ps->templates.n, &first);
-}
-
-int cedar_policy_to_text(const struct cedar_policies *ps, size_t policy, struct buf *out)
-{
-	return policy < ps->policies.n ? print_policy(out, &ps->policies.v[policy]) : -EINVAL;
+	pr->full = print_nesting(e, true) <= CEDAR_NESTING_MAX;
+	inner(pr, e);
 }

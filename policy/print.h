@@ -11,6 +11,20 @@
  * written that the grammar needs, so what was read can always be printed and read again.
  */
 
+struct printer {
+	struct buf *out; /* NULL: only measure */
+	bool full; /* all parentheses */
+	uint32_t depth, deepest;
+	int r; /* the first error; then nothing is written any more */
+};
+
+void print_span(struct printer *pr, struct span s);
+void print_str(struct printer *pr, const char *s);
+void print_quoted(struct printer *pr, struct span s); /* escaped */
+void print_uid(struct printer *pr, const struct cedar_uid *uid);
+/* Sets full as can be. */
+void print_expr(struct printer *pr, const struct ast *e);
+
 /* How deep the text of e nests; full: with all parentheses. */
 uint32_t print_nesting(const struct ast *e, bool full);
 

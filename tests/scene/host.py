@@ -104,6 +104,7 @@ class Http:
         try:
             if not self.connection:
                 self.connection = socket.create_connection(("127.0.0.1", self.port), SECONDS)
+                self.out.ended = False
                 threading.Thread(target=self.read, args=(self.connection,), daemon=True).start()
             self.connection.sendall(data)
         except OSError as error:

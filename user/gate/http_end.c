@@ -267,6 +267,15 @@ static enum net_verdict judge_unlisted(struct gate_http *h, struct net_exchange 
 	return after_log(h, x, v.pos, NET_FORWARD);
 }
 
+static enum net_verdict refuse_recorded(struct gate_http *h, struct net_exchange *x, unsigned status,
+					const char *why)
+{
+	struct gate_verdict v;
+
+	gate_judge_refused(h->conv, why, &v);
+	return after_log(h, x, v.pos, reply_error(x, status, why));
+}
+
 static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *x,
 				      const struct net_request *rq)
 {
@@ -282,6 +291,9 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 		return NET_DENY;
 	if (!h->conv->server)
 		return judge_unlisted(h, x, rq);
+	/* What is judged must be what the server reads, and some codings decode any bytes at all. */
+	if (rq->encoded)
+		return refuse_recorded(h, x, 415, "a message with a Content-Encoding is not judged");
 	if (!span_is(rq->method, "POST"))
 		return judge_verb(h, x, rq);
 	return judge_post(h, x, rq);

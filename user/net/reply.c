@@ -27,6 +27,7 @@ static const char *reason(unsigned status)
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
 		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
 		{ 417, "Expectation Failed" },
 		{ 421, "Misdirected Request" },
 		{ 429, "Too Many Requests" },

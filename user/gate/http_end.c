@@ -21,6 +21,7 @@
 #include "user/mcp/catalog.h"
 #include "user/net/conn.h"
 #include "user/net/head.h"
+#include "user/net/media.h"
 #include "user/proc/identity.h"
 
 enum waiting {
@@ -294,6 +295,8 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 	/* What is judged must be what the server reads, and some codings decode any bytes at all. */
 	if (rq->encoded)
 		return refuse_recorded(h, x, 415, "a message with a Content-Encoding is not judged");
+	if (!http_media_is_utf8(rq->content_type))
+		return refuse_recorded(h, x, 415, "a message in another charset than UTF-8 is not judged");
 	if (!span_is(rq->method, "POST"))
 		return judge_verb(h, x, rq);
 	return judge_post(h, x, rq);
@@ -447,6 +450,8 @@ static enum net_verdict on_response(struct net_exchange *x, const struct net_res
 
 	if (h->plain)
 		return NET_FORWARD;
+	if (!http_media_is_utf8(resp->content_type))
+		return refuse_recorded(h, x, 502, "an answer in another charset than UTF-8 is not judged");
 	learn_session(h, resp);
 	if (resp->mode == NET_EVENTS || resp->body.n == 0)
 		return NET_FORWARD;

@@ -102,6 +102,8 @@ static const struct conf_field http_fields[] = {
 	  .min = 100, .max = 120 * 1000, .why = "time for a server to accept a connection" },
 	{ .key = "header_timeout", .set = conf_set_millis, .off = offsetof(struct conf, http.header_ms),
 	  .min = 100, .max = 300 * 1000, .why = "time for a client to send its request head" },
+	{ .key = "body_timeout", .set = conf_set_millis, .off = offsetof(struct conf, http.body_ms),
+	  .min = 100, .max = 300 * 1000, .why = "time without a byte of the request's body" },
 	{ .key = "request_timeout", .set = conf_set_millis, .off = offsetof(struct conf, http.request_ms),
 	  .min = 1000, .max = 24 * 3600 * 1000, .why = "time without a byte of the answer" },
 	{ .key = "idle_timeout", .set = conf_set_millis, .off = offsetof(struct conf, http.idle_ms),
@@ -172,6 +174,7 @@ int conf_set_defaults(struct conf *c)
 	c->limits.log_segment_bytes = 64u << 20;
 	c->http.connect_ms = 10 * 1000;
 	c->http.header_ms = 30 * 1000;
+	c->http.body_ms = 30 * 1000;
 	c->http.request_ms = 300 * 1000;
 	c->http.idle_ms = 300 * 1000;
 	if (!c->node || !c->state_dir || !c->run_dir || !c->catalog || !c->proxy.name ||

@@ -75,7 +75,7 @@ struct conf {
 		uint64_t log_segment_bytes;
 	} limits;
 	struct {
-		unsigned header_ms, request_ms, idle_ms, connect_ms;
+		unsigned header_ms, body_ms, request_ms, idle_ms, connect_ms;
 	} http;
 
 	struct conf_agent *agents;

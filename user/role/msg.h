@@ -131,6 +131,8 @@ struct msg_setup {
 	uint64_t connections_max;
 	uint64_t conversations_max;
 	uint32_t request_timeout_ms, idle_timeout_ms;
+	uint32_t connect_timeout_ms, header_timeout_ms, body_timeout_ms;
+	uint32_t pad;
 	uint32_t audit_gid;
 	uint32_t fresh; /* notary: no producer of an earlier log session lives */
 	char node[MSG_NAME_MAX];

@@ -322,7 +322,10 @@ static int on_setup(struct proxy *p, const struct ipc_msg *m)
 	if (!p->net) {
 		struct net_limits l = { .body_max = s->message_max, .event_max = s->message_max,
 					.idle_ms = s->idle_timeout_ms,
-					.request_ms = s->request_timeout_ms };
+					.connect_ms = s->connect_timeout_ms,
+					.head_ms = s->header_timeout_ms,
+					.body_ms = s->body_timeout_ms,
+					.response_ms = s->request_timeout_ms };
 
 		return net_new(p->member.loop, &l, &p->net) < 0 ? -ENOMEM : (p->http.net = p->net, 0);
 	}

@@ -216,6 +216,9 @@ static int fill_setup(struct supervisor *s)
 	m->conversations_max = s->conf.limits.conversations;
 	m->request_timeout_ms = s->conf.http.request_ms;
 	m->idle_timeout_ms = s->conf.http.idle_ms;
+	m->connect_timeout_ms = s->conf.http.connect_ms;
+	m->header_timeout_ms = s->conf.http.header_ms;
+	m->body_timeout_ms = s->conf.http.body_ms;
 	m->audit_gid = s->conf.audit_gid;
 	(void)snprintf(m->node, sizeof(m->node), "%s", s->conf.node);
 	read_boot_id(m->boot_id);

@@ -169,6 +169,7 @@ static const char good[] =
 	"http:\n"
 	"  connect_timeout: 1500ms\n"
 	"  header_timeout: 5s\n"
+	"  body_timeout: 7s\n"
 	"  request_timeout: 10m\n"
 	"  idle_timeout: 1h\n"
 	"agents:\n"
@@ -210,6 +211,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->limits.log_segment_bytes, 2 << 20);
 	assert_int_equal(c->http.connect_ms, 1500);
 	assert_int_equal(c->http.header_ms, 5000);
+	assert_int_equal(c->http.body_ms, 7000);
 	assert_int_equal(c->http.request_ms, 600000);
 	assert_int_equal(c->http.idle_ms, 3600000);
 	assert_int_equal(c->nagents, 5);
@@ -217,7 +219,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->agents[0].ngroups, 2);
 	assert_string_equal(c->agents[0].groups[1], "trial");
 	assert_string_equal(c->agents[0].script, "/opt/claude/cli.js");
-	assert_int_equal(c->agents[0].line, 25);
+	assert_int_equal(c->agents[0].line, 26);
 	assert_true(c->agents[0].uid == CONF_UID_ANY);
 	assert_int_equal(c->agents[2].uid, 1234);
 	assert_string_equal(c->agents[3].cgroup, "/machine.slice/box");

@@ -3,6 +3,7 @@
  * tollgate attest verify --provider snp: a report of AMD SEV-SNP.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "attest/attest_verify.h"
 #include "user/base/cleanup.h"
@@ -19,6 +20,14 @@ static const struct attest_option options[] = {
 	{ 0 },
 };
 
+static bool known_product(const char *name)
+{
+	for (unsigned i = 0; snp_product_words[i]; i++)
+		if (strcmp(snp_product_words[i], name) == 0)
+			return true;
+	return false;
+}
+
 static int judge_snp(struct attest_run *run)
 {
 	_cleanup_buf_ struct buf report = { 0 };
@@ -29,6 +38,8 @@ static int judge_snp(struct attest_run *run)
 				 .product = attest_arg(run, "product", 0) };
 	int r = attest_arg_file(run, "report", 0, &report);
 
+	if (r == CLI_OK && in.product && !known_product(in.product))
+		r = attest_usage("--product %s: milan, genoa and turin are known", in.product);
 	if (r == CLI_OK)
 		r = attest_arg_expect(run, "report-data", 64, true, &run->policy.snp.report_data);
 	if (r == CLI_OK)

@@ -142,7 +142,7 @@ struct tg_state {
 	__u64 daemon_cgroup; /* whose tasks may continue a stopped task; 0: none */
 	__u32 epoch; /* of the selectors in force */
 	__u32 flags; /* TG_STATE_ */
-	__u32 held; /* streams held now */
+	__u32 readers; /* entries in the map of readers' objects */
 	__u32 unlabelled; /* entries in the map of children whose label could not be stored */
 	__u64 seq; /* last stream number */
 	__u64 swept; /* when dead streams were last dropped */
@@ -179,7 +179,8 @@ enum {
 	TG_STREAM_COUNT_GAP = 1 << 6, /* written is a lower bound */
 	TG_STREAM_COMPAT = 1 << 7, /* written by a 32-bit system call */
 	TG_STREAM_LOST = 1 << 8, /* the ring was full: no event went out for it */
-	TG_STREAM_TAKEN_GAP = 1 << 9, /* the copy of what was read while held is not the whole */
+	TG_STREAM_TAKEN_GAP = 1 << 9, /* the copy of what was read is not the whole */
+	TG_STREAM_TRACED = 1 << 10, /* its reader was killed: a tracer could have continued it */
 };
 
 /* A named pipe's key: this bit, 23 bits of device, 40 bits of inode number. */
@@ -216,10 +217,11 @@ struct tg_stream {
 	__u32 agent, outer;
 	__u32 flags; /* TG_STREAM_ */
 	__u32 writers; /* calls under way */
-	struct tg_scan scan; /* after the last call */
+	struct tg_scan scan; /* of what is written, after the last call */
+	struct tg_scan read_scan; /* of what is read */
 	__u32 head_len;
 	__u32 taken_len; /* of the bytes in taken, copied */
-	__u64 taken; /* bytes that a held reader read: it stopped with them in hand */
+	__u64 taken; /* bytes that readers have of the line under way, and all that they read while held */
 };
 
 /* The room behind the copy lets a whole chunk start at any offset below TG_HEAD_BYTES. */
@@ -274,6 +276,7 @@ enum tg_trigger_why {
 	TG_WHY_RACE, /* two writers at once inside a JSON line */
 	TG_WHY_PREFILLED, /* bytes were queued at exec */
 	TG_WHY_COMPAT, /* a 32-bit system call */
+	TG_WHY_READ, /* found in what a reader got, though not in what was seen written */
 };
 
 struct tg_event {
@@ -352,6 +355,7 @@ enum tg_stat {
 	TG_STAT_STREAM_GONE, /* dropped because its object is gone */
 	TG_STAT_STDIO_TRIGGER,
 	TG_STAT_STDIO_HELD_READ,
+	TG_STAT_STDIO_READ_FOUND,
 	TG_STAT_STDIO_SCANNED_BYTES,
 	TG_STAT_STDIO_COMPAT,
 	TG_STAT_MAX_,
@@ -387,7 +391,7 @@ TG_SIZE(tg_selector_key, 32);
 TG_SIZE(tg_selector, 8);
 TG_SIZE(tg_state, 56);
 TG_SIZE(tg_stopped, 32);
-TG_SIZE(tg_stream, 136);
+TG_SIZE(tg_stream, 144);
 TG_SIZE(tg_sought, 24);
 TG_SIZE(tg_holding, 48);
 TG_SIZE(tg_event, 96);

@@ -3,7 +3,7 @@
  * Following a stream: each write call is searched at its entry, before the reader can have the
  * bytes, and counted and copied at its exit, when it is known how many were taken. LIMIT: a writer
  * that changes its buffer between the search and the kernel's copy shows us other bytes than it
- * sends; LIMIT: io_uring.
+ * sends: the read search at the other end finds them.
  */
 #include "bpf/follow.bpf.h"
 #include "bpf/walk.bpf.h"
@@ -144,22 +144,81 @@ __noinline int follow_exit(s64 ret)
 	return 0;
 }
 
-/* A second reader before the stream is released would mix its bytes with the first one's. */
-__noinline int follow_taken(u64 key, u32 form, u64 a, u64 n, s64 ret)
+__noinline int follow_opaque(u64 file)
+{
+	struct tg_stream *s;
+	struct object o;
+	u64 key;
+
+	object_of((struct file *)file, &o);
+	key = o.key;
+	s = key ? bpf_map_lookup_elem(&streams, &key) : NULL;
+	if (!s)
+		return 0;
+	stream_flag(s, TG_STREAM_HEAD_GAP | TG_STREAM_COUNT_GAP);
+	trigger(key, s, TG_WHY_OPAQUE);
+	return 0;
+}
+
+/* Searches what a reader got. Whatever way it came, this is the last place before its code sees it. 0, or the reason
+ * to stop. */
+static __always_inline u32 read_search(struct tg_stream *s, struct call *c, s64 ret, bool peek)
+{
+	struct tg_scan scan = s->read_scan;
+	u32 why = search(c, ret, &scan);
+
+	if (!peek)
+		s->read_scan = scan;
+	return why ? TG_WHY_READ : 0;
+}
+
+/* Keeps what readers have of a line under way: if it turns out to be a message, they have its beginning. */
+static __always_inline void read_keep(u64 key, struct tg_stream *s, struct call *c, u32 form, s64 ret)
+{
+	struct tg_head *h = NULL;
+	bool gap = false;
+	u32 len = s->taken_len;
+
+	s->taken += ret;
+	if (c && form < FORM_OPAQUE && len < TG_HEAD_BYTES && !(s->flags & TG_STREAM_TAKEN_GAP))
+		h = head_get(&takens, &key);
+	if (h)
+		s->taken_len = copy_bytes(h, len, c, ret, &gap);
+	if (!h || gap)
+		stream_flag(s, TG_STREAM_TAKEN_GAP);
+}
+
+__noinline int follow_read(u64 key, u32 form, u64 a, u64 n, s64 ret)
 {
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct call *c = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0,
 					      BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct tg_head *h = NULL;
-	bool gap = false;
+	bool peek = form & FORM_PEEK, held;
+	u32 why = 0;
 
 	if (!s || ret <= 0)
 		return 0;
-	if (!__sync_fetch_and_add(&s->taken, ret) && c && form < FORM_OPAQUE && !segments(c, form, a, n))
-		h = head_get(&takens, &key);
-	if (h)
-		s->taken_len = copy_bytes(h, 0, c, ret, &gap);
-	if (!h || gap)
-		stream_flag(s, TG_STREAM_TAKEN_GAP);
-	return 0;
+	form &= FORM_PEEK - 1;
+	held = s->flags & TG_STREAM_HELD;
+	if (form < FORM_OPAQUE && (!c || segments(c, form, a, n)))
+		form = FORM_OPAQUE;
+	/* LIMIT: what a server moves on by splice, or reads by 32-bit calls, is searched only when written. */
+	if (form >= FORM_OPAQUE && !held)
+		return 0;
+	if (!held && scan_idle(&s->read_scan)) {
+		s->taken = 0;
+		s->taken_len = 0;
+		__sync_fetch_and_and(&s->flags, ~TG_STREAM_TAKEN_GAP);
+	}
+	if (form < FORM_OPAQUE && c && !scan_found(&s->read_scan))
+		why = read_search(s, c, ret, peek);
+	if (!held && !why && (peek || scan_idle(&s->read_scan)))
+		return 0;
+	if (!peek)
+		read_keep(key, s, c, form, ret);
+	if (held || !why)
+		return held;
+	count(TG_STAT_STDIO_READ_FOUND);
+	stream_trigger(key, why, 0);
+	return 1;
 }

@@ -6,6 +6,8 @@
  */
 #include "bpf/stream.bpf.h"
 
+#include "bpf/scan.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* What a release takes back. */
@@ -27,6 +29,9 @@ static __always_inline u32 stop_server(const struct tg_stream *s, u64 key)
 	u32 tgid = s->server_tgid;
 	int r;
 
+	/* A tracer could let it run on; its next read kills it. */
+	if (tgid == bpf_get_current_pid_tgid() >> 32 && bpf_get_current_task_btf()->ptrace)
+		return EPERM;
 	entry.since = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&stopped, &tgid, &entry, BPF_ANY))
 		return ENOSYS;
@@ -46,6 +51,7 @@ static __always_inline u32 why_flag(u32 why)
 	case TG_WHY_UNREADABLE:
 	case TG_WHY_OPAQUE:
 	case TG_WHY_RACE:
+	case TG_WHY_READ:
 		return TG_STREAM_UNKNOWN;
 	case TG_WHY_COMPAT:
 		return TG_STREAM_UNKNOWN | TG_STREAM_COMPAT;
@@ -81,7 +87,6 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
 	u32 stop_error = 0;
-	u64 read_key;
 
 	if (!s || !st)
 		return 0;
@@ -89,9 +94,6 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 		stream_flag(s, why_flag(why));
 		return 0;
 	}
-	read_key = s->read_key;
-	if (!bpf_map_update_elem(&held, &read_key, &key, BPF_NOEXIST))
-		__sync_fetch_and_add(&st->held, 1);
 	stream_flag(s, TG_STREAM_HELD | why_flag(why));
 	/* What waits at exec is met by the first read; stopping every pipeline at once would be
 	 * felt. */
@@ -147,27 +149,34 @@ __noinline int streams_sweep(u64 now)
 	return dropped;
 }
 
+static __always_inline void scan_restart(struct tg_scan *s)
+{
+	s->state = SS_START;
+	s->depth = 0;
+}
+
+/* The search of what is written begins anew, whatever is under way: what is read is searched without a gap, and goes
+ * on where the reader is, unless the very thing that was found has been judged. */
 static __always_inline s64 verb_release(u64 key)
 {
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
 	struct tg_stream *out;
-	u64 read_key, out_key;
+	u64 out_key;
 
 	if (!s || !st)
 		return -ENOENT;
-	read_key = s->read_key;
 	out_key = s->out_key;
-	s->scan.state = 0;
-	s->scan.depth = 0;
-	out = out_key ? bpf_map_lookup_elem(&streams, &out_key) : NULL;
-	if (out && out->out_of == key) {
-		out->scan.state = 0;
-		out->scan.depth = 0;
+	scan_restart(&s->scan);
+	if (scan_found(&s->read_scan)) {
+		scan_restart(&s->read_scan);
+		s->taken = 0;
+		s->taken_len = 0;
 	}
+	out = out_key ? bpf_map_lookup_elem(&streams, &out_key) : NULL;
+	if (out && out->out_of == key)
+		scan_restart(&out->scan);
 	__sync_fetch_and_and(&s->flags, ~SUSPECT_FLAGS);
-	if (!bpf_map_delete_elem(&held, &read_key))
-		__sync_fetch_and_add(&st->held, -1);
 	return 0;
 }
 

@@ -147,7 +147,7 @@ TG_MAP struct {
 	__type(value, struct tg_head);
 } heads SEC(".maps");
 
-/* What a reader had read of a held stream when it stopped. */
+/* What readers got of the line under way, and of a held stream. */
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -156,13 +156,13 @@ TG_MAP struct {
 	__type(value, struct tg_head);
 } takens SEC(".maps");
 
-/* Key of the reader's object to key of the stream. */
+/* Key of the object that a server reads from to key of the stream. */
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192); /* sized at load */
 	__type(key, __u64);
 	__type(value, __u64);
-} held SEC(".maps");
+} readers SEC(".maps");
 
 /* Of the iterators that user space makes next; read by them until their end. */
 TG_MAP struct {

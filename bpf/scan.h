@@ -4,7 +4,8 @@
 
 /*
  * The parser that finds JSON-RPC in a byte stream: does a JSON value that begins a line hold the
- * bytes "jsonrpc", or a \u escape that may spell them? It is a table, without branches, so the
+ * bytes "jsonrpc", in any letter case, or a \u escape of a letter (\u0040 to \u007f: nobody writes those so but
+ * to hide them)? It is a table, without branches, so the
  * verifier walks a chunk of it on one path; and it is plain C, so user space tests the very same.
  *
  * A line that begins (after white space or a byte order mark) with { or [ is a JSON line; it goes
@@ -15,6 +16,8 @@
 enum scan_class {
 	SC_ANY, SC_SPACE, SC_NEWLINE, SC_BOM, SC_OPEN, SC_CLOSE, SC_QUOTE, SC_BACKSLASH,
 	SC_J, SC_S, SC_O, SC_N, SC_R, SC_P, SC_C, SC_U,
+	SC_ZERO, SC_FOUR, /* to seven */
+	SC_LONG_S, /* first byte of U+017F, which some parsers take for an s; 0xbf is the second */
 };
 
 enum scan_state {
@@ -25,6 +28,9 @@ enum scan_state {
 	SS_VALUE = 8, /* outside a string; + how many bytes of "jsonrpc" went before */
 	SS_STRING = 16, /* inside; the same */
 	SS_BACKSLASH = 24,
+	SS_U, /* behind \u */
+	SS_U0,
+	SS_U00,
 	/* with the next state, what happens to the depth: */
 	SX_OPEN = 0x20,
 	SX_CLOSE = 0x40,
@@ -32,7 +38,7 @@ enum scan_state {
 };
 
 #define SCAN_STATES 32
-#define SCAN_CLASSES 16
+#define SCAN_CLASSES 32
 
 static const unsigned char scan_classes[256] = {
 	[0 ... 9] = SC_SPACE, [10] = SC_NEWLINE, [11 ... ' '] = SC_SPACE,
@@ -40,25 +46,42 @@ static const unsigned char scan_classes[256] = {
 	['{'] = SC_OPEN, ['['] = SC_OPEN, ['}'] = SC_CLOSE, [']'] = SC_CLOSE,
 	['"'] = SC_QUOTE, ['\\'] = SC_BACKSLASH,
 	['j'] = SC_J, ['s'] = SC_S, ['o'] = SC_O, ['n'] = SC_N, ['r'] = SC_R, ['p'] = SC_P,
-	['c'] = SC_C, ['u'] = SC_U,
+	['c'] = SC_C, ['J'] = SC_J, ['S'] = SC_S, ['O'] = SC_O, ['N'] = SC_N, ['R'] = SC_R,
+	['P'] = SC_P, ['C'] = SC_C, ['u'] = SC_U, ['0'] = SC_ZERO, ['4' ... '7'] = SC_FOUR,
+	[0xc5] = SC_LONG_S,
 };
 
 /* One row per progress k inside the keyword: base is SS_VALUE or SS_STRING, hit the class that goes
  * on. */
 #define SCAN_ROW(base, k, hit, next, open, close, quote, backslash) \
 	[(base) + (k)] = { \
-		[0 ... 15] = (base), [SC_J] = (base) + 1, [SC_NEWLINE] = SS_START | SX_EOL, \
+		[0 ... SCAN_CLASSES - 1] = (base), [SC_J] = (base) + 1, [SC_NEWLINE] = SS_START | SX_EOL, \
 		[SC_OPEN] = (base) | (open), [SC_CLOSE] = (base) | (close), [SC_QUOTE] = (quote), \
 		[SC_BACKSLASH] = (backslash), [hit] = (next), \
 	}
+/* The row behind "j": the s may come in two bytes. */
+#define SCAN_ROW_S(base, open, close, quote, backslash) \
+	[(base) + 1] = { \
+		[0 ... SCAN_CLASSES - 1] = (base), [SC_J] = (base) + 1, [SC_NEWLINE] = SS_START | SX_EOL, \
+		[SC_OPEN] = (base) | (open), [SC_CLOSE] = (base) | (close), [SC_QUOTE] = (quote), \
+		[SC_BACKSLASH] = (backslash), [SC_S] = (base) + 2, [SC_LONG_S] = (base) + 1, \
+		[SC_BOM] = (base) + 2, \
+	}
 #define SCAN_ROWS(base, ...) \
 	SCAN_ROW(base, 0, SC_J, (base) + 1, __VA_ARGS__), \
-	SCAN_ROW(base, 1, SC_S, (base) + 2, __VA_ARGS__), \
+	SCAN_ROW_S(base, __VA_ARGS__), \
 	SCAN_ROW(base, 2, SC_O, (base) + 3, __VA_ARGS__), \
 	SCAN_ROW(base, 3, SC_N, (base) + 4, __VA_ARGS__), \
 	SCAN_ROW(base, 4, SC_R, (base) + 5, __VA_ARGS__), \
 	SCAN_ROW(base, 5, SC_P, (base) + 6, __VA_ARGS__), \
 	SCAN_ROW(base, 6, SC_C, SS_KEYWORD, __VA_ARGS__)
+
+/* One digit of an escape; another than the one looked for ends the matter. */
+#define SCAN_DIGIT(at, hit, next) \
+	[at] = { \
+		[0 ... SCAN_CLASSES - 1] = SS_STRING, [SC_J] = SS_STRING + 1, [SC_NEWLINE] = SS_START | SX_EOL, \
+		[SC_QUOTE] = SS_VALUE, [SC_BACKSLASH] = SS_BACKSLASH, [hit] = (next), \
+	}
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -66,15 +89,18 @@ static const unsigned char scan_classes[256] = {
 #pragma clang diagnostic ignored "-Winitializer-overrides"
 #endif
 static const unsigned char scan_table[SCAN_STATES][SCAN_CLASSES] = {
-	[SS_START] = { [0 ... 15] = SS_OTHER, [SC_SPACE] = SS_START, [SC_NEWLINE] = SS_START,
+	[SS_START] = { [0 ... SCAN_CLASSES - 1] = SS_OTHER, [SC_SPACE] = SS_START, [SC_NEWLINE] = SS_START,
 		       [SC_BOM] = SS_START, [SC_OPEN] = SS_VALUE | SX_OPEN },
-	[SS_OTHER] = { [0 ... 15] = SS_OTHER, [SC_NEWLINE] = SS_START },
-	[SS_KEYWORD] = { [0 ... 15] = SS_KEYWORD },
-	[SS_ESCAPE] = { [0 ... 15] = SS_ESCAPE },
+	[SS_OTHER] = { [0 ... SCAN_CLASSES - 1] = SS_OTHER, [SC_NEWLINE] = SS_START },
+	[SS_KEYWORD] = { [0 ... SCAN_CLASSES - 1] = SS_KEYWORD },
+	[SS_ESCAPE] = { [0 ... SCAN_CLASSES - 1] = SS_ESCAPE },
 	SCAN_ROWS(SS_VALUE, SX_OPEN, SX_CLOSE, SS_STRING, SS_VALUE),
 	SCAN_ROWS(SS_STRING, 0, 0, SS_VALUE, SS_BACKSLASH),
-	[SS_BACKSLASH] = { [0 ... 15] = SS_STRING, [SC_U] = SS_ESCAPE,
+	[SS_BACKSLASH] = { [0 ... SCAN_CLASSES - 1] = SS_STRING, [SC_U] = SS_U,
 			   [SC_NEWLINE] = SS_START | SX_EOL },
+	SCAN_DIGIT(SS_U, SC_ZERO, SS_U0),
+	SCAN_DIGIT(SS_U0, SC_ZERO, SS_U00),
+	SCAN_DIGIT(SS_U00, SC_FOUR, SS_ESCAPE),
 };
 #pragma GCC diagnostic pop
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * stdio sessions: which streams are followed (whoever executes with a pipe or socket as both fd 0
- * and fd 1 is a candidate server), which calls write to them, and the stop of a held stream's
+ * and fd 1 is a candidate server), which calls write to them, which read from them, and the stop of a
  * reader before its read returns. Attached only while a scope exists; a task without label leaves
  * at the first tests.
  */
@@ -75,6 +75,22 @@ static __always_inline struct tg_stream *stream_get(const struct object *writer,
 	return bpf_map_lookup_elem(&streams, &key);
 }
 
+/* So that reads find the stream. */
+static __always_inline void reader_add(const struct object *reader, const struct object *writer,
+				       const struct tg_label *l)
+{
+	u64 at = reader->key, key = writer->key;
+	u64 *is = bpf_map_lookup_elem(&readers, &at);
+	struct tg_state *st = state_get();
+
+	if (!is && st && !bpf_map_update_elem(&readers, &at, &key, BPF_NOEXIST))
+		__sync_fetch_and_add(&st->readers, 1);
+	else if (!is)
+		unfollowed_event(key, l);
+	else if (*is != key)
+		*is = key; /* the number was another object's before */
+}
+
 /*
  * Makes p a candidate. Called at the entry of execve, because a host may write as soon as its
  * CLOEXEC error pipe closes, and again when the new image is in place: now it is known who the
@@ -111,6 +127,7 @@ static __always_inline int candidate(struct task_struct *p)
 		in->host_start = BPF_CORE_READ(p, real_parent, group_leader, start_boottime);
 	}
 	stream_flag(in, TG_STREAM_INPUT);
+	reader_add(&r0, &w0, l);
 	out = stream_get(&w1, &r1, l);
 	if (out)
 		out->out_of = w0.key;
@@ -193,25 +210,46 @@ int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
 	return labelled(t) ? follow_enter((u32)fd, form, ARCH_ARG2(regs), ARCH_ARG3(regs)) : 0;
 }
 
-/* A read on a held stream has its bytes: the reader stops here, before its code sees them. */
-static __always_inline int held_read(struct task_struct *t, struct pt_regs *regs, u32 form, long ret)
+/* A read has its bytes and its code has not seen them: when they must not be seen yet, the reader stops here. */
+static __always_inline int read_done(struct task_struct *t, u64 fd, u32 form, u64 a, u64 n, long ret)
 {
 	struct tg_stopped entry = { .kind = TG_STOP_STDIO };
+	struct tg_stream *s;
 	struct object o;
 	u64 *key;
 
-	object_of(file_of(t, (u32)ARCH_ARG1(regs)), &o);
-	key = o.key ? bpf_map_lookup_elem(&held, &o.key) : NULL;
+	object_of(file_of(t, (u32)fd), &o);
+	key = o.key ? bpf_map_lookup_elem(&readers, &o.key) : NULL;
 	if (!key)
 		return 0;
 	entry.stream = *key;
+	if (!follow_read(entry.stream, form, a, n, ret))
+		return 0;
 	count(TG_STAT_STDIO_HELD_READ);
-	if (form != FORM_NOTHING)
-		follow_taken(entry.stream, form, ARCH_ARG2(regs),
-			     form == FORM_BUFFER ? ret : ARCH_ARG3(regs), ret);
-	if (stop_current(&entry))
-		bpf_send_signal(SIGKILL);
+	if (t->ptrace) {
+		s = bpf_map_lookup_elem(&streams, &entry.stream);
+		if (s)
+			stream_flag(s, TG_STREAM_TRACED);
+	} else if (!stop_current(&entry)) {
+		return 0;
+	}
+	bpf_send_signal(SIGKILL);
 	return 0;
+}
+
+static __always_inline int compat_exit(struct task_struct *t, struct pt_regs *regs, long nr, long ret)
+{
+	u64 fd = ARCH_COMPAT_ARG1(regs);
+	u32 word = 0;
+
+	if (ARCH_COMPAT_SOCKETCALL(nr)) {
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)ARCH_COMPAT_ARG2(regs)))
+			return 0;
+		fd = word;
+	} else if (!ARCH_COMPAT_READS(nr)) {
+		return 0;
+	}
+	return read_done(t, fd, FORM_COMPAT, 0, 0, ret);
 }
 
 SEC("tp_btf/sys_exit")
@@ -221,6 +259,10 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 	struct tg_state *st;
 	u32 form;
 
+	if (ARCH_IS_COMPAT(&t->thread_info)) {
+		st = state_get();
+		return st && st->readers && ret > 0 && labelled(t) ? compat_exit(t, regs, ARCH_NR(regs), ret) : 0;
+	}
 	switch (ARCH_NR(regs) & ARCH_NR_MASK) {
 	case NR_write:
 	case NR_writev:
@@ -232,14 +274,14 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 		form = FORM_BUFFER;
 		break;
 	case NR_recvfrom:
-		form = ARCH_ARG4(regs) & MSG_PEEK ? FORM_NOTHING : FORM_BUFFER;
+		form = FORM_BUFFER | (ARCH_ARG4(regs) & MSG_PEEK ? FORM_PEEK : 0);
 		break;
 	case NR_readv:
 	case NR_preadv2:
 		form = FORM_VECTOR;
 		break;
 	case NR_recvmsg:
-		form = ARCH_ARG3(regs) & MSG_PEEK ? FORM_NOTHING : FORM_MESSAGE;
+		form = FORM_MESSAGE | (ARCH_ARG3(regs) & MSG_PEEK ? FORM_PEEK : 0);
 		break;
 	case NR_recvmmsg:
 	case NR_splice:
@@ -247,13 +289,14 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 		form = FORM_OPAQUE;
 		break;
 	case NR_tee:
-		form = FORM_NOTHING;
+		form = FORM_OPAQUE | FORM_PEEK;
 		break;
 	default:
 		return 0;
 	}
 	st = state_get();
-	if (!st || !st->held || ret <= 0 || !labelled(t))
+	if (!st || !st->readers || ret <= 0 || !labelled(t))
 		return 0;
-	return held_read(t, regs, form, ret);
+	return read_done(t, ARCH_ARG1(regs), form, ARCH_ARG2(regs),
+			 (form & ~FORM_PEEK) == FORM_BUFFER ? (u64)ret : ARCH_ARG3(regs), ret);
 }

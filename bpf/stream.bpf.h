@@ -123,8 +123,8 @@ static __always_inline void stream_drop(u64 key, u64 read_key)
 
 	bpf_map_delete_elem(&heads, &key);
 	bpf_map_delete_elem(&takens, &key);
-	if (!bpf_map_delete_elem(&held, &read_key) && st)
-		__sync_fetch_and_add(&st->held, -1);
+	if (!bpf_map_delete_elem(&readers, &read_key) && st)
+		__sync_fetch_and_add(&st->readers, -1);
 	bpf_map_delete_elem(&streams, &key);
 }
 

@@ -25,6 +25,7 @@ struct gate_stdio {
 	} line[2];
 	gate_stdio_decided decided;
 	void *arg;
+	struct buf begun; /* the server has it: the beginning of a message whose end is still to come */
 	struct jsonrpc_scan *discard[2]; /* while an over-long line is thrown away */
 	uint64_t discarded[2];
 };
@@ -46,6 +47,7 @@ static void end(struct gate_stdio *s, const char *why)
 	gate_forget(s->gate, &s->line[1]);
 	stdio_relay_free(s->relay);
 	gate_conv_close(s->conv, why);
+	buf_done(&s->begun);
 	for (int dir = 0; dir < 2; dir++) {
 		free(s->discard[dir]);
 		buf_done(&s->line[dir].text);
@@ -121,17 +123,42 @@ static struct span without_newline(struct span s)
 	return s;
 }
 
+/* The end of a message that the server has begun to read. It is judged whole; only what the server lacks can be
+ * sent, so nothing else than "as it is" leaves the conversation intact. -EPERM otherwise. */
+static int judge_rest(struct gate_stdio *s, struct span rest)
+{
+	struct gate_context x = { .dir = MCP_TO_SERVER, .late = true };
+	struct gate_verdict v;
+	int r = buf_append(&s->begun, rest.p, rest.n);
+
+	if (r < 0)
+		return r;
+	gate_judge(s->conv, &x, without_newline(buf_span(&s->begun)), &v);
+	buf_clear(&s->begun);
+	if (v.act == GATE_FORWARD)
+		return send_on(s, STDIO_TO_SERVER, rest, false, v.pos);
+	if (v.act == GATE_ANSWER && stdio_relay_send(s->relay, STDIO_TO_HOST, v.bytes.p, v.bytes.n) >= 0)
+		(void)stdio_relay_send(s->relay, STDIO_TO_HOST, "\n", 1);
+	return -EPERM;
+}
+
 static int judge_line(struct gate_stdio *s, enum stdio_dir dir, struct span line)
 {
 	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
 	struct gate_verdict v = { .act = GATE_FORWARD, .pos = s->conv->pos };
 
+	if (dir == STDIO_TO_SERVER && buf_len(&s->begun) > 0)
+		return judge_rest(s, line);
 	if (!blank(line))
 		gate_judge(s->conv, &x, without_newline(line), &v);
 	return carry_out(s, dir, &v, line);
 }
 
-static const char no_taker[] = "a side does not take what is sent to it, or memory ran out";
+static const char *why_ended(int r)
+{
+	return r == -EPERM ? "the server had begun to read a message that is denied"
+			   : "a side does not take what is sent to it, or memory ran out";
+}
 
 static void on_room(void *arg)
 {
@@ -139,10 +166,12 @@ static void on_room(void *arg)
 	struct gate_stdio *s = w->owner;
 	enum stdio_dir dir = w == &s->line[STDIO_TO_HOST] ? STDIO_TO_HOST : STDIO_TO_SERVER;
 	_cleanup_buf_ struct buf text = w->text;
+	int r;
 
 	w->text = (struct buf){ 0 };
-	if (judge_line(s, dir, buf_span(&text)) < 0)
-		end(s, no_taker);
+	r = judge_line(s, dir, buf_span(&text));
+	if (r < 0)
+		end(s, why_ended(r));
 	else
 		stdio_relay_pause(s->relay, dir, false);
 }
@@ -171,7 +200,7 @@ static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, si
 
 	(void)r;
 	if (res < 0)
-		end(s, no_taker);
+		end(s, why_ended(res));
 }
 
 static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
@@ -231,24 +260,36 @@ static void answer_host(int fd, struct span bytes)
 		return; /* the host does not listen; it will see the end of the conversation */
 }
 
+/* A value that lacks nothing but its newline may be acted upon, whatever the framing says. */
+static bool is_complete(struct span s)
+{
+	struct jsonrpc_scan scan;
+
+	jsonrpc_scan_init(&scan);
+	(void)jsonrpc_scan_feed(&scan, s);
+	return scan.ended;
+}
+
 /* 0: every message that the server read early is allowed. -EPERM: one is not. -ENODATA: not all known. */
 static int judge_early(struct gate_stdio *s, const struct gate_stdio_spec *spec)
 {
 	struct gate_context x = { .dir = MCP_TO_SERVER, .late = true };
 	struct span rest = spec->head;
+	bool mcp = false; /* what stands before the first message was let through as no MCP */
 	struct gate_verdict v;
 
 	if (spec->taken != rest.n)
 		return -ENODATA;
 	while (rest.n) {
 		const char *nl = memchr(rest.p, '\n', rest.n);
-		struct span line = { rest.p, nl ? (size_t)(nl - rest.p) : 0 };
+		struct span line = { rest.p, nl ? (size_t)(nl - rest.p) : rest.n };
 
-		if (!nl)
-			return -ENODATA;
-		rest.p += line.n + 1;
-		rest.n -= line.n + 1;
-		if (blank(line))
+		if (!nl && !is_complete(line))
+			return buf_append(&s->begun, line.p, line.n);
+		rest.p += line.n + (nl ? 1 : 0);
+		rest.n -= line.n + (nl ? 1 : 0);
+		mcp = mcp || jsonrpc_peek(line) != JSONRPC_PEEK_NO;
+		if (blank(line) || !mcp)
 			continue;
 		gate_judge(s->conv, &x, line, &v);
 		if (v.act == GATE_ANSWER)

@@ -16,8 +16,10 @@ struct loop;
 struct gate_stdio_spec {
 	struct gate_peers peers;
 	struct stdio_relay_fds fds; /* taken, whatever happens */
-	uint64_t taken; /* bytes that the server had read when it was stopped */
-	struct span head; /* their copy, as far as the kernel has it */
+	/* Bytes that the server has of the line under way and what it read while held, perhaps behind lines that are no
+	 * MCP and were let through; and their copy, as far as the kernel has it. */
+	uint64_t taken;
+	struct span head;
 };
 
 /*

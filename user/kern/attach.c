@@ -20,6 +20,7 @@ const struct kern_prog_spec kern_prog_table[KP_MAX_] = {
 	[KP_EXEC_GUARD] = { "exec_guard", KW_ALWAYS, 0 },
 	[KP_SIGNAL_GUARD] = { "signal_guard", KW_ALWAYS, 0 },
 	[KP_SYS_EXIT] = { "sys_exit_follow", KW_STDIO, 0 },
+	[KP_URING] = { "uring_follow", KW_STDIO, 0 },
 	[KP_EXEC_CANDIDATE] = { "exec_candidate", KW_STDIO, 0 },
 	[KP_SYS_ENTER] = { "sys_enter_follow", KW_STDIO, 0 },
 	[KP_CONNECT4] = { "connect4_steer", KW_SCOPE, BPF_CGROUP_INET4_CONNECT },

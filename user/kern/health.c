@@ -150,6 +150,7 @@ const char *kern_stat_name(unsigned stat)
 		[TG_STAT_STREAM_GONE] = "stream_gone",
 		[TG_STAT_STDIO_TRIGGER] = "stdio_trigger",
 		[TG_STAT_STDIO_HELD_READ] = "stdio_held_read",
+		[TG_STAT_STDIO_READ_FOUND] = "stdio_read_found",
 		[TG_STAT_STDIO_SCANNED_BYTES] = "stdio_scanned_bytes",
 		[TG_STAT_STDIO_COMPAT] = "stdio_compat",
 	};

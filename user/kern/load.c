@@ -6,6 +6,7 @@
 #include "user/kern/internal.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 	[KM_STREAMS] = SPEC("streams", HASH, 8, sizeof(struct tg_stream)),
 	[KM_HEADS] = SPEC("heads", HASH, 8, sizeof(struct tg_head)),
 	[KM_TAKENS] = SPEC("takens", HASH, 8, sizeof(struct tg_head)),
-	[KM_HELD] = SPEC("held", HASH, 8, 8),
+	[KM_READERS] = SPEC("readers", HASH, 8, 8),
 	[KM_OURS] = SPEC("ours", HASH, 8, 8),
 	[KM_SOUGHT] = SPEC("sought", ARRAY, 4, sizeof(struct tg_sought)),
 };
@@ -126,6 +127,23 @@ static int set_size(struct tollgate_bpf *skel, const char *name, uint32_t n)
 	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
 }
 
+/* The tracepoint of submitted io_uring requests has had two names. */
+static int target_uring(struct tollgate_bpf *skel)
+{
+	static const char *const names[] = { "io_uring_submit_req", "io_uring_submit_sqe" };
+	struct btf *btf = btf__load_vmlinux_btf();
+	char type[64];
+	int r = -EOPNOTSUPP;
+
+	for (unsigned i = 0; btf && i < ARRAY_SIZE(names) && r < 0; i++) {
+		snprintf(type, sizeof(type), "btf_trace_%s", names[i]);
+		if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0)
+			r = bpf_program__set_attach_target(skel->progs.uring_follow, 0, names[i]);
+	}
+	btf__free(btf);
+	return r;
+}
+
 /* Labels in cgroup hooks first; a kernel that refuses the helper there gets the scope from the
  * cgroup. */
 static int open_and_load(const struct kern_config *cfg, bool labels, struct tollgate_bpf **ret)
@@ -138,12 +156,15 @@ static int open_and_load(const struct kern_config *cfg, bool labels, struct toll
 	if (!skel)
 		return -errno;
 	skel->rodata->cfg_labels_in_cgroup_hooks = labels;
+	r = target_uring(skel);
+	if (r < 0)
+		return r;
 	if ((r = set_size(skel, "events", ring)) < 0 ||
 	    (r = set_size(skel, "stdio_events", ring)) < 0 ||
 	    (r = set_size(skel, "streams", streams)) < 0 ||
 	    (r = set_size(skel, "heads", streams)) < 0 ||
 	    (r = set_size(skel, "takens", streams)) < 0 ||
-	    (r = set_size(skel, "held", streams)) < 0 ||
+	    (r = set_size(skel, "readers", streams)) < 0 ||
 	    (r = set_size(skel, "flows", cfg->max_flows ? cfg->max_flows : KERN_MAX_FLOWS)) < 0)
 		return r;
 	r = tollgate_bpf__load(skel);

@@ -63,11 +63,11 @@ int kern_stdio_detach(struct kern *k)
 	if (r < 0)
 		return r;
 	/* What was followed is out of date from here on. */
-	forget_all(k, KM_HELD);
+	forget_all(k, KM_READERS);
 	forget_all(k, KM_HEADS);
 	forget_all(k, KM_TAKENS);
 	forget_all(k, KM_STREAMS);
-	__atomic_store_n(&k->state->held, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&k->state->readers, 0, __ATOMIC_RELEASE);
 	return 0;
 }
 

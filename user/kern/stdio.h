@@ -34,8 +34,9 @@ int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret);
  * written that are not in it. */
 int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n);
 
-/* What a held reader had read when it stopped: *ret_taken bytes, of which *ret_n are copied (fewer when they
- * did not fit, could not be read, or came from two readers). 0 bytes: nothing was read while held. */
+/* What readers have in hand: of the line that was under way when the stream was suspected, and all that they read
+ * since. *ret_taken bytes, of which *ret_n are copied (fewer when they did not fit or could not be read). Lines that
+ * ended before the suspicion may stand before it. */
 int kern_stdio_taken(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n,
 		     uint64_t *ret_taken);
 
@@ -49,8 +50,7 @@ int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg);
  * objects go. */
 int kern_stdio_ours(struct kern *k, int fd);
 
-/* After a look: not MCP so far. Follows on from the next line, holds no longer and continues the
- * stopped readers. -ENOENT. */
+/* After a look: not MCP so far. Follows on, holds no longer and continues the stopped readers. -ENOENT. */
 int kern_stdio_release(struct kern *k, uint64_t key);
 
 /* After a takeover, or when it is certainly not MCP: drops the stream, its head and its output's

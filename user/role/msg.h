@@ -204,7 +204,9 @@ struct msg_stdio_verdict {
 
 struct msg_look {
 	uint32_t socket; /* 1: MSG_PEEK, 0: a pipe, tee() */
-	uint32_t head_len; /* what the kernel saw being written, perhaps not queued yet */
+	uint32_t head_len; /* what readers have in hand, or else what the kernel saw being written */
+	uint32_t in_hand; /* 1: the first, and what is queued follows it */
+	uint32_t gap; /* 1: more is in hand than the copy has */
 	char head[MSG_HEAD_MAX];
 };
 
@@ -216,7 +218,9 @@ enum msg_looked_is {
 
 struct msg_looked {
 	uint32_t is; /* enum msg_looked_is */
-	uint32_t full; /* the object cannot take more bytes: no further evidence will come */
+	uint32_t full; /* the object cannot take more bytes, or not all are known: no further evidence will come */
+	uint32_t ended; /* nobody can write any more */
+	uint32_t empty; /* nothing is there to be judged */
 };
 
 struct msg_owner {

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,17 +58,35 @@ static ssize_t read_pipe(int fd, char *to, size_t max)
 	return n;
 }
 
+/* Nothing can be added any more: a line that has not ended will not. */
+static bool has_ended(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1 && p.revents & (POLLHUP | POLLRDHUP | POLLERR);
+}
+
 void peek_classify(const struct msg_look *p, int fd, struct msg_looked *ret)
 {
-	static char queued[PEEK_MAX];
-	ssize_t n = p->socket ? recv(fd, queued, sizeof(queued), MSG_PEEK | MSG_DONTWAIT) :
-				read_pipe(fd, queued, sizeof(queued));
-	enum msg_looked_is seen = judge_lines((struct span){ p->head, p->head_len });
-	enum msg_looked_is lies = judge_lines((struct span){ queued, n > 0 ? (size_t)n : 0 });
+	static char all[MSG_HEAD_MAX + PEEK_MAX];
+	char *queued = all + p->head_len;
+	ssize_t n = p->socket ? recv(fd, queued, PEEK_MAX, MSG_PEEK | MSG_DONTWAIT) :
+				read_pipe(fd, queued, PEEK_MAX);
+	size_t have = n > 0 ? (size_t)n : 0;
+	struct span head = { all, p->head_len }, lies = { queued, have }, joined = { all, p->head_len + have };
+	enum msg_looked_is is_head, is_rest;
 
-	*ret = (struct msg_looked){ .is = MSG_LOOKED_UNDECIDED, .full = n == (ssize_t)sizeof(queued) };
-	if (seen == MSG_LOOKED_MCP || lies == MSG_LOOKED_MCP)
+	memcpy(all, p->head, p->head_len);
+	*ret = (struct msg_looked){ .is = MSG_LOOKED_UNDECIDED, .full = have == PEEK_MAX || p->gap,
+				    .ended = has_ended(fd), .empty = !have && !p->in_hand };
+	if (p->in_hand && !p->gap) {
+		ret->is = judge_lines(joined);
+		return;
+	}
+	is_head = judge_lines(head);
+	is_rest = judge_lines(lies);
+	if (is_head == MSG_LOOKED_MCP || is_rest == MSG_LOOKED_MCP)
 		ret->is = MSG_LOOKED_MCP;
-	else if (lies == MSG_LOOKED_NOT || (n <= 0 && seen == MSG_LOOKED_NOT))
+	else if (!p->gap && (is_rest == MSG_LOOKED_NOT || (!have && is_head == MSG_LOOKED_NOT)))
 		ret->is = MSG_LOOKED_NOT;
 }

@@ -30,7 +30,7 @@
 
 #define JOBS_MAX 256 /* servers that may stand still at once; more are killed when enforcing */
 #define LOOK_AGAIN_NS 20000000ull
-#define LOOK_LONGEST_NS 2000000000ull /* a line that does not end for so long is decided by what is known */
+#define LOOK_LONGEST_NS 2000000000ull /* what does not show for so long, and was only suspected, is let go */
 #define TAKE_TIMEOUT_MS 3000
 #define HOST_CLIMB_MAX 16 /* wrappers between a server and its host that share its descriptors */
 
@@ -170,6 +170,17 @@ static void not_mcp(struct supervisor *s, struct sup_job *job)
 	finish(s, job);
 }
 
+/* The server is gone; if the kernel killed it, that is on record. */
+static void ended(struct supervisor *s, struct sup_job *job)
+{
+	struct tg_stream st;
+
+	if (job->key && kern_stdio_read(s->kern, job->key, &st) == 0 && st.flags & TG_STREAM_TRACED)
+		fail(s, job, "traced", "a tracer could have continued it");
+	else
+		not_mcp(s, job);
+}
+
 /* --- taking --------------------------------------------------------------------------------------- */
 
 static int stat_fd(pid_t pid, int fd, struct stat *ret)
@@ -260,7 +271,7 @@ static void queue(struct supervisor *s, struct sup_job *job)
 
 	if (r < 0) {
 		if (r == -ENOENT || r == -ESRCH)
-			not_mcp(s, job); /* the server ended meanwhile */
+			ended(s, job);
 		else
 			fail(s, job, "unreadable", err_text(r));
 		return;
@@ -356,40 +367,54 @@ static void look(struct supervisor *s, struct sup_job *job)
 	if (pidfd >= 0)
 		fd = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		not_mcp(s, job); /* it ended */
+		ended(s, job);
 		return;
 	}
 	m.socket = S_ISSOCK(st.st_mode);
 	/* What its reader has in hand lies in no queue any more. */
-	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &taken) < 0 || n == 0)
+	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &taken) < 0 || taken == 0) {
 		(void)kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n);
+	} else {
+		m.in_hand = 1;
+		m.gap = taken != n;
+	}
 	m.head_len = (uint32_t)n;
 	if (ipc_send(proxy, MSG_LOOK, job->cookie, &m, sizeof(m), &fd, 1) >= 0)
 		job->stage = JOB_LOOK;
+}
+
+/* A line names "jsonrpc", or hides a letter behind an escape, and has not ended: its reader waits until it does, and
+ * when it cannot end, it is taken for what it may be. Where nothing was seen (bytes from elsewhere, or queued before)
+ * what there is may go: the reader is searched as it reads. */
+static void undecided(struct supervisor *s, struct sup_job *job, const struct msg_looked *l)
+{
+	bool seen = job->why == TG_WHY_KEYWORD || job->why == TG_WHY_ESCAPE || job->why == TG_WHY_READ;
+	bool old = clock_mono_ns() - job->since >= LOOK_LONGEST_NS;
+
+	if (seen && (l->full || l->ended) && !l->empty)
+		await_reader(s, job);
+	else if (l->full || l->ended || (old && (!seen || l->empty)))
+		not_mcp(s, job);
+	else
+		look_later(s, job);
 }
 
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m)
 {
 	const struct msg_looked *l = m->body;
 	struct sup_job *job;
-	bool patience;
 
 	if (m->len != sizeof(*l))
 		return -EBADMSG;
 	job = find(s, m->cookie);
 	if (!job || job->stage != JOB_LOOK)
 		return 0;
-	patience = !l->full && clock_mono_ns() - job->since < LOOK_LONGEST_NS;
 	if (l->is == MSG_LOOKED_MCP)
 		await_reader(s, job);
 	else if (l->is == MSG_LOOKED_NOT)
 		not_mcp(s, job);
-	else if (patience)
-		look_later(s, job);
-	else if (job->why == TG_WHY_KEYWORD)
-		await_reader(s, job); /* a line that names "jsonrpc" and does not end is not let through */
 	else
-		not_mcp(s, job); /* LIMIT: nothing but an escape or an unread byte spoke for it */
+		undecided(s, job, l);
 	return 0;
 }
 
@@ -501,7 +526,7 @@ int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m)
 	if (t->reason == STDIO_DONE)
 		hand_over(s, job, m);
 	else if (t->reason == STDIO_GONE && !t->dirty)
-		not_mcp(s, job);
+		ended(s, job);
 	else
 		fail(s, job, stdio_reason_name((enum stdio_reason)t->reason), t->text);
 	return 0;

@@ -42,6 +42,10 @@ static void finds(void **state)
 	assert_int_equal(verdict("{\"jsonjsonrpc\""), SS_KEYWORD);
 	assert_int_equal(verdict("{\"json\\u0072pc\""), SS_ESCAPE);
 	assert_int_equal(verdict("{\"a\":\"x\\\\\\u0041\""), SS_ESCAPE);
+	assert_int_equal(verdict("{\"\\u004Asonrpc\""), SS_ESCAPE);
+	assert_int_equal(verdict("{\"jsonrp\\u0063\""), SS_ESCAPE);
+	assert_int_equal(verdict("{\"JsonRPC\":\"2.0\"}"), SS_KEYWORD);
+	assert_int_equal(verdict("{\"j\xc5\xbfonrpc\":\"2.0\"}"), SS_KEYWORD);
 	/* One value over many lines, for readers that do not go by lines. */
 	assert_int_equal(verdict("{\n  \"id\": 1,\n  \"jsonrpc\": \"2.0\"\n}\n"), SS_KEYWORD);
 	assert_int_equal(verdict("[\n\n{\n\"jsonrpc\""), SS_KEYWORD);
@@ -60,6 +64,8 @@ static void does_not_find(void **state)
 	/* An escaped backslash before a u is no escape. */
 	assert_int_equal(verdict("{\"path\":\"C:\\\\users\"}\n"), SS_START);
 	assert_int_equal(verdict("\\u0041\n"), SS_START);
+	/* Escapes of what is no ASCII letter. */
+	assert_int_equal(verdict("{\"a\":\"caf\\u00e9 \\u2019 \\u003c \\u000a \\u0\",\"b\":\"\\u\"}\n"), SS_START);
 	/* Brackets in strings do not count; too many closing ones do no harm. */
 	assert_int_equal(verdict("{\"a\":\"{{[[\"}\njsonrpc\n"), SS_START);
 	assert_int_equal(verdict("{}}}]]\njsonrpc\n"), SS_START);

@@ -180,8 +180,27 @@ static void early_bytes_that_are_not_known_are_not_let_pass(void **state)
 	ends_open(&e, ECHO, strlen(ECHO) + 1);
 	assert_int_equal(e.decided, KILL);
 	ends_close(&e);
+}
+
+/* The server has the beginning; what it still lacks decides whether it ever gets a whole message. */
+static void a_begun_message_is_judged_whole(void **state)
+{
+	struct ends e;
+
+	(void)signal(SIGPIPE, SIG_IGN);
 	ends_open(&e, "{\"jsonrpc\":", 11);
-	assert_int_equal(e.decided, KILL);
+	assert_int_equal(e.decided, GO);
+	say(&e, e.host_out, &ECHO[11]);
+	hears(e.server_in, &ECHO[11]);
+	if (!strstr(world_last_record(&e.w), "\"judged_late\":true"))
+		fail_msg("the record does not say that it is late");
+	ends_close(&e);
+
+	ends_open(&e, "{\"jsonrpc\":", 11);
+	say(&e, e.host_out, &DROP[11]);
+	hears(e.server_in, "");
+	hears_part(e.host_in, "\"id\":2,\"error\"");
+	assert_int_equal(write(e.host_out, "x", 1), -1); /* and the conversation is over */
 	ends_close(&e);
 }
 
@@ -193,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_failed_log_ends_what_waits),
 		cmocka_unit_test(early_messages_are_judged),
 		cmocka_unit_test(early_bytes_that_are_not_known_are_not_let_pass),
+		cmocka_unit_test(a_begun_message_is_judged_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,10 @@ static int ask_method(struct question *q)
 	struct span id;
 	int r = joined(q, "method", q->rq->item, &id);
 
-	return r < 0 ? r : tell_action(q, id, SPAN("method"));
+	if (r == 0)
+		r = tell_action(q, id, SPAN("method"));
+	/* No server is called "method", so one that is known is this one. */
+	return r == -EEXIST ? 0 : r;
 }
 
 /* Action and resource. *ret_server: the principal is the server. */
@@ -259,6 +262,10 @@ static int put_context(struct question *q)
 	} else if (rq->input) {
 		cedar_key(b, SPAN("input"));
 		rq->input(rq->input_ctx, b);
+	} else if (rq->action == MCP_TOOL_CALL) {
+		cedar_key(b, SPAN("input"));
+		cedar_open_record(b);
+		cedar_close(b);
 	}
 	cedar_key(b, SPAN("session"));
 	cedar_open_record(b);

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/cedar_schema.h"
 #include "policy/mcp_impl.h"
+#include "policy/mcp_schema.h"
 
 #define HASH_DOMAIN "tollgate-policy-texts-v1"
 
@@ -91,25 +93,6 @@ static void string_member(struct cedar_build *b, const char *key, const char *va
 	cedar_put_string(b, span_of(value));
 }
 
-static int add_actions(struct cedar_entities *es)
-{
-	static const char *const names[] = { "tools/call",
-					     "method",
-					     "resources/read",
-					     "prompts/get",
-					     "connect",
-					     "spawn",
-					     "server/use",
-					     "sampling/createMessage",
-					     "elicitation/create",
-					     "roots/list" };
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		begin(es, "Action", names[i], &r);
-	return r;
-}
-
 static int add_agent(struct cedar_entities *es, const struct mcp_agent *a)
 {
 	struct cedar_build *b;
@@ -159,10 +142,7 @@ static int add_tool(struct cedar_entities *es, const struct mcp_server *s, const
 	cedar_key(b, SPAN("server"));
 	cedar_put_entity(b, SPAN("Server"), span_of(s->name));
 	cedar_close(b);
-	r = cedar_entities_attrs(es);
-	begin(es, "Action", id, &r);
-	parent(es, "Action", "tools/call", &r);
-	return r;
+	return cedar_entities_attrs(es);
 }
 
 static int add_server(struct cedar_entities *es, const struct mcp_server *s)
@@ -191,7 +171,7 @@ static int add_server(struct cedar_entities *es, const struct mcp_server *s)
 static int add_entities(const struct mcp_model_input *in, struct cedar_entities *es,
 			struct buf *errors)
 {
-	int r = add_actions(es);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < in->n_servers; i++) {
 		if (!mcp_server_name_ok(in->servers[i].name)) {
@@ -236,6 +216,45 @@ static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps
 	return bad ? -EINVAL : 0;
 }
 
+/* The schema that catalog and protocol give, and its action entities. */
+static int make_schema(const struct mcp_model_input *in, struct cedar_entities *es, struct buf *errors,
+		       struct cedar_schema **ret)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cedar_errors found;
+	int r = mcp_schema_write(in, errors, &text);
+
+	if (r < 0)
+		return r;
+	r = cedar_schema_new(buf_span(&text), CEDAR_SCHEMA_CEDAR, &found, ret);
+	for (uint32_t i = 0; r < 0 && r != -ENOMEM && i < found.n; i++)
+		(void)buf_printf(errors, "catalog: as a Cedar schema: %s\n", found.e[i].message);
+	return r < 0 ? r : cedar_schema_entities(*ret, es);
+}
+
+static int validate(const struct mcp_model *m, const struct cedar_schema *schema, const struct cedar_policies *ps,
+		    struct buf *errors)
+{
+	_cleanup_(cedar_findings_free_p) struct cedar_findings *found = NULL;
+	int r = cedar_validate(schema, ps, NULL, &found);
+
+	if (r < 0 || cedar_findings_errors(found) == 0)
+		return r;
+	for (size_t i = 0; i < cedar_findings_count(found); i++) {
+		const struct cedar_finding *f = cedar_findings_get(found, i);
+		struct cedar_policy_info info;
+
+		if (f->severity != CEDAR_ERROR)
+			continue;
+		cedar_snapshot_policy(m->snapshot, f->policy, &info);
+		r = buf_printf(errors, "%s:%u:%u: %s%s%s\n", info.text_name, f->line, f->column, f->message,
+			       f->suggestion ? ": " : "", f->suggestion ? f->suggestion : "");
+		if (r < 0)
+			return r;
+	}
+	return -EINVAL;
+}
+
 static int name_policies(struct mcp_model *m)
 {
 	size_t n = cedar_snapshot_policies(m->snapshot);
@@ -258,6 +277,7 @@ int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct m
 {
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
 	_cleanup_(cedar_entities_free_p) struct cedar_entities *es = NULL;
+	_cleanup_(cedar_schema_free_p) struct cedar_schema *schema = NULL;
 	_cleanup_(mcp_model_unref_p) struct mcp_model *m = calloc(1, sizeof(*m));
 	struct cedar_error error = { 0 };
 	int r;
@@ -272,11 +292,15 @@ int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct m
 		r = add_texts(in, ps, errors);
 	if (r == 0)
 		r = add_entities(in, es, errors);
+	if (r == 0)
+		r = make_schema(in, es, errors, &schema);
 	if (r == 0) {
 		r = cedar_snapshot_new(ps, es, &error, &m->snapshot);
 		if (r < 0 && *error.message)
 			(void)buf_printf(errors, "%s\n", error.message);
 	}
+	if (r == 0)
+		r = validate(m, schema, ps, errors);
 	if (r == 0)
 		r = name_policies(m);
 	if (r == 0)

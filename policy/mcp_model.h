@@ -14,9 +14,10 @@
  *	Action::"resources/read", "prompts/get", "connect", "spawn", "server/use",
  *	"sampling/createMessage", "elicitation/create", "roots/list"
  *
- * The context: input (record, when the message has arguments), session {labels, calls, age,
+ * The context: input (of a tool call: a record of its arguments), session {labels, calls, age,
  * workflow}, flow {sources, labels}, transport, attestation, time (datetime). An attribute or
  * member that has no value (no sponsor, no workflow) is absent: policies test it with `has`.
+ * mcp_schema.h writes all of it as a Cedar schema, which every policy must be valid under.
  *
  * So that "SERVER/TOOL" has one reading, a server's name holds no '/' and is not "method"; a model
  * with such a server is refused and a message for one is denied. An agent, server or tool that the
@@ -56,6 +57,7 @@ struct mcp_agent {
 struct mcp_tool {
 	const char *name;
 	const char *sensitivity; /* or NULL */
+	struct span input_schema; /* JSON Schema of its arguments; empty: policies cannot read them */
 };
 
 struct mcp_server {
@@ -72,12 +74,14 @@ struct mcp_model_input {
 	size_t n_agents;
 	const struct mcp_server *servers;
 	size_t n_servers;
+	const char *const *methods; /* of the protocol, that policies may name: "ping" */
+	size_t n_methods;
 };
 
 struct mcp_model; /* immutable, may be shared between threads */
 
-/* -EINVAL: the reasons, one "file:line:column: reason" per line, are appended to *errors. -ENOMEM,
- * -EFBIG. */
+/* The policies are validated strictly against the model's schema. -EINVAL: the reasons, one
+ * "file:line:column: reason" per line, are appended to *errors. -ENOMEM, -EFBIG. */
 int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct mcp_model **ret);
 struct mcp_model *mcp_model_ref(struct mcp_model *m);
 void mcp_model_unref(struct mcp_model *m);

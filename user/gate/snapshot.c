@@ -12,6 +12,7 @@
 #include "policy/mcp_model.h"
 #include "user/gate/bundle.h"
 #include "user/mcp/catalog.h"
+#include "user/mcp/catalog_model.h"
 
 #define AGENTS_MAX 1024
 #define GROUPS_MAX 64
@@ -138,9 +139,7 @@ struct parts {
 	struct mcp_policy_text *texts;
 	size_t n_texts;
 	struct mcp_agent *agents;
-	struct mcp_server *servers;
-	struct mcp_tool *tools;
-	struct buf names; /* NUL-terminated copies of names that live as spans elsewhere */
+	struct catalog_model *catalog;
 };
 
 static void parts_done(struct parts *p)
@@ -149,9 +148,7 @@ static void parts_done(struct parts *p)
 		free((char *)p->texts[i].name);
 	free(p->texts);
 	free(p->agents);
-	free(p->servers);
-	free(p->tools);
-	buf_done(&p->names);
+	catalog_model_free(p->catalog);
 }
 
 static int read_policies(struct span rest, struct parts *p)
@@ -177,65 +174,6 @@ static int read_policies(struct span rest, struct parts *p)
 	}
 }
 
-/* Room was reserved for all names beforehand, so the pointers stay. */
-static const char *name_copy(struct parts *p, struct span s)
-{
-	size_t at = p->names.end;
-
-	if (s.n == 0)
-		return NULL;
-	(void)buf_append(&p->names, s.p, s.n);
-	(void)buf_append(&p->names, "", 1);
-	return p->names.data + at;
-}
-
-static int reserve_names(struct parts *p, const struct catalog *c)
-{
-	size_t total = 1;
-	char *at;
-
-	for (unsigned i = 0; i < catalog_server_count(c); i++)
-		total += catalog_server(c, i)->name.n + 1;
-	for (unsigned i = 0; i < catalog_tool_count(c); i++) {
-		const struct catalog_tool *t = catalog_tool(c, i);
-
-		total += t->name.n + t->sensitivity.n + t->compliance.n + 3;
-	}
-	return buf_reserve(&p->names, total, &at);
-}
-
-static int read_catalog(const struct catalog *c, struct parts *p)
-{
-	unsigned ntools = catalog_tool_count(c), nservers = catalog_server_count(c), used = 0;
-	int r = reserve_names(p, c);
-
-	if (r < 0)
-		return r;
-	p->servers = calloc(nservers + 1, sizeof(*p->servers));
-	p->tools = calloc(ntools + 1, sizeof(*p->tools));
-	if (!p->servers || !p->tools)
-		return -ENOMEM;
-	for (unsigned i = 0; i < nservers; i++) {
-		struct mcp_server *s = &p->servers[i];
-
-		s->name = name_copy(p, catalog_server(c, i)->name);
-		s->tools = &p->tools[used];
-		for (unsigned k = 0; k < ntools; k++) {
-			const struct catalog_tool *t = catalog_tool(c, k);
-
-			if (t->server != catalog_server(c, i))
-				continue;
-			p->tools[used].name = name_copy(p, t->name);
-			p->tools[used].sensitivity = name_copy(p, t->sensitivity);
-			if (!s->boundary)
-				s->boundary = name_copy(p, t->compliance);
-			used++;
-			s->n_tools++;
-		}
-	}
-	return 0;
-}
-
 static int read_model_agents(const struct snapshot *s, struct parts *p)
 {
 	p->agents = calloc(s->nagents + 1, sizeof(*p->agents));
@@ -253,6 +191,7 @@ static int read_model_agents(const struct snapshot *s, struct parts *p)
 static int build(struct snapshot *s, const struct snapshot_input *in, struct buf *errors,
 		 struct parts *p)
 {
+	struct mcp_model_input model = { 0 };
 	char why[CATALOG_ERROR_MAX] = "";
 	int r = read_agents(s, in->agents);
 
@@ -266,14 +205,17 @@ static int build(struct snapshot *s, const struct snapshot_input *in, struct buf
 			(void)buf_printf(errors, "%s\n", why);
 		return r;
 	}
-	r = read_catalog(s->catalog, p);
+	r = catalog_model_new(s->catalog, &p->catalog);
 	if (r >= 0)
 		r = read_model_agents(s, p);
 	if (r < 0)
 		return r;
-	return mcp_model_new(&(struct mcp_model_input){ p->texts, p->n_texts, p->agents, s->nagents,
-							p->servers, catalog_server_count(s->catalog) },
-			     errors, &s->model);
+	catalog_model_fill(p->catalog, &model);
+	model.texts = p->texts;
+	model.n_texts = p->n_texts;
+	model.agents = p->agents;
+	model.n_agents = s->nagents;
+	return mcp_model_new(&model, errors, &s->model);
 }
 
 int snapshot_new(const struct snapshot_input *in, struct buf *errors, struct snapshot **ret)

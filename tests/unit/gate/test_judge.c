@@ -168,10 +168,10 @@ static void refuses_an_id_in_flight(void **state)
 
 static const char list_answer[] =
 	"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["
-	"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":{\"type\":\"object\"}},"
+	"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "},"
 	"{\"name\":\"drop\",\"description\":\"Deletes, and more\",\"inputSchema\":{\"type\":\"object\"}},"
 	"{\"name\":\"new\",\"description\":\"?\",\"inputSchema\":{\"type\":\"object\"}},"
-	"{\"name\":\"post\",\"description\":\"Echoes\",\"inputSchema\":{\"type\":\"object\"}}]}}";
+	"{\"name\":\"post\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "}]}}";
 
 static void lists_show_what_is_pinned_and_permitted(void **state)
 {
@@ -189,7 +189,7 @@ static void lists_show_what_is_pinned_and_permitted(void **state)
 	v = world_judge(c, MCP_TO_HOST, list_answer);
 	assert_int_equal(v.act, GATE_REPLACE);
 	assert_true(span_is(v.bytes, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["
-			    "{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":{\"type\":\"object\"}}]}}"));
+			    "{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "}]}}"));
 	while ((r = world_record(&w))) {
 		drift |= strstr(r, "\"reason_code\":\"drift\"") && strstr(r, "description");
 		collision |= strstr(r, "\"reason_code\":\"collision\"") != NULL;
@@ -213,7 +213,7 @@ static void lists_hide_what_policy_denies(void **state)
 				     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}").act, GATE_FORWARD);
 	v = world_judge(c, MCP_TO_HOST,
 			"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["
-			"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":{\"type\":\"object\"}},"
+			"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "},"
 			"{\"name\":\"drop\",\"description\":\"Deletes\",\"inputSchema\":{\"type\":\"object\"}}]}}");
 	assert_int_equal(v.act, GATE_REPLACE);
 	assert_null(memmem(v.bytes.p, v.bytes.n, "drop", 4));

@@ -21,7 +21,9 @@
 
 #define PERMIT_ALL "permit(principal, action, resource);"
 
-static const char tool_echo[] = "{\"description\":\"Echoes\",\"input_schema\":{\"type\":\"object\"},"
+#define ECHO_INPUT "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}," \
+		   "\"path\":{\"type\":\"string\"}},\"required\":[\"n\"]}"
+static const char tool_echo[] = "{\"description\":\"Echoes\",\"input_schema\":" ECHO_INPUT ","
 				"\"output_schema\":null}";
 static const char tool_drop[] = "{\"description\":\"Deletes\",\"input_schema\":{\"type\":\"object\"},"
 				"\"output_schema\":null}";

@@ -18,8 +18,12 @@ static const struct mcp_agent agents[] = {
 	  .uid = 1000 },
 	{ .name = "intern", .uid = -1 },
 };
-static const struct mcp_tool fs_tools[] = { { "read_file", NULL }, { "delete_file", "high" } };
-static const struct mcp_tool crm_tools[] = { { "query", "pii" } };
+#define PATH_INPUT \
+	"{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}},\"required\":[\"path\"]}"
+static const struct mcp_tool fs_tools[] = { { "read_file", NULL, SPAN(PATH_INPUT) },
+					    { "delete_file", "high", SPAN(PATH_INPUT) } };
+static const struct mcp_tool crm_tools[] = { { "query", "pii", SPAN(PATH_INPUT) } };
+static const char *const methods[] = { "ping", "tools/list", "completion/complete" };
 static const struct mcp_server servers[] = {
 	{ .name = "fs", .boundary = "internal", .tools = fs_tools, .n_tools = 2 },
 	{ .name = "crm", .tools = crm_tools, .n_tools = 1 },
@@ -28,7 +32,7 @@ static const struct mcp_server servers[] = {
 static struct mcp_model *model_of(const char *text)
 {
 	struct mcp_policy_text t = { "test.cedar", span_of(text) };
-	struct mcp_model_input in = { &t, 1, agents, 2, servers, 2 };
+	struct mcp_model_input in = { &t, 1, agents, 2, servers, 2, methods, 3 };
 	_cleanup_buf_ struct buf errors = { 0 };
 	struct mcp_model *m = NULL;
 	int r = mcp_model_new(&in, &errors, &m);
@@ -113,7 +117,7 @@ static void permits_and_forbids_with_names(void **state)
 		"@id(\"files\") permit(principal in AgentGroup::\"coding\", action in Action::\"tools/call\", resource in Server::\"fs\");\n"
 		"@id(\"no-delete\") @advice(\"ask the owner\")\n"
 		"forbid(principal, action == Action::\"fs/delete_file\", resource);\n"
-		"permit(principal, action == Action::\"crm/query\", resource) when { resource.sensitivity == \"pii\" };";
+		"permit(principal, action == Action::\"crm/query\", resource) when { resource has sensitivity && resource.sensitivity == \"pii\" };";
 	struct mcp_request rq = call("claude", "fs", "read_file", "path=/etc/x");
 	struct mcp_answer a;
 
@@ -140,12 +144,13 @@ static void permits_and_forbids_with_names(void **state)
 static void knows_the_entities(void **state)
 {
 	static const char *const hold[] = {
-		"principal.name == \"claude\" && principal.sponsor == \"alice\" && principal.exe like \"*/node\"",
-		"principal.uid == 1000 && principal is Agent && principal in AgentGroup::\"trusted\"",
+		"principal.name == \"claude\" && principal has sponsor && principal.sponsor == \"alice\"",
+		"principal has exe && principal.exe like \"*/node\"",
+		"principal has uid && principal.uid == 1000 && principal is Agent && principal in AgentGroup::\"trusted\"",
 		"action in Action::\"tools/call\" && action == Action::\"fs/delete_file\"",
-		"resource is Tool && resource.name == \"delete_file\" && resource.sensitivity == \"high\"",
+		"resource is Tool && resource.name == \"delete_file\" && resource has sensitivity && resource.sensitivity == \"high\"",
 		"resource in Server::\"fs\" && resource in Boundary::\"internal\" && resource.server == Server::\"fs\"",
-		"resource.server.name == \"fs\" && resource.server.boundary == \"internal\"",
+		"resource.server.name == \"fs\" && resource.server has boundary && resource.server.boundary == \"internal\"",
 		"context.input.path == \"/x\" && context.transport == \"stdio\"",
 		"context.attestation == \"software-only\" && context.time < datetime(\"2030-01-01\")",
 		"context.session.labels.isEmpty() && context.session.calls == 0 && !(context.session has workflow)",
@@ -154,8 +159,8 @@ static void knows_the_entities(void **state)
 	char policy[512];
 
 	for (size_t i = 0; i < ARRAY_SIZE(hold); i++) {
-		snprintf(policy, sizeof(policy), "permit(principal, action, resource) when { %s };",
-			 hold[i]);
+		snprintf(policy, sizeof(policy),
+			 "permit(principal, action in Action::\"tools/call\", resource) when { %s };", hold[i]);
 		print_message("%s\n", hold[i]);
 		assert_int_equal(decision(policy, call("claude", "fs", "delete_file", "path=/x")),
 				 MCP_ALLOW);
@@ -167,7 +172,7 @@ static void session_reaches_policy(void **state)
 	static const char *const labels[] = { "pii", "secret" };
 	static const char policy[] =
 		"permit(principal, action, resource) when { context.session.labels.contains(\"pii\") &&"
-		" context.session.calls == 7 && context.session.age >= 60 && context.session.workflow == \"w\" &&"
+		" context.session.calls == 7 && context.session.age >= 60 && context.session has workflow && context.session.workflow == \"w\" &&"
 		" context.flow.sources.containsAny([\"crm/query\"]) };";
 	struct mcp_request rq = call("claude", "fs", "read_file", "");
 
@@ -182,26 +187,34 @@ static void session_reaches_policy(void **state)
 	assert_int_equal(decision(policy, rq), MCP_ALLOW);
 }
 
+static void put_long_path(void *ctx, struct cedar_build *b)
+{
+	(void)ctx;
+	cedar_open_record(b);
+	cedar_key(b, SPAN("path"));
+	cedar_put_long(b, 1);
+	cedar_close(b);
+}
+
 static void errored_forbid_denies(void **state)
 {
 	static const char policy[] = "permit(principal, action, resource);\n"
-				     "@id(\"size\") forbid(principal, action, resource) when {\n"
-				     "  context.input.size > 10\n};";
-	struct mcp_request rq = call("claude", "fs", "read_file", "path=/x");
+				     "@id(\"etc\") forbid(principal, action in Action::\"tools/call\", resource) when {\n"
+				     "  context.input.path like \"/etc/*\"\n};";
+	struct mcp_request rq = call("claude", "fs", "read_file", "size=1");
 	struct mcp_answer a;
 
 	decide(policy, &rq, &a);
 	assert_int_equal(a.decision, MCP_DENY);
 	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
-	assert_string_equal(a.reasons[0], "size");
+	assert_string_equal(a.reasons[0], "etc");
 	assert_int_equal(a.n_failed, 1);
-	assert_string_equal(a.error,
-			    "test.cedar:3:17: size: the record does not have the attribute `size`");
-	rq.input_ctx = (void *)"size=1";
+	assert_string_equal(a.error, "test.cedar:3:17: etc: the record does not have the attribute `path`");
+	rq.input = put_long_path;
 	decide(policy, &rq, &a);
 	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
-	assert_non_null(strstr(a.error, "expected one of [long, datetime, duration], got string"));
-	/* no arguments at all: context has no input */
+	assert_non_null(strstr(a.error, "expected string, got long"));
+	/* no arguments at all: input is an empty record */
 	rq.input = NULL;
 	decide(policy, &rq, &a);
 	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
@@ -212,15 +225,19 @@ static void errored_permit_is_only_counted(void **state)
 	struct mcp_request rq = call("claude", "fs", "read_file", "path=/x");
 	struct mcp_answer a;
 
-	decide("permit(principal, action, resource) when { context.nope };\n"
+	rq.calls = 1;
+	decide("permit(principal, action, resource) when { context.session.calls + 9223372036854775807 > 0 };\n"
 	       "@id(\"ok\") permit(principal, action, resource);",
 	       &rq, &a);
 	assert_int_equal(a.decision, MCP_ALLOW);
 	assert_int_equal(a.n_failed, 1);
 	assert_string_equal(a.reasons[0], "ok");
-	assert_string_equal(
-		a.error, "test.cedar:1:44: policy0: the record does not have the attribute `nope`");
+	assert_non_null(strstr(a.error, ": policy0: "));
+	assert_non_null(strstr(a.error, "overflow"));
 }
+
+#define CALL "action in Action::\"tools/call\""
+#define FAILS "context.session.calls + 9223372036854775807 > 0"
 
 static void lists_show_what_arguments_may_allow(void **state)
 {
@@ -231,31 +248,30 @@ static void lists_show_what_arguments_may_allow(void **state)
 	} cases[] = {
 		{ "permit(principal, action, resource);", MCP_ALLOW, MCP_WHY_PERMIT },
 		{ "", MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" };",
+		{ "permit(principal, " CALL ", resource) when { context.input.path like \"/srv/*\" };",
 		  MCP_ALLOW, MCP_WHY_INPUT },
-		{ "permit(principal, action, resource) when { context.input.path like \"/srv/*\" && principal.name == \"x\" };",
+		{ "permit(principal, " CALL ", resource) when { context.input.path like \"/srv/*\" && principal.name == \"x\" };",
 		  MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { context.input has path } when { principal.nope };",
+		{ "permit(principal, " CALL ", resource) when { context.input.path == \"x\" } when { " FAILS " };",
 		  MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource); forbid(principal, action, resource) when { context.input.a == \"b\" };",
+		{ "permit(principal, action, resource); forbid(principal, " CALL ", resource) when { context.input.path == \"b\" };",
 		  MCP_ALLOW, MCP_WHY_INPUT },
 		{ "permit(principal, action, resource); forbid(principal, action, resource) when { resource is Tool };",
 		  MCP_DENY, MCP_WHY_FORBID },
-		{ "permit(principal, action, resource); forbid(principal, action, resource) when { principal.nope };",
+		{ "permit(principal, action, resource); forbid(principal, action, resource) when { " FAILS " };",
 		  MCP_DENY, MCP_WHY_FORBID_ERRORED },
 		{ "permit(principal, action, resource) when { context has input };", MCP_ALLOW,
 		  MCP_WHY_PERMIT },
-		{ "permit(principal, action, resource) when { false && context.input.x };",
+		{ "permit(principal, " CALL ", resource) when { 1 == 2 && context.input.path == \"x\" };",
 		  MCP_DENY, MCP_WHY_DEFAULT },
-		{ "permit(principal, action, resource) when { true || context.input.x };",
+		{ "permit(principal, " CALL ", resource) when { 1 == 1 || context.input.path == \"x\" };",
 		  MCP_ALLOW, MCP_WHY_PERMIT },
-		{ "permit(principal, action, resource) when { context == {} };", MCP_ALLOW,
-		  MCP_WHY_INPUT },
 	};
 	struct mcp_request rq = call("claude", "fs", "read_file", NULL);
 	struct mcp_answer a;
 
 	rq.action = MCP_TOOL_LIST_ENTRY;
+	rq.calls = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		print_message("%s\n", cases[i].policy);
 		decide(cases[i].policy, &rq, &a);
@@ -306,10 +322,7 @@ static void other_actions(void **state)
 			rq),
 		MCP_ALLOW);
 	rq.action = MCP_PROMPT_LIST_ENTRY;
-	assert_int_equal(
-		decision("permit(principal, action, resource) when { context.input.x == \"y\" };",
-			 rq),
-		MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action == Action::\"prompts/get\", resource);", rq), MCP_ALLOW);
 	rq.action = MCP_METHOD;
 	rq.item = SPAN("completion/complete");
 	assert_int_equal(
@@ -361,13 +374,14 @@ static void hosts(void **state)
 
 	assert_int_equal(
 		decision("permit(principal, action == Action::\"connect\", resource) when {"
-			 " resource.name like \"*.example.com\" && resource.port == 443 };",
+			 " resource.name like \"*.example.com\" && resource has port && resource.port == 443 };",
 			 rq),
 		MCP_ALLOW);
 	rq.item = SPAN("[::1]:8080");
 	assert_int_equal(
 		decision(
-			"permit(principal, action, resource) when { ip(resource.name).isLoopback() && resource.port == 8080 };",
+			"permit(principal, action == Action::\"connect\", resource) when {"
+			" resource.name == \"::1\" && resource has port && resource.port == 8080 };",
 			rq),
 		MCP_ALLOW);
 	rq.item = SPAN("nowhere");
@@ -379,7 +393,8 @@ static void hosts(void **state)
 		decision("permit(principal, action, resource) unless { resource has port };", rq),
 		MCP_ALLOW);
 	rq.item = SPAN("");
-	decide("permit(principal, action, resource) when { resource.port > 0 };", &rq, &a);
+	decide("permit(principal, action == Action::\"connect\", resource) when { resource has port && resource.port > 0 };",
+	       &rq, &a);
 	assert_int_equal(a.decision, MCP_DENY);
 }
 
@@ -389,7 +404,7 @@ static void names_have_one_reading(void **state)
 	static const char all[] = "permit(principal, action, resource);";
 	static const char *const bad[] = { "", "a/b", "method" };
 	struct mcp_server s = { .tools = crm_tools, .n_tools = 1 };
-	struct mcp_model_input in = { NULL, 0, agents, 2, &s, 1 };
+	struct mcp_model_input in = { NULL, 0, agents, 2, &s, 1, NULL, 0 };
 	struct mcp_model *m = NULL;
 	struct mcp_answer a;
 
@@ -423,9 +438,10 @@ static void unlisted_tools_have_no_attributes(void **state)
 	       " when { resource.name == \"tool\" && principal.name == \"stranger\" };",
 	       &rq, &a);
 	assert_int_equal(a.decision, MCP_ALLOW);
-	decide("permit(principal, action, resource); forbid(principal, action, resource) when { resource.sensitivity == \"high\" };",
+	decide("permit(principal, action, resource); forbid(principal, action, resource is Tool)"
+	       " unless { resource has sensitivity };",
 	       &rq, &a);
-	assert_int_equal(a.why, MCP_WHY_FORBID_ERRORED);
+	assert_int_equal(a.why, MCP_WHY_FORBID);
 }
 
 static void put_nothing(void *ctx, struct cedar_build *b)
@@ -471,7 +487,7 @@ static void errors_have_places(void **state)
 		{ "a.cedar", SPAN("permit(principal, action, resource);\nnonsense;") },
 		{ "b.cedar", SPAN("permit(principal, action, resource) when { foo };") }
 	};
-	struct mcp_model_input in = { t, 2, NULL, 0, NULL, 0 };
+	struct mcp_model_input in = { t, 2, NULL, 0, NULL, 0, NULL, 0 };
 	_cleanup_buf_ struct buf errors = { 0 };
 	struct mcp_model *m = NULL;
 
@@ -529,13 +545,14 @@ static size_t heap_used(void)
 static void decisions_do_not_allocate(void **state)
 {
 	_cleanup_(mcp_model_unref_p) struct mcp_model *m = model_of(
-		"permit(principal, action, resource) when { [context.input.path, \"x\"].contains(\"/x\") };"
-		"forbid(principal, action, resource) when { context.input.size > 3 };");
+		"permit(principal, " CALL ", resource) when { [context.input.path, \"x\"].contains(\"/x\") };"
+		"forbid(principal, " CALL ", resource) when { " FAILS " };");
 	_cleanup_(mcp_judge_free_p) struct mcp_judge *j = NULL;
 	struct mcp_request rq = call("claude", "fs", "unlisted", "path=/x,y=z");
 	struct mcp_answer a;
 	size_t before;
 
+	rq.calls = 1;
 	assert_int_equal(mcp_judge_new(&j), 0);
 	for (int i = 0; i < 4; i++)
 		mcp_judge_decide(j, m, &rq, &a);

@@ -18,7 +18,7 @@ struct converter {
 	const struct json *root;
 	struct buf *out;
 	const char *why; /* of the last schema that has no type */
-	int error; /* sticks */
+	int error;	 /* sticks */
 };
 
 static bool convert(struct converter *c, const struct json *s, unsigned depth, unsigned level);
@@ -112,7 +112,9 @@ static const struct json *follow(const struct json *root, struct span ref)
 /* Constants are of the type that they have, when they all have one. */
 static bool convert_values(struct converter *c, const struct json *values, uint32_t n)
 {
-	static const char *const types[] = { [JSON_BOOL] = "Bool", [JSON_INT] = "Long", [JSON_STRING] = "String" };
+	static const char *const types[] = {
+		[JSON_BOOL] = "Bool", [JSON_INT] = "Long", [JSON_STRING] = "String"
+	};
 	enum json_kind kind = n ? values[0].kind : JSON_NONE;
 
 	for (uint32_t i = 1; i < n; i++)
@@ -187,7 +189,8 @@ static void convert_property(struct converter *c, const struct json *object, str
 
 static bool convert_object(struct converter *c, const struct json *s, unsigned depth, unsigned level)
 {
-	const struct json *properties = json_get(s, "properties"), *more = json_get(s, "additionalProperties");
+	const struct json *properties = json_get(s, "properties"),
+			  *more = json_get(s, "additionalProperties");
 
 	if (!properties && more && more->kind == JSON_OBJECT)
 		return refuse(c, "an object with names of the caller's choice");
@@ -211,7 +214,8 @@ static bool convert_type(struct converter *c, struct span type, const struct jso
 		return convert_array(c, s, depth, level);
 	if (span_is(type, "object"))
 		return convert_object(c, s, depth, level);
-	return refuse(c, span_is(type, "number") ? "a number that may be no integer" : "a type that is not known");
+	return refuse(c, span_is(type, "number") ? "a number that may be no integer"
+						 : "a type that is not known");
 }
 
 /* "type": one name, or several of which all but one are null. */
@@ -268,8 +272,8 @@ int mcp_input_type(const struct json *schema, unsigned level, struct buf *out)
 {
 	struct converter c = { .root = schema, .out = out };
 	size_t before = out->end;
-	bool record = schema->kind == JSON_OBJECT && convert(&c, schema, 0, level) &&
-		      out->data[before] == '{';
+	bool record =
+		schema->kind == JSON_OBJECT && convert(&c, schema, 0, level) && out->data[before] == '{';
 
 	if (record || c.error < 0)
 		return c.error;

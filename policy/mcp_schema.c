@@ -24,13 +24,16 @@ static const char types[] =
 	"\n"
 	"type Session = { labels: Set<String>, calls: Long, age: Long, workflow?: String };\n"
 	"type Flow = { sources: Set<String>, labels: Set<String> };\n"
-	"type Message = { session: Session, flow: Flow, transport: String, attestation: String, time: datetime };\n"
+	"type Message = { session: Session, flow: Flow, transport: String, attestation: String, time: "
+	"datetime };\n"
 	"\n"
 	"action \"tools/call\", \"method\";\n"
-	"action \"resources/read\" appliesTo { principal: [Agent], resource: [Resource], context: Message };\n"
+	"action \"resources/read\" appliesTo { principal: [Agent], resource: [Resource], context: Message "
+	"};\n"
 	"action \"prompts/get\" appliesTo { principal: [Agent], resource: [Prompt], context: Message };\n"
 	"action \"connect\" appliesTo { principal: [Agent], resource: [Host], context: Message };\n"
-	"action \"spawn\", \"server/use\" appliesTo { principal: [Agent], resource: [Server], context: Message };\n"
+	"action \"spawn\", \"server/use\" appliesTo { principal: [Agent], resource: [Server], context: "
+	"Message };\n"
 	"action \"sampling/createMessage\", \"elicitation/create\", \"roots/list\"\n"
 	"\tappliesTo { principal: [Server], resource: [Agent], context: Message };\n";
 
@@ -47,11 +50,13 @@ static int write_methods(const struct mcp_model_input *in, struct buf *out)
 	}
 	if (r < 0 || !in->n_methods)
 		return r;
-	return buf_append_str(out, " in [\"method\"]\n\tappliesTo { principal: [Agent, Server], resource: [Server, "
+	return buf_append_str(out, " in [\"method\"]\n\tappliesTo { principal: [Agent, Server], "
+				   "resource: [Server, "
 				   "Agent], context: Message };\n");
 }
 
-static int write_input(const struct mcp_server *s, const struct mcp_tool *t, struct buf *errors, struct buf *out)
+static int write_input(const struct mcp_server *s, const struct mcp_tool *t, struct buf *errors,
+		       struct buf *out)
 {
 	struct arena mem = { 0 };
 	struct cedar_error error = { 0 };
@@ -59,18 +64,21 @@ static int write_input(const struct mcp_server *s, const struct mcp_tool *t, str
 	int r;
 
 	if (!t->input_schema.n)
-		return buf_append_str(out, "{\n\t\t\t// nothing of it is for policy: the catalog has no input "
-					   "schema\n\t\t}");
+		return buf_append_str(out,
+				      "{\n\t\t\t// nothing of it is for policy: the catalog has no input "
+				      "schema\n\t\t}");
 	r = json_parse(&mem, t->input_schema, &error, &schema);
 	if (r == 0)
 		r = mcp_input_type(&schema, 2, out);
 	else if (r == -EINVAL)
-		(void)buf_printf(errors, "catalog: tool %s/%s: input schema: %s\n", s->name, t->name, error.message);
+		(void)buf_printf(errors, "catalog: tool %s/%s: input schema: %s\n", s->name, t->name,
+				 error.message);
 	arena_done(&mem);
 	return r;
 }
 
-static int write_tool(const struct mcp_server *s, const struct mcp_tool *t, struct buf *errors, struct buf *out)
+static int write_tool(const struct mcp_server *s, const struct mcp_tool *t, struct buf *errors,
+		      struct buf *out)
 {
 	int r = buf_append_str(out, "\naction \"");
 
@@ -81,12 +89,16 @@ static int write_tool(const struct mcp_server *s, const struct mcp_tool *t, stru
 	if (r == 0)
 		r = escape_string(out, span_of(t->name));
 	if (r == 0)
-		r = buf_append_str(out, "\" in [\"tools/call\"] appliesTo {\n\tprincipal: [Agent],\n\tresource: [Tool],\n"
-					"\tcontext: {\n\t\tinput: ");
+		r = buf_append_str(
+			out,
+			"\" in [\"tools/call\"] appliesTo {\n\tprincipal: [Agent],\n\tresource: [Tool],\n"
+			"\tcontext: {\n\t\tinput: ");
 	if (r == 0)
 		r = write_input(s, t, errors, out);
-	return r < 0 ? r : buf_append_str(out, ",\n\t\tsession: Session,\n\t\tflow: Flow,\n\t\ttransport: String,\n"
-					       "\t\tattestation: String,\n\t\ttime: datetime\n\t}\n};\n");
+	return r < 0 ? r
+		     : buf_append_str(out,
+				      ",\n\t\tsession: Session,\n\t\tflow: Flow,\n\t\ttransport: String,\n"
+				      "\t\tattestation: String,\n\t\ttime: datetime\n\t}\n};\n");
 }
 
 int mcp_schema_write(const struct mcp_model_input *in, struct buf *errors, struct buf *out)

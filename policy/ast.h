@@ -109,6 +109,7 @@ enum ast_scope_op { AST_ANY, AST_SCOPE_EQ, AST_SCOPE_IN, AST_SCOPE_IS, AST_SCOPE
 
 struct ast_scope {
 	enum ast_scope_op op;
+	uint32_t pos; /* of its word */
 	struct span type; /* IS, IS_IN */
 	struct cedar_uid uid; /* EQ, IN, IS_IN; of an action's IN only without list */
 	bool slot; /* of a template: ?principal or ?resource stands where uid would */

@@ -152,11 +152,11 @@ static void check_expr(struct checker *c, const struct ast *e)
 
 void check_characters(struct checker *c, const struct ast_policy *p)
 {
-	check(c, true, p->principal.uid.id, p->pos);
-	check(c, true, p->resource.uid.id, p->pos);
-	check(c, true, p->action.uid.id, p->pos);
+	check(c, true, p->principal.uid.id, p->principal.pos);
+	check(c, true, p->resource.uid.id, p->resource.pos);
+	check(c, true, p->action.uid.id, p->action.pos);
 	for (uint32_t i = 0; i < p->action.n; i++)
-		check(c, true, p->action.uids[i].id, p->pos);
+		check(c, true, p->action.uids[i].id, p->action.pos);
 	for (uint32_t i = 0; i < p->n_conditions; i++)
 		check_expr(c, p->conditions[i].e);
 }

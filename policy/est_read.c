@@ -111,7 +111,7 @@ static bool read_scope(struct parser *ps, const struct json *v, const char *slot
 	const struct json *op = v ? est_member(ps, v, "op") : NULL;
 	struct span word = json_str(op);
 
-	*ret = (struct ast_scope){ .op = AST_ANY };
+	*ret = (struct ast_scope){ .op = AST_ANY, .pos = v->pos };
 	if (!op)
 		return false;
 	if (span_is(word, "All") || span_is(word, "all"))
@@ -151,7 +151,7 @@ static bool read_action(struct parser *ps, const struct json *v, struct ast_scop
 	bool ok;
 
 	if (v && json_get(v, "entities") && span_is(json_str(json_get(v, "op")), "in")) {
-		*ret = (struct ast_scope){ 0 };
+		*ret = (struct ast_scope){ .pos = v->pos };
 		ok = read_actions(ps, v, ret);
 	} else {
 		ok = read_scope(ps, v, NULL, ret);

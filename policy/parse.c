@@ -184,7 +184,7 @@ static bool parse_scope_word(struct parser *ps, const char *word)
 
 static bool parse_entity_scope(struct parser *ps, const char *word, struct ast_scope *ret)
 {
-	struct ast_scope s = { 0 };
+	struct ast_scope s = { .pos = ps->tok.pos };
 
 	if (!parse_scope_word(ps, word))
 		return false;
@@ -253,7 +253,7 @@ static bool parse_action_list(struct parser *ps, struct ast_scope *s)
 
 static bool parse_action_scope(struct parser *ps, struct ast_scope *ret)
 {
-	struct ast_scope s = { 0 };
+	struct ast_scope s = { .pos = ps->tok.pos };
 	unsigned parens = 0;
 	bool ok;
 

@@ -77,8 +77,7 @@ static void unknown_below(struct checker *c, const struct occ *e)
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-static bool side_of(struct checker *c, const struct ast_policy *p, const struct ast_scope *s,
-		    struct side *ret)
+static bool side_of(struct checker *c, const struct ast_scope *s, struct side *ret)
 {
 	bool ok = true;
 
@@ -86,13 +85,13 @@ static bool side_of(struct checker *c, const struct ast_policy *p, const struct 
 	if (s->op == AST_SCOPE_IS || s->op == AST_SCOPE_IS_IN) {
 		ret->is = schema_find_type(c->s, s->type);
 		if (ret->is == SCHEMA_NONE) {
-			unknown_type(c, p->pos, s->type);
+			unknown_type(c, s->pos, s->type);
 			ok = false;
 		}
 	}
 	if (s->op != AST_ANY && s->op != AST_SCOPE_IS && !s->slot &&
 	    !uid_is_known(c, &s->uid, &ret->uid)) {
-		unknown_entity(c, p->pos, s->uid.type, s->uid.id);
+		unknown_entity(c, s->pos, s->uid.type, s->uid.id);
 		ok = false;
 	}
 	return ok;
@@ -114,7 +113,7 @@ static bool actions_of(struct checker *c, struct subject *sub)
 		uint32_t a = schema_find_action(c->s, uids[i].type, uids[i].id);
 
 		if (a == SCHEMA_NONE) {
-			unknown_entity(c, sub->p->pos, uids[i].type, uids[i].id);
+			unknown_entity(c, s->pos, uids[i].type, uids[i].id);
 			ok = false;
 			continue;
 		}
@@ -155,9 +154,9 @@ static bool action_set_is_typed(struct checker *c, const struct subject *sub)
 	if (!c->strict || !sub->p->action.list)
 		return true;
 	if (sub->p->action.n == 0)
-		finding(c, CEDAR_EMPTY_SET, sub->p->pos, NULL, "`action in []` lists no action");
+		finding(c, CEDAR_EMPTY_SET, sub->p->action.pos, NULL, "`action in []` lists no action");
 	else if (sub->mixed)
-		finding(c, CEDAR_INCOMPATIBLE_TYPES, sub->p->pos, NULL,
+		finding(c, CEDAR_INCOMPATIBLE_TYPES, sub->p->action.pos, NULL,
 			"`action in [...]` lists actions of different types");
 	else
 		return true;
@@ -273,10 +272,10 @@ static void say_too_deep(struct checker *c, const struct ast_policy *p)
 /* Whether what the policy names is declared, and can be brought into core operators. */
 static bool prepare(struct checker *c, struct subject *sub)
 {
-	bool ok = side_of(c, sub->p, &sub->p->principal, &sub->principal);
+	bool ok = side_of(c, &sub->p->principal, &sub->principal);
 
 	ok = actions_of(c, sub) && ok;
-	ok = side_of(c, sub->p, &sub->p->resource, &sub->resource) && ok;
+	ok = side_of(c, &sub->p->resource, &sub->resource) && ok;
 	if (!lower_conditions(c, sub)) {
 		say_too_deep(c, sub->p);
 		return false;
@@ -330,6 +329,7 @@ static void check_policy(struct checker *c, const struct ast_policy *p, uint32_t
 	arena_reset(&c->policy_mem);
 	c->policy = number;
 	c->id = p->id;
+	c->text_name = c->ps->texts.v[p->text].name;
 	c->text = c->ps->texts.v[p->text].text;
 	c->too_deep = false;
 	c->first_finding = c->out->v.n;

@@ -87,6 +87,7 @@ struct cedar_finding {
 	enum cedar_finding_kind kind;
 	uint32_t policy; /* index in the set; templates are counted behind the policies */
 	const char *id;
+	const char *text_name; /* as given to cedar_policies_add() */
 	uint32_t line, column, offset; /* in the policy's text, as in struct cedar_error */
 	const char *message; /* one line of UTF-8 */
 	const char *suggestion; /* "did you mean `User`?" or what else to do; NULL without */

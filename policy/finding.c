@@ -57,6 +57,7 @@ void finding(struct checker *c, enum cedar_finding_kind kind, uint32_t pos, cons
 	f.message = keep(c, message);
 	f.suggestion = keep(c, suggestion);
 	f.id = keep(c, c->id.p);
+	f.text_name = keep(c, c->text_name.p);
 	if (c->r == 0)
 		c->r = vec_push(&c->out->v, f);
 }

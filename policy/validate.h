@@ -144,7 +144,7 @@ struct checker {
 	/* the policy */
 	struct arena policy_mem;
 	uint32_t policy;
-	struct span id, text;
+	struct span id, text_name, text;
 	bool too_deep; /* it could not be lowered or typed within the limits */
 	bool loud; /* errors become findings */
 	uint32_t first_finding; /* of this policy */

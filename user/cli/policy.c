@@ -10,12 +10,13 @@
 #include "user/cli/policy_cmd.h"
 
 static const char usage_text[] =
-	"usage: tollgate policy check FILE... [--json]\n"
+	"usage: tollgate policy check [--schema FILE [--level N]] FILE... [--json]\n"
 	"       tollgate policy format [--check] [--width N] FILE... [--json]\n"
 	"       tollgate policy translate --to json|cedar FILE [--json]\n"
 	"\n"
 	"check      parses the files as one policy set and explains every error with its place, the\n"
-	"           line, and a mark below it.\n"
+	"           line, and a mark below it. --schema also validates them against a Cedar schema\n"
+	"           (text or JSON); --level lets them look at most N entities away.\n"
 	"format     lays the files out anew, in place; \"-\" is standard input, written to standard\n"
 	"           output. Comments stay, and so does the meaning.\n"
 	"           --check only names the files that would change; --width is 80 unless given.\n"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* tollgate policy check: parses files as one set and explains every error. */
+/* tollgate policy check: parses files as one set, checks it against a schema when there is one, and
+ * explains every error. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +9,13 @@
 #include "user/base/log.h"
 #include "user/cli/policy_cmd.h"
 #include "user/cli/policy_report.h"
+#include "user/cli/policy_schema.h"
 
 struct check {
 	struct cedar_policies *set;
 	bool json;
 	struct json_out *out; /* of json */
+	struct policy_schema schema;
 	bool failed;
 };
 
@@ -57,12 +61,19 @@ static void check_set(struct check *c)
 
 static void check_files(struct check *c, int n, char **paths)
 {
-	for (int i = 0; i < n; i++) {
-		if (strcmp(paths[i], "--json") != 0)
-			check_file(c, paths[i]);
-	}
+	for (int i = 0; i < n; i++)
+		check_file(c, paths[i]);
 	if (!c->failed)
 		check_set(c);
+}
+
+static void check_schema(struct check *c)
+{
+	bool ok = policy_schema_load(&c->schema, c->out);
+
+	if (ok && !c->failed)
+		ok = policy_schema_validate(&c->schema, c->set, c->out);
+	c->failed |= !ok;
 }
 
 static int check_as_json(struct check *c, int n, char **paths)
@@ -77,40 +88,68 @@ static int check_as_json(struct check *c, int n, char **paths)
 	json_out_array(&j);
 	check_files(c, n, paths);
 	json_out_array_end(&j);
+	if (c->schema.path)
+		check_schema(c);
 	json_out_member_int(&j, "policies", (int64_t)cedar_policies_count(c->set));
 	json_out_member_bool(&j, "ok", !c->failed);
 	json_out_object_end(&j);
 	return policy_print_json(&b, json_out_end(&j)) == CLI_OK && !c->failed ? CLI_OK : CLI_FAILED;
 }
 
-int policy_check(struct cli *cli, int n, char **paths)
+/* Moves the paths to the front of the words; how many there are, -EINVAL after telling what is
+ * wrong. */
+static int read_options(struct check *c, int n, char **words)
 {
-	_cleanup_(cedar_policies_free_p) struct cedar_policies *set = NULL;
-	struct check c = { .json = cli->json };
 	int files = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (strcmp(paths[i], "--json") == 0) {
-			c.json = true;
-		} else if (paths[i][0] == '-' && paths[i][1]) {
-			fprintf(stderr, "tollgate: policy check: no such option: %s\n", paths[i]);
-			return policy_usage();
+		int taken = policy_schema_option(&c->schema, i, n, words);
+
+		if (taken < 0)
+			return taken;
+		if (taken > 0) {
+			i += taken - 1;
+		} else if (strcmp(words[i], "--json") == 0) {
+			c->json = true;
+		} else if (words[i][0] == '-' && words[i][1]) {
+			fprintf(stderr, "tollgate: policy check: no such option: %s\n", words[i]);
+			return -EINVAL;
 		} else {
-			files++;
+			words[files++] = words[i];
 		}
 	}
-	if (files == 0)
+	if (c->schema.check.level_checked && !c->schema.path) {
+		fputs("tollgate: policy check: --level needs --schema\n", stderr);
+		return -EINVAL;
+	}
+	return files;
+}
+
+static int check_as_text(struct check *c, int files, char **paths)
+{
+	check_files(c, files, paths);
+	if (c->schema.path)
+		check_schema(c);
+	if (!c->failed)
+		printf("%zu policies in %d file%s, no errors\n", cedar_policies_count(c->set), files,
+		       files == 1 ? "" : "s");
+	return c->failed ? CLI_FAILED : CLI_OK;
+}
+
+int policy_check(struct cli *cli, int n, char **words)
+{
+	_cleanup_(cedar_policies_free_p) struct cedar_policies *set = NULL;
+	struct check c = { .json = cli->json };
+	int files = read_options(&c, n, words), status;
+
+	if (files <= 0)
 		return policy_usage();
 	if (cedar_policies_new(&set) < 0) {
 		fputs("tollgate: policy check: no memory\n", stderr);
 		return CLI_FAILED;
 	}
 	c.set = set;
-	if (c.json)
-		return check_as_json(&c, n, paths);
-	check_files(&c, n, paths);
-	if (!c.failed)
-		printf("%zu policies in %d file%s, no errors\n", cedar_policies_count(set), files,
-		       files == 1 ? "" : "s");
-	return c.failed ? CLI_FAILED : CLI_OK;
+	status = c.json ? check_as_json(&c, files, words) : check_as_text(&c, files, words);
+	policy_schema_done(&c.schema);
+	return status;
 }

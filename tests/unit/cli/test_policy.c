@@ -309,6 +309,56 @@ static void usage(void **state)
 	assert_true(buf_len(&out) > 0);
 }
 
+static void schema_is_asked(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[900];
+
+	write_file("schema", "entity User { name: String, boss?: User }; entity Doc { owner: User };\n"
+			     "action view appliesTo { principal: User, resource: Doc };\n");
+	write_file("good", "permit(principal, action, resource) when { resource.owner == principal };\n");
+	write_file("wrong", "permit(principal, action == Action::\"veiw\", resource);\n"
+			    "permit(principal, action, resource)\nwhen { resource.owner.nam == \"x\" };\n"
+			    "forbid(principal, action, resource) when { false };\n");
+	assert_int_equal(run_words((const char *const[]){ "check", "--schema", path_of("schema"), path_of("good"), NULL }, &out, &err),
+			 CLI_OK);
+	assert_string_equal(buf_cstr(&out), "1 policies in 1 file, no errors\n");
+	assert_int_equal(run_words((const char *const[]){ "check", path_of("wrong"), "--schema", path_of("schema"), NULL }, &out, &err),
+			 CLI_FAILED);
+	snprintf(want, sizeof(want),
+		 "%s/wrong:1:19: error: policy0: unknown action `Action::\"veiw\"`; did you mean `Action::\"view\"`?\n"
+		 "    permit(principal, action == Action::\"veiw\", resource);\n                      ^\n"
+		 "%s/wrong:3:23: error: policy1: no attribute `nam` in User; did you mean `name`?\n"
+		 "    when { resource.owner.nam == \"x\" };\n                          ^\n"
+		 "%s/wrong:4:1: warning: policy2: the policy is false for every request that the schema allows\n"
+		 "    forbid(principal, action, resource) when\n    ^\n",
+		 dir, dir, dir);
+	assert_string_equal(buf_cstr(&err), want);
+	assert_int_equal(buf_len(&out), 0);
+	assert_int_equal(run_words((const char *const[]){ "check", "--level", "1", "--json", "--schema", path_of("schema"),
+							  path_of("good"), NULL },
+				   &out, &err),
+			 CLI_OK);
+	assert_non_null(strstr(buf_cstr(&out), "\"schema\":{\"file\":\""));
+	assert_non_null(strstr(buf_cstr(&out), "\"findings\":[],\"policies\":1,\"ok\":true}"));
+	assert_int_equal(run_words((const char *const[]){ "check", "--level", "0", "--json", "--schema", path_of("schema"),
+							  path_of("good"), NULL },
+				   &out, &err),
+			 CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&out), "\"policy\":\"policy0\",\"severity\":\"error\",\"line\":1,\"column\":53"));
+	/* What is wrong with the schema is said with its place. */
+	write_file("schema", "entity User { a: Nope };");
+	assert_int_equal(run_words((const char *const[]){ "check", "--schema", path_of("schema"), path_of("good"), NULL }, &out, &err),
+			 CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "schema:1:18: no entity type, type or builtin is called `Nope`\n"
+					       "    entity User { a: Nope };\n"));
+	assert_int_equal(run("check", path_of("good"), "--schema", &out, &err), CLI_USAGE);
+	assert_int_equal(run_words((const char *const[]){ "check", path_of("good"), "--level", "1", NULL }, &out, &err), CLI_USAGE);
+	assert_int_equal(run_words((const char *const[]){ "check", path_of("good"), "--schema", "x", "--level", "1x", NULL }, &out,
+				   &err),
+			 CLI_USAGE);
+}
+
 static int make_dir(void **state)
 {
 	return mkdtemp(dir) ? 0 : -1;
@@ -317,7 +367,8 @@ static int make_dir(void **state)
 static int remove_dir(void **state)
 {
 	static const char *const names[] = { "good", "bad", "empty", "long", "broken", "end",
-					     "a",    "b",   "link",  "out",  "err" };
+					     "a",    "b",   "link",  "out",  "err",
+					     "schema", "wrong" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlink(path_of(names[i]));
@@ -328,7 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_files), cmocka_unit_test(errors_are_explained),
-		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document),
+		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document), cmocka_unit_test(schema_is_asked),
 		cmocka_unit_test(examples),
 		cmocka_unit_test(format_in_place),
 		cmocka_unit_test(format_bad_files),

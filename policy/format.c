@@ -27,11 +27,12 @@ static bool is_blank(struct span s)
 	return true;
 }
 
-/* Copies what lies between strings and comments without its blank lines. A line end at its beginning
- * stays, and so does what begins a line that goes on behind it. */
-static int copy_between(struct span s, struct buf *out)
+/* Copies what lies between strings and comments without its blank lines. The end of the line on which
+ * the string or comment before it stands (behind) stays, and so does what begins the line that goes on
+ * with the next. */
+static int copy_between(struct span s, bool behind, struct buf *out)
 {
-	int r = s.n && *s.p == '\n' ? buf_append(out, "\n", 1) : 0;
+	int r = 0;
 
 	while (r == 0 && s.n > 0) {
 		const char *eol = memchr(s.p, '\n', s.n);
@@ -39,6 +40,9 @@ static int copy_between(struct span s, struct buf *out)
 
 		if (!eol || !is_blank(line))
 			r = buf_append(out, line.p, line.n);
+		else if (behind)
+			r = buf_append(out, "\n", 1);
+		behind = false;
 		s = (struct span){ s.p + line.n, s.n - line.n };
 	}
 	return r;
@@ -69,13 +73,14 @@ static int drop_blank_lines(struct span s, struct buf *out)
 			p++;
 			continue;
 		}
-		r = copy_between((struct span){ from, (size_t)(p - from) }, out);
+		r = copy_between((struct span){ from, (size_t)(p - from) }, from > s.p, out);
 		q = end_of(p, end);
 		if (r == 0)
 			r = buf_append(out, p, (size_t)(q - p));
 		from = p = q;
 	}
-	return r < 0 ? r : copy_between((struct span){ from, (size_t)(end - from) }, out);
+	return r < 0 ? r
+		     : copy_between((struct span){ from, (size_t)(end - from) }, from > s.p, out);
 }
 
 static struct span trim(struct span s)

@@ -96,8 +96,7 @@ static void close_paren(struct printer *pr)
 	leave(pr, 1);
 }
 
-/* An expression where any may stand: within brackets of its own. */
-static void inner(struct printer *pr, const struct ast *e)
+void print_expr(struct printer *pr, const struct ast *e)
 {
 	enter(pr, 1);
 	expr(pr, e);
@@ -165,7 +164,7 @@ static void list(struct printer *pr, struct ast *const *kid, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
 			print_str(pr, ", ");
-		inner(pr, kid[i]);
+		print_expr(pr, kid[i]);
 	}
 }
 
@@ -184,7 +183,7 @@ static void record(struct printer *pr, const struct ast *e)
 			print_str(pr, ", ");
 		put_name(pr, e->names[order[i]].s);
 		print_str(pr, ": ");
-		inner(pr, e->kid[order[i]]);
+		print_expr(pr, e->kid[order[i]]);
 	}
 	print_str(pr, "}");
 	free(order);
@@ -422,12 +421,6 @@ uint32_t print_nesting(const struct ast *e, bool full)
 {
 	struct printer pr = { .full = full };
 
-	inner(&pr, e);
+	print_expr(&pr, e);
 	return pr.r < 0 ? UINT32_MAX : pr.deepest;
-}
-
-void print_expr(struct printer *pr, const struct ast *e)
-{
-	pr->full = print_nesting(e, true) <= CEDAR_NESTING_MAX;
-	inner(pr, e);
 }

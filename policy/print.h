@@ -22,7 +22,7 @@ void print_span(struct printer *pr, struct span s);
 void print_str(struct printer *pr, const char *s);
 void print_quoted(struct printer *pr, struct span s); /* escaped */
 void print_uid(struct printer *pr, const struct cedar_uid *uid);
-/* Sets full as can be. */
+/* An expression where any may stand: as a condition, or within brackets of its own. */
 void print_expr(struct printer *pr, const struct ast *e);
 
 /* How deep the text of e nests; full: with all parentheses. */

@@ -70,6 +70,7 @@ static void annotations(struct printer *pr, const struct ast_policy *p)
 static void condition(struct printer *pr, const struct ast_condition *c)
 {
 	print_str(pr, c->unless ? " unless {\n  " : " when {\n  ");
+	pr->full = print_nesting(c->e, true) <= CEDAR_NESTING_MAX;
 	print_expr(pr, c->e);
 	print_str(pr, "\n}");
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The words that texts and JSON have for variables, methods and operators. */
+/* What the forms of policies have in common: the words for variables, methods and operators, and the
+ * order of names. */
 #include "policy/ast.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "policy/value.h"
 
 static const char *const vars[] = { "principal", "action", "resource", "context" };
 static const char *const methods[] = { "contains", "containsAll", "containsAny",
@@ -46,4 +52,55 @@ bool ast_method_find(struct span name, enum ast_method *ret)
 		}
 	}
 	return false;
+}
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+struct named {
+	struct span name;
+	uint32_t at;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return span_cmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+static int sort_named(struct named *v, uint32_t n, uint32_t **ret_order)
+{
+	uint32_t *order = calloc((size_t)n + 1, sizeof(*order));
+
+	if (!order)
+		return -ENOMEM;
+	heap_sort(v, n, sizeof(*v), by_name);
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = v[i].at;
+	*ret_order = order;
+	return 0;
+}
+
+int ast_sort_names(const struct ast_name *names, uint32_t n, uint32_t **ret_order)
+{
+	struct named *v = calloc((size_t)n + 1, sizeof(*v));
+	int r = -ENOMEM;
+
+	for (uint32_t i = 0; v && i < n; i++)
+		v[i] = (struct named){ names[i].s, i };
+	if (v)
+		r = sort_named(v, n, ret_order);
+	free(v);
+	return r;
+}
+
+int ast_sort_annotations(const struct ast_policy *p, uint32_t **ret_order)
+{
+	struct named *v = calloc((size_t)p->n_annotations + 1, sizeof(*v));
+	int r = -ENOMEM;
+
+	for (uint32_t i = 0; v && i < p->n_annotations; i++)
+		v[i] = (struct named){ p->annotations[i].key, i };
+	if (v)
+		r = sort_named(v, p->n_annotations, ret_order);
+	free(v);
+	return r;
 }

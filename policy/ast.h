@@ -155,6 +155,11 @@ struct cedar_policies {
 	bool named; /* others are there too, so that a number may be taken */
 };
 
+/* The order of record members and annotations by name, in which JSON and printed text have them; a text
+ * may have any. *ret_order is to be freed. 0 or -ENOMEM. */
+int ast_sort_names(const struct ast_name *names, uint32_t n, uint32_t **ret_order);
+int ast_sort_annotations(const struct ast_policy *p, uint32_t **ret_order);
+
 static inline bool ast_is_template(const struct ast_policy *p)
 {
 	return p->principal.slot || p->resource.slot;

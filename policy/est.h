@@ -19,16 +19,13 @@
  * and little enough for the C stack. */
 #define EST_DEPTH_MAX (12 * CEDAR_NESTING_MAX)
 
-/* Members whose names a form has sorted, which texts need not have. */
-int est_sort_names(const struct ast_name *names, uint32_t n, uint32_t **ret_order);
-int est_sort_annotations(const struct ast_policy *p, uint32_t **ret_order);
-
 /* A template keeps its slots. 0, -ENOMEM, or what else the writer met. */
 int est_write_policy(struct json_out *j, const struct ast_policy *p);
 
 /* A policy or template from its JSON; ps->lx.text must be the JSON text and v of it. The id is left
  * empty. False after recording an error. */
 bool est_read_policy(struct parser *ps, const struct json *v, struct ast_policy *ret);
+
 /* The operator of an object of one key, and what it is applied to. */
 struct est_op {
 	struct span name;

@@ -8,56 +8,6 @@
 
 #include "policy/est.h"
 #include "policy/text.h"
-#include "policy/value.h"
-
-struct named {
-	struct span name;
-	uint32_t at;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return span_cmp(((const struct named *)a)->name, ((const struct named *)b)->name);
-}
-
-static int sort_named(struct named *v, uint32_t n, uint32_t **ret_order)
-{
-	uint32_t *order = calloc((size_t)n + 1, sizeof(*order));
-
-	if (!order)
-		return -ENOMEM;
-	heap_sort(v, n, sizeof(*v), by_name);
-	for (uint32_t i = 0; i < n; i++)
-		order[i] = v[i].at;
-	*ret_order = order;
-	return 0;
-}
-
-int est_sort_names(const struct ast_name *names, uint32_t n, uint32_t **ret_order)
-{
-	struct named *v = calloc((size_t)n + 1, sizeof(*v));
-	int r = -ENOMEM;
-
-	for (uint32_t i = 0; v && i < n; i++)
-		v[i] = (struct named){ names[i].s, i };
-	if (v)
-		r = sort_named(v, n, ret_order);
-	free(v);
-	return r;
-}
-
-int est_sort_annotations(const struct ast_policy *p, uint32_t **ret_order)
-{
-	struct named *v = calloc((size_t)p->n_annotations + 1, sizeof(*v));
-	int r = -ENOMEM;
-
-	for (uint32_t i = 0; v && i < p->n_annotations; i++)
-		v[i] = (struct named){ p->annotations[i].key, i };
-	if (v)
-		r = sort_named(v, p->n_annotations, ret_order);
-	free(v);
-	return r;
-}
 
 /* --- expressions ------------------------------------------------------------------------------ */
 
@@ -135,7 +85,7 @@ static void write_record(struct json_out *j, const struct ast *e)
 {
 	uint32_t *order;
 
-	if (est_sort_names(e->names, e->n, &order) < 0) {
+	if (ast_sort_names(e->names, e->n, &order) < 0) {
 		fail(j, -ENOMEM);
 		return;
 	}
@@ -399,7 +349,7 @@ static void write_annotations(struct json_out *j, const struct ast_policy *p)
 {
 	uint32_t *order;
 
-	if (est_sort_annotations(p, &order) < 0) {
+	if (ast_sort_annotations(p, &order) < 0) {
 		fail(j, -ENOMEM);
 		return;
 	}

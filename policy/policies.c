@@ -166,6 +166,12 @@ static int id_error(struct cedar_error *error, struct span id, const char *what)
 			 (int)(id.n > SHOWN_MAX ? SHOWN_MAX : id.n), id.p, what);
 }
 
+/* Answers tell ids as C strings, where a NUL would make two of them look the same. */
+static bool has_nul(struct span id)
+{
+	return id.n > 0 && memchr(id.p, '\0', id.n);
+}
+
 int policies_check_ids(const struct cedar_policies *ps, struct cedar_error *error)
 {
 	size_t n = (size_t)ps->policies.n + ps->templates.n, k = 0;
@@ -179,9 +185,11 @@ int policies_check_ids(const struct cedar_policies *ps, struct cedar_error *erro
 	for (uint32_t i = 0; i < ps->templates.n; i++)
 		ids[k++] = ps->templates.v[i].id;
 	heap_sort(ids, n, sizeof(*ids), by_id);
-	for (size_t i = 1; r == 0 && i < n; i++) {
-		if (span_eq(ids[i - 1], ids[i]))
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (i > 0 && span_eq(ids[i - 1], ids[i]))
 			r = id_error(error, ids[i], "the id is used twice in the set");
+		else if (has_nul(ids[i]))
+			r = id_error(error, ids[i], "the id holds a NUL");
 	}
 	free(ids);
 	return r;
@@ -244,6 +252,8 @@ int cedar_policies_link(struct cedar_policies *ps, struct span template_id, stru
 		return id_error(error, template_id, "there is no such template");
 	if (policies_find(ps, id))
 		return id_error(error, id, "the id of the link is used already");
+	if (has_nul(id))
+		return id_error(error, id, "the id holds a NUL");
 	if ((principal && !is_normal_name(principal->type)) ||
 	    (resource && !is_normal_name(resource->type)))
 		return id_error(error, id, "the type of an entity is not a name such as A::B");

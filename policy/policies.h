@@ -27,7 +27,7 @@ int policies_push_named(struct cedar_policies *ps, struct ast_policy *p);
 /* The policy or template of this id, or NULL. Linear. */
 const struct ast_policy *policies_find(const struct cedar_policies *ps, struct span id);
 
-/* Whether all ids of the set differ. -EINVAL with words in *error otherwise; -ENOMEM. */
+/* Whether all ids of the set differ and can be told. -EINVAL with words in *error otherwise; -ENOMEM. */
 int policies_check_ids(const struct cedar_policies *ps, struct cedar_error *error);
 
 /* Links a template by its number; the ids are not checked. As cedar_policies_link(). */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "policy/escape.h"
-#include "policy/est.h"
 #include "policy/text.h"
 
 #define UNARY_MAX 4 /* ! or - in a row, as the grammar has it */
@@ -173,7 +172,7 @@ static void record(struct printer *pr, const struct ast *e)
 {
 	uint32_t *order;
 
-	if (est_sort_names(e->names, e->n, &order) < 0) {
+	if (ast_sort_names(e->names, e->n, &order) < 0) {
 		pr->r = -ENOMEM;
 		return;
 	}

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "policy/cedar_text.h"
-#include "policy/est.h"
 #include "policy/print.h"
 
 static void scope(struct printer *pr, const char *name, const struct ast_scope *s)
@@ -48,7 +47,7 @@ static void annotations(struct printer *pr, const struct ast_policy *p)
 {
 	uint32_t *order;
 
-	if (est_sort_annotations(p, &order) < 0) {
+	if (ast_sort_annotations(p, &order) < 0) {
 		pr->r = -ENOMEM;
 		return;
 	}

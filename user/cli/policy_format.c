@@ -56,8 +56,9 @@ static int format_text(const struct format *f, struct span text, struct buf *mad
 
 	if (r < 0 && errors->n == 0)
 		policy_plain_error(errors, "cannot be formatted",
-				   r == -EBADMSG ? "the result would mean something else" :
-						   err_text(r));
+				   r == -EBADMSG    ? "the result would mean something else"
+				   : r == -EMSGSIZE ? "the result would be too large"
+						    : err_text(r));
 	return r;
 }
 

@@ -254,6 +254,7 @@ static void bad_sets(void **state)
 		{ "{\"templates\":{\"t\":" T(SLOT) "},\"templateLinks\":[" LINK("t", "l", "\"?x\":1") "]}", "not known" },
 		{ "{\"templates\":{\"t\":" T(SLOT) "},\"templateLinks\":[{\"templateId\":\"t\",\"newId\":\"l\"}]}", "missing" },
 		{ "{\"policies\":{}}", "`policies` is not known" },
+		{ "{\"staticPolicies\":{\"a\\u0000\":" P("") "}}", "a NUL" },
 		{ "{\"staticPolicies\":[]}", "expected an object" },
 		{ "{\"templateLinks\":{}}", "an array" },
 	};

@@ -17,7 +17,7 @@ bool est_get_op(const struct json *v, struct est_op *ret)
 }
 
 bool est_two(struct parser *ps, const struct json *of, const struct json **ret_left,
-		const struct json **ret_right)
+	     const struct json **ret_right)
 {
 	static const char *const names[] = { "left", "right", NULL };
 
@@ -121,7 +121,6 @@ static bool read_attr(struct parser *ps, const struct est_op *op, struct ast_ste
 {
 	static const char *const names[] = { "left", "attr", NULL };
 
-	s->kind = AST_STEP_ATTR;
 	return est_members(ps, op->of, names) && (*ret_left = est_member(ps, op->of, "left")) &&
 	       est_string(ps, est_member(ps, op->of, "attr"), "an attribute", &s->name);
 }
@@ -132,7 +131,6 @@ static bool read_method(struct parser *ps, const struct est_op *op, struct ast_s
 	static const char *const arg[] = { "arg", NULL };
 	const struct json *right;
 
-	s->kind = AST_STEP_METHOD;
 	if (s->method == AST_IS_EMPTY)
 		return est_members(ps, op->of, arg) && (*ret_left = est_member(ps, op->of, "arg")) &&
 		       read_arguments(ps, NULL, 0, s);
@@ -144,10 +142,9 @@ static bool read_ext_method(struct parser *ps, const struct est_op *op, struct a
 {
 	_cleanup_kids_ struct kids k = { 0 };
 
-	s->kind = AST_STEP_EXT;
 	if (op->of->kind != JSON_ARRAY || op->of->n == 0)
-		return parser_fail(ps, op->of->pos, "`%.*s` takes an array: what it is called on, "
-						    "then its arguments",
+		return parser_fail(ps, op->of->pos,
+				   "`%.*s` takes an array: what it is called on, then its arguments",
 				   (int)op->name.n, op->name.p);
 	for (uint32_t i = 1; i < op->of->n; i++) {
 		if (!node_push(ps, &k, est_read_expr(ps, &op->of->kid[i])))

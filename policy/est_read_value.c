@@ -52,7 +52,7 @@ static struct ast *read_extn(struct parser *ps, const struct json *v)
 
 	if (fn == EXT_FN_COUNT)
 		return node_fail(ps, name->pos, "there is no such extension function");
-	e = node_sealed(est_read_list(ps, AST_CALL, arg ? &one : args, est_read_value));
+	e = est_read_list(ps, AST_CALL, arg ? &one : args, est_read_value);
 	if (!e)
 		return NULL;
 	e->fn = fn;
@@ -118,8 +118,7 @@ static struct ast *read_scalar(struct parser *ps, const struct json *v)
 	return e;
 }
 
-/* What stands below "Value". Values nest less deep than the JSON does, so the depth is counted in
- * both. */
+/* Nesting counts as that of expressions does. */
 struct ast *est_read_value(struct parser *ps, const struct json *v)
 {
 	struct ast *e = NULL;

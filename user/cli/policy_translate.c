@@ -111,9 +111,12 @@ int policy_translate(struct cli *cli, int n, char **words)
 			t.json = true;
 		} else if (strcmp(words[i], "--to") == 0 && i + 1 < n) {
 			t.to = words[++i];
-		} else if ((words[i][0] == '-' && words[i][1]) || t.path) {
-			fprintf(stderr, "tollgate: policy translate: %s: %s\n", words[i],
-				t.path ? "one file at a time" : "no such option");
+		} else if (words[i][0] == '-' && words[i][1]) {
+			fprintf(stderr, "tollgate: policy translate: no such option: %s\n",
+				words[i]);
+			return policy_usage();
+		} else if (t.path) {
+			fputs("tollgate: policy translate: one file at a time\n", stderr);
 			return policy_usage();
 		} else {
 			t.path = words[i];

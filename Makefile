@@ -63,7 +63,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-vm bench bench-policy cedar-tests diff-policy fuzz fuzz-build mutants units install clean help print-config
+.PHONY: all check check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build mutants units install clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -71,7 +71,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-vm bench fuzz mutants install clean print-config'
+	@echo 'all check check-vm flood bench fuzz mutants install clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -174,6 +174,10 @@ check: all units
 
 mutants: all
 	scripts/mutants
+
+# The long form of a peer test: more connections than anyone may open.
+flood: all
+	BUILD=$(BUILD) IDLE_CONNECTIONS=100000 tests/peer/peer_http.py idle_connections
 
 check-vm: all
 	scripts/check-vm $(BUILD)

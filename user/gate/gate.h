@@ -80,15 +80,15 @@ int gate_when_recorded(struct gate *g, uint64_t pos, gate_release_fn fn, void *a
 /* True when something recorded at pos may go now. */
 bool gate_recorded(struct gate *g, uint64_t pos);
 
-/* A log that has no room holds messages back before they are judged, and denies them only when none has come by then.
- * The ring takes some thousand records, so this is a notary that has stood still for longer than a slow disk explains. */
+/* A log that has no room holds messages back before they are judged, and denies them only when none has come by
+ * then: a notary that stands still for longer than a slow disk explains. */
 #define GATE_ROOM_NS 5000000000ull
 
 /* True when the log has room for what one message is likely to record, or will not have any by waiting. */
 bool gate_room(struct gate *g);
 
-/* Calls fn(arg) when the log has room again, or after GATE_ROOM_NS; then the message is judged, and denied when there is
- * still none. Order is kept. -ENOMEM: fn is not called. */
+/* Calls fn(arg) when the log has room again, or after GATE_ROOM_NS; then the message is judged, and denied when
+ * there is still none. Order is kept. -ENOMEM: fn is not called. */
 int gate_when_room(struct gate *g, void (*fn)(void *arg), void *arg);
 
 /* Calls those who have waited GATE_ROOM_NS. Nanoseconds until the next is due, 0: nobody waits. */

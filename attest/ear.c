@@ -78,6 +78,7 @@ static const struct {
 	{ "tdx.rtmr2", EAR_EXECUTABLES },
 	{ "tdx.rtmr3", EAR_EXECUTABLES },
 	{ "tdx.event_log", EAR_EXECUTABLES },
+	{ "tdx.event_data", EAR_EXECUTABLES },
 	{ "tdx.mrservicetd", EAR_EXECUTABLES },
 	{ "tdx.debug", EAR_RUNTIME_OPAQUE },
 	{ "tdx.td_attributes", EAR_CONFIGURATION },
@@ -95,6 +96,7 @@ static const struct {
 	{ "tdx.tcb", EAR_HARDWARE },
 	{ "tdx.module", EAR_HARDWARE },
 	{ "tdx.mrseam", EAR_HARDWARE },
+	{ "tdx.mrsignerseam", EAR_HARDWARE },
 	{ "tdx.advisories", EAR_HARDWARE },
 	{ "tdx.report_data", EAR_SOURCED_DATA },
 };
@@ -124,7 +126,7 @@ static const char *status_of(enum attest_status s)
 }
 
 int attest_ear(const struct attest_result *res, const struct attest_policy *p, int64_t iat,
-	       struct buf *out)
+	       const char *build, struct buf *out)
 {
 	int vector[EAR_CLAIMS] = { 0 };
 	struct json_out j;
@@ -142,7 +144,7 @@ int attest_ear(const struct attest_result *res, const struct attest_policy *p, i
 	json_out_member_int(&j, "iat", iat);
 	json_out_key(&j, "ear.verifier-id");
 	json_out_object(&j);
-	json_out_member_str(&j, "build", "tollgate");
+	json_out_member_str(&j, "build", build);
 	json_out_member_str(&j, "developer", "tollgate");
 	json_out_object_end(&j);
 	json_out_key(&j, "submods");

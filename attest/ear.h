@@ -26,7 +26,9 @@ enum ear_claim {
 /* Which member a field of a finding speaks about. A field that no row names counts for the identity. */
 enum ear_claim ear_claim_of(const char *field);
 
-/* Appends the claims set as JSON; iat is the time of issue. 0 or -errno. */
-int attest_ear(const struct attest_result *res, const struct attest_policy *p, int64_t iat, struct buf *out);
+/* Appends the claims set as JSON; iat is the time of issue, build names the program and its version.
+ * 0 or -errno. */
+int attest_ear(const struct attest_result *res, const struct attest_policy *p, int64_t iat,
+	       const char *build, struct buf *out);
 
 #endif

@@ -47,6 +47,10 @@ static void add(struct attest_result *res, enum attest_verdict v, bool soft, con
 	(void)snprintf(f->field, sizeof(f->field), "%s", field);
 	(void)snprintf(f->code, sizeof(f->code), "%s", code);
 	(void)vsnprintf(f->reason, sizeof(f->reason), fmt, ap);
+	/* Names from certificates may stand in it, and it is printed on terminals. */
+	for (char *c = f->reason; *c; c++)
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
 }
 
 #define ADD(v, soft) \

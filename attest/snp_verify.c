@@ -299,6 +299,12 @@ static void claims(struct snp_check *c)
 	(void)snprintf(hex, sizeof(hex), "%u.%u.%u", r->current.major, r->current.minor,
 		       r->current.build);
 	json_out_member_str(&res->claims, "firmware", hex);
+	if (r->version < 5)
+		return;
+	(void)snprintf(hex, sizeof(hex), "0x%llx", (unsigned long long)r->launch_mitigations);
+	json_out_member_str(&res->claims, "launch_mitigations", hex);
+	(void)snprintf(hex, sizeof(hex), "0x%llx", (unsigned long long)r->current_mitigations);
+	json_out_member_str(&res->claims, "current_mitigations", hex);
 }
 
 static bool split_tcbs(struct snp_check *c)

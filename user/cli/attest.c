@@ -190,7 +190,7 @@ static int answer(struct cli *c, struct attest_run *run)
 
 	if (r == 0 && attest_arg(run, "ear", 0))
 		r = attest_ear(&run->result, &run->policy, (int64_t)(clock_real_ns() / 1000000000u),
-			       &out);
+			       c->version, &out);
 	else if (r == 0 && c->json)
 		r = buf_append(&out, buf_span(&judgement).p, buf_len(&judgement));
 	if (r < 0) {

@@ -10,6 +10,7 @@ struct cli {
 	const char *control; /* path of the control socket */
 	const char *audit; /* path of the audit socket */
 	const char *config; /* path of tollgate.conf */
+	const char *version; /* of the program */
 };
 
 /* Exit statuses, the same for every command. */

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { 0 },
 	};
-	struct cli c = { .config = CONF_PATH };
+	struct cli c = { .config = CONF_PATH, .version = TOLLGATE_VERSION };
 	int o, r;
 
 	argc = take_json(&c, argc, argv);

@@ -25,7 +25,7 @@ static char dir[] = "/tmp/test_attest.XXXXXX";
 /* Runs the command with what follows "attest"; its standard output is in out, standard error is dropped. */
 static int run(struct buf *out, bool json, const char *const *words)
 {
-	struct cli c = { .json = json };
+	struct cli c = { .json = json, .version = "1.2.3" };
 	char *argv[ARGS_MAX + 1] = { (char *)"attest" };
 	int argc = 1, fd = memfd_create("out", MFD_CLOEXEC), one, two, null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
 
@@ -161,6 +161,7 @@ static void recorded_snp(void **state)
 	sub = json_object_get(json_object_get(j, "submods"), "snp");
 	vector = json_object_get(sub, "ear.trustworthiness-vector");
 	assert_string_equal(json_string_value(json_object_get(sub, "ear.status")), "affirming");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(j, "ear.verifier-id"), "build")), "1.2.3");
 	assert_int_equal(json_object_size(vector), 8);
 	assert_int_equal(json_integer_value(json_object_get(vector, "hardware")), 2);
 	assert_int_equal(json_integer_value(json_object_get(vector, "executables")), 2);

@@ -46,6 +46,7 @@ const struct policy_key snp_policy_keys[] = {
 	{ .name = "image_ids", .kind = POLICY_SET, .offset = AT(image_ids), .max = 16 },
 	{ .name = "chips", .kind = POLICY_SET, .offset = AT(chips), .max = 64 },
 	{ .name = "deny_chips", .kind = POLICY_SET, .offset = AT(deny_chips), .max = 64 },
+	{ .name = "csp_ids", .kind = POLICY_TEXTS, .offset = AT(csp_ids) },
 	{ .name = "products", .kind = POLICY_WORDS, .offset = AT(products), .words = snp_product_words },
 	{ .name = "deny_products", .kind = POLICY_WORDS, .offset = AT(deny_products), .words = snp_product_words },
 	{ .name = "signing_keys", .kind = POLICY_WORDS, .offset = AT(signing_keys), .words = key_words },
@@ -82,4 +83,5 @@ void snp_policy_done(struct snp_policy *p)
 
 	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
 		policy_set_done(sets[i]);
+	policy_texts_done(&p->csp_ids);
 }

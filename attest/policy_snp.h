@@ -23,6 +23,7 @@ struct snp_policy {
 	struct policy_set report_data, measurements, host_data, id_key_digests, author_key_digests;
 	struct policy_set family_ids, image_ids;
 	struct policy_set chips, deny_chips; /* CHIP_ID, 64 bytes */
+	struct policy_texts csp_ids; /* providers whose VLEKs are good, as the certificate names them */
 	uint32_t products; /* default: all */
 	uint32_t deny_products;
 	uint32_t signing_keys; /* bit 0 VCEK, bit 1 VLEK; default both */

@@ -65,10 +65,31 @@ void snp_check_tcb_policy(struct snp_check *c)
 		attest_pass(c->res, "snp.minimum_tcb", "reached", "at least %s", b);
 }
 
+/* A VLEK is a provider's: any provider has one, so whose it is matters more than that it is one. */
+static void check_provider(struct snp_check *c)
+{
+	const struct policy_texts *allow = &c->policy->csp_ids;
+	const struct span id = c->cert.csp_id;
+	bool allowed = false;
+
+	if (c->report.key != SNP_KEY_VLEK)
+		return;
+	json_out_member_span(&c->res->claims, "csp_id", id);
+	for (unsigned i = 0; i < allow->n; i++)
+		allowed |= span_is(id, allow->text[i]);
+	if (!allow->given)
+		attest_skipped(c->res, "snp.csp", "no-expectation", "no list is given; it is %.*s",
+			       (int)id.n, id.p ? id.p : "");
+	else
+		attest_check(c->res, allowed, "snp.csp", allowed ? "allowed" : "not-allowed",
+			     "the key is %.*s's", (int)id.n, id.p ? id.p : "");
+}
+
 void snp_check_product_policy(struct snp_check *c)
 {
 	const uint32_t bit = 1u << c->product;
 
+	check_provider(c);
 	if (c->policy->deny_products & bit)
 		attest_fail(c->res, "snp.product", "denied", "%s is denied by the policy",
 			    snp_product_words[c->product]);

@@ -182,13 +182,15 @@ static bool is_kind(const json_t *doc, const char *id)
 int tdx_tcb_info_parse(struct span body, struct tdx_tcb_info *ret)
 {
 	struct tdx_tcb_info *t = ret;
-	uint32_t version;
+	uint32_t version, type; /* type 0: components compare one by one; no other is defined */
 	int r = -EBADMSG;
 
 	t->doc = load(body);
 	if (t->doc && !is_kind(t->doc, "TDX"))
 		r = -ENOENT;
 	else if (t->doc && get_uint(t->doc, "version", 3, &version) == 0 && version == 3)
+		r = get_uint(t->doc, "tcbType", 0, &type);
+	if (r == 0)
 		r = get_validity(t->doc, &t->validity);
 	if (r == 0)
 		r = get_hex(t->doc, "fmspc", t->fmspc, sizeof(t->fmspc));

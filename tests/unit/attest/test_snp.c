@@ -288,6 +288,23 @@ static void keys_must_hang_where_they_belong(void **state)
 	one(&(struct make){ .product = SNP_GENOA, .version = 3, .issuer_key = pki[g].asvk_key }, ATTEST_REJECTED, "snp.chain", "not-chained");
 }
 
+/* Which of two leaves signed is not guessed; the same one twice is no question. */
+static void two_leaves_are_ambiguous(void **state)
+{
+	struct make m = { .product = SNP_MILAN, .version = 3 };
+	struct made a, b;
+
+	make(&a, &m);
+	m.hwid_first = 9;
+	make(&b, &m);
+	pki_pem(a.leaf, &a.certs);
+	judged(&a, "", false, ATTEST_AFFIRMING, "snp.chain", "chained");
+	pki_pem(b.leaf, &a.certs);
+	judged(&a, "", false, ATTEST_REJECTED, "snp.certificates", "ambiguous");
+	unmake(&a);
+	unmake(&b);
+}
+
 static void a_leaf_on_another_curve_is_refused(void **state)
 {
 	EVP_PKEY *key = pki_ec("P-256");
@@ -434,6 +451,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_evidence_of_every_kind),
 		cmocka_unit_test(keys_must_hang_where_they_belong),
+		cmocka_unit_test(two_leaves_are_ambiguous),
 		cmocka_unit_test(a_leaf_on_another_curve_is_refused),
 		cmocka_unit_test(what_is_compared_must_be_there),
 		cmocka_unit_test(a_revoked_authority_is_refused),

@@ -178,6 +178,11 @@ static void milan_v3_vlek(const char *file)
 	gets(&in, ATTEST_REJECTED, "snp.vmpl", ATTEST_FAIL, "vmpl");
 	in.policy = "\"allow_provisional_firmware\":true,\"max_vmpl\":1,\"signing_keys\":[\"vcek\"]";
 	gets(&in, ATTEST_REJECTED, "snp.signing_key", ATTEST_FAIL, "vlek");
+	in.policy = "\"allow_provisional_firmware\":true,\"max_vmpl\":1,\"csp_ids\":[\"CN=cc-us-east-2.amazonaws.com\"]";
+	gets(&in, ATTEST_AFFIRMING, "snp.csp", ATTEST_PASS, "allowed");
+	in.policy = "\"allow_provisional_firmware\":true,\"max_vmpl\":1,\"csp_ids\":[\"CN=cc-us-east-1.amazonaws.com\"]";
+	gets(&in, ATTEST_REJECTED, "snp.csp", ATTEST_FAIL, "not-allowed");
+	in.policy = "";
 	in.when = "2025-12-10T22:14:22Z"; /* a second after its end */
 	gets(&in, ATTEST_REJECTED, "snp.chain", ATTEST_FAIL, "not-chained");
 	unload(&in);

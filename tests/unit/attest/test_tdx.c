@@ -152,6 +152,47 @@ static void three_signatures_tie_the_report_to_the_platform(void **state)
 	one(&m, "", ATTEST_REJECTED, "tdx.module", "unknown-module");
 }
 
+static void chains_of_another_shape_are_refused(void **state)
+{
+	X509 *stranger = pki_cert("Someone", tdx_pki.pck_key, tdx_pki.ca, 11, false, true);
+	X509 *other_ca = pki_signed(pki_cert("Intel SGX Other CA", tdx_pki.ca_key, tdx_pki.root, 12, true, true), tdx_pki.root_key,
+				    PKI_ECDSA_SHA256);
+	X509 *elsewhere = pki_cert("Intel SGX PCK Certificate", tdx_pki.pck_key, other_ca, 13, false, true);
+	struct buf ext = { 0 };
+	const struct {
+		X509 *cert[4];
+		enum attest_status want;
+		const char *code;
+	} cases[] = {
+		{ { tdx_pki.pck, tdx_pki.ca }, ATTEST_AFFIRMING, "chained" }, /* the root is known */
+		{ { tdx_pki.pck }, ATTEST_REJECTED, "wrong-order" },
+		{ { tdx_pki.pck, tdx_pki.root, tdx_pki.ca }, ATTEST_REJECTED, "wrong-order" },
+		{ { tdx_pki.ca, tdx_pki.root }, ATTEST_REJECTED, "wrong-order" },
+		{ { tdx_pki.pck, tdx_pki.ca, tdx_pki.root, tdx_pki.root }, ATTEST_REJECTED, "wrong-order" },
+		{ { stranger, tdx_pki.ca, tdx_pki.root }, ATTEST_REJECTED, "wrong-order" },
+		{ { elsewhere, other_ca, tdx_pki.root }, ATTEST_REJECTED, "wrong-order" },
+	};
+	struct buf usual = tdx_pki.chain;
+
+	pck_extension(&ext, 5, 11, "");
+	pki_raw_ext(stranger, "1.2.840.113741.1.13.1", buf_span(&ext).p, buf_len(&ext));
+	pki_raw_ext(elsewhere, "1.2.840.113741.1.13.1", buf_span(&ext).p, buf_len(&ext));
+	pki_signed(stranger, tdx_pki.ca_key, PKI_ECDSA_SHA256);
+	pki_signed(elsewhere, tdx_pki.ca_key, PKI_ECDSA_SHA256);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		tdx_pki.chain = (struct buf){ 0 };
+		for (unsigned k = 0; k < 4 && cases[i].cert[k]; k++)
+			pki_pem(cases[i].cert[k], &tdx_pki.chain);
+		one(&good4, "", cases[i].want, "tdx.chain", cases[i].code);
+		buf_done(&tdx_pki.chain);
+	}
+	tdx_pki.chain = usual;
+	buf_done(&ext);
+	X509_free(stranger);
+	X509_free(other_ca);
+	X509_free(elsewhere);
+}
+
 static void td_attributes(void **state)
 {
 	struct quote_make m = good5;
@@ -305,7 +346,29 @@ static void statements_are_read_strictly(void **state)
 		{ "{\"id\":\"SGX\"}", "fmspc-mismatch" },
 		{ "{\"id\":\"TDX\",\"version\":2}", "malformed" },
 		{ "{\"id\":\"TDX\",\"version\":3}", "malformed" },
-		{ "{\"id\":\"TDX\",\"version\":3," DATES "\"fmspc\":\"AABBCC000000\",\"pceId\":\"0000\"}", "malformed" },
+		{ "{\"id\":\"TDX\",\"version\":3,\"tcbType\":0," DATES "\"fmspc\":\"AABBCC000000\",\"pceId\":\"0000\"}", "malformed" },
+	};
+	static const struct {
+		const char *from, *to, *code;
+	} edits[] = {
+		{ "\"tcbType\":0", "\"tcbType\":1", "malformed" },
+		{ "\"tcbType\":0", "\"type\":0", "malformed" },
+		{ "\"fmspc\":\"AABBCC000000\"", "\"fmspc\":\"AABBCC00000\"", "malformed" },
+		{ "\"fmspc\":\"AABBCC000000\"", "\"fmspc\":\"AABBCC000001\"", "fmspc-mismatch" },
+		{ "\"pceId\":\"0000\"", "\"pceId\":\"0001\"", "pceid-mismatch" },
+		{ "2025-07-01T00:00:00Z", "2025-06-02T00:00:00Z", "stale" },
+		{ "2025-06-01T00:00:00Z", "2025-06-20T00:00:00Z", "not-yet-issued" },
+		{ "2025-06-01T00:00:00Z", "yesterday", "malformed" },
+		{ "\"tcbEvaluationDataNumber\":17", "\"tcbEvaluationDataNumber\":\"17\"", "malformed" },
+		{ "{\"svn\":5}", "{\"svn\":256}", "malformed" },
+		{ "{\"svn\":5}", "{\"svn\":-1}", "malformed" },
+		{ "{\"svn\":5},", "", "malformed" }, /* fifteen components */
+		{ "\"pcesvn\":11", "\"pcesvn\":65536", "malformed" },
+		{ "\"id\":\"TDX_01\"", "\"id\":\"SGX_01\"", "malformed" },
+		{ "\"advisoryIDs\":[\"INTEL-SA-00001\"]", "\"advisoryIDs\":[1]", "malformed" },
+		{ "\"advisoryIDs\":[\"INTEL-SA-00001\"]", "\"advisoryIDs\":\"none\"", "malformed" },
+		{ "\"attributesMask\"", "\"mask\"", "malformed" },
+		{ "\"tcbLevels\":[{\"tcb\":{\"sgx", "\"levels\":[{\"tcb\":{\"sgx", "malformed" },
 	};
 	struct world w;
 
@@ -313,6 +376,24 @@ static void statements_are_read_strictly(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		make_statement(&w.info, "tcbInfo", cases[i].body);
 		judged(&w, ATTEST_REJECTED, "tdx.tcb_info", cases[i].code);
+	}
+	set_info(&w, "UpToDate", "OutOfDate", "UpToDate", "OutOfDate"); /* whole but for one word, signed anew each time */
+	for (unsigned i = 0; i < ARRAY_SIZE(edits); i++) {
+		struct tdx_statement s;
+		struct buf b = { 0 };
+		const char *at;
+
+		assert_int_equal(tdx_statement_find(buf_span(&w.info), "tcbInfo", &s), 0);
+		at = memmem(s.body.p, s.body.n, edits[i].from, strlen(edits[i].from));
+		assert_non_null(at);
+		assert_int_equal(buf_append(&b, s.body.p, (size_t)(at - s.body.p)), 0);
+		assert_int_equal(buf_append_str(&b, edits[i].to), 0);
+		at += strlen(edits[i].from);
+		assert_int_equal(buf_append(&b, at, (size_t)(s.body.p + s.body.n - at)), 0);
+		make_statement(&w.info, "tcbInfo", buf_cstr(&b));
+		judged(&w, ATTEST_REJECTED, "tdx.tcb_info", edits[i].code);
+		buf_done(&b);
+		set_info(&w, "UpToDate", "OutOfDate", "UpToDate", "OutOfDate");
 	}
 	set_info(&w, "Excellent", "OutOfDate", "UpToDate", "OutOfDate");
 	judged(&w, ATTEST_REJECTED, "tdx.tcb_info", "malformed");
@@ -372,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_quotes_of_every_body),
 		cmocka_unit_test(three_signatures_tie_the_report_to_the_platform),
+		cmocka_unit_test(chains_of_another_shape_are_refused),
 		cmocka_unit_test(td_attributes),
 		cmocka_unit_test(revocation),
 		cmocka_unit_test(statuses_converge),

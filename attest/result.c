@@ -160,9 +160,9 @@ int attest_exit_status(enum attest_status s)
 
 const char *attest_status_text(enum attest_status s)
 {
-	return s == ATTEST_AFFIRMING	? "affirming"
-	       : s == ATTEST_INCOMPLETE ? "incomplete"
-					: "rejected";
+	return s == ATTEST_AFFIRMING  ? "affirming" :
+	       s == ATTEST_INCOMPLETE ? "incomplete" :
+					"rejected";
 }
 
 const char *attest_verdict_text(enum attest_verdict v)

@@ -31,9 +31,8 @@ static void check_firmware(struct snp_check *c)
 		attest_pass(c->res, "snp.firmware", "provisional-allowed",
 			    "firmware runs that is not committed");
 	else
-		attest_unmet(
-			c->res, "snp.firmware", "provisional",
-			"firmware runs that is not committed and may be rolled back (allow_provisional_firmware)");
+		attest_unmet(c->res, "snp.firmware", "provisional",
+			     "what runs may be rolled back (allow_provisional_firmware)");
 }
 
 void snp_check_tcb_policy(struct snp_check *c)
@@ -121,23 +120,23 @@ static void check_policy_bits(struct snp_check *c)
 			    (unsigned long long)policy);
 	attest_check(c->res, !(policy & SNP_POLICY_DEBUG) || c->policy->allow_debug, "snp.debug",
 		     policy & SNP_POLICY_DEBUG ? "debug" : "no-debug", "%s",
-		     policy & SNP_POLICY_DEBUG
-			     ? "the host may read and write the guest's memory (DEBUG is set)"
-			     : "the host may not debug the guest");
+		     policy & SNP_POLICY_DEBUG ?
+			     "the host may read and write the guest's memory (DEBUG is set)" :
+			     "the host may not debug the guest");
 	attest_check(c->res, !(policy & SNP_POLICY_MIGRATE_MA) || c->policy->allow_migration,
 		     "snp.migration",
 		     policy & SNP_POLICY_MIGRATE_MA ? "migration-agent" : "no-migration", "%s",
-		     policy & SNP_POLICY_MIGRATE_MA ? "a migration agent may move the guest"
-						    : "no migration agent may move the guest");
+		     policy & SNP_POLICY_MIGRATE_MA ? "a migration agent may move the guest" :
+						      "no migration agent may move the guest");
 	attest_check(c->res, !(policy & SNP_POLICY_SMT) || !c->policy->forbid_smt, "snp.smt",
 		     policy & SNP_POLICY_SMT ? "smt-allowed" : "no-smt", "%s",
-		     policy & SNP_POLICY_SMT ? "the guest may run on a host with SMT"
-					     : "SMT is refused");
+		     policy & SNP_POLICY_SMT ? "the guest may run on a host with SMT" :
+					       "SMT is refused");
 	attest_check(c->res, policy & SNP_POLICY_SINGLE_SOCKET || !c->policy->require_single_socket,
 		     "snp.single_socket",
 		     policy & SNP_POLICY_SINGLE_SOCKET ? "single-socket" : "any-socket", "%s",
-		     policy & SNP_POLICY_SINGLE_SOCKET ? "one socket only"
-						       : "more sockets are allowed");
+		     policy & SNP_POLICY_SINGLE_SOCKET ? "one socket only" :
+							 "more sockets are allowed");
 }
 
 static void check_abi(struct snp_check *c)
@@ -164,10 +163,8 @@ static void check_vmpl(struct snp_check *c)
 		attest_fail(c->res, "snp.vmpl", "not-from-guest",
 			    "VMPL 0x%x: the host, not the guest, asked for it", vmpl);
 	else if (max == SNP_VMPL_UNSET && vmpl > 0)
-		attest_unmet(
-			c->res, "snp.vmpl", "above-zero",
-			"asked for at VMPL %u: more privileged software is in the guest (max_vmpl)",
-			vmpl);
+		attest_unmet(c->res, "snp.vmpl", "above-zero",
+			     "asked for at VMPL %u, under other guest software (max_vmpl)", vmpl);
 	else
 		attest_check(c->res, max == SNP_VMPL_UNSET || vmpl <= max, "snp.vmpl", "vmpl",
 			     "asked for at VMPL %u", vmpl);

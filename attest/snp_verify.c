@@ -41,10 +41,8 @@ static int pool_fill(struct snp_pool *p, const struct attest_snp *in, struct att
 	for (unsigned i = 0; r == 0 && i < in->n_certs; i++) {
 		r = snp_certs_add(&p->brought, in->certs[i]);
 		if (r == -EBADMSG || r == -EMSGSIZE) {
-			attest_fail(
-				res, "snp.certificates", "malformed",
-				"certificate file %u is neither PEM, DER nor a certificate table",
-				i + 1);
+			attest_fail(res, "snp.certificates", "malformed",
+				    "file %u is neither PEM nor DER nor a table", i + 1);
 			r = 0;
 		}
 	}
@@ -197,7 +195,8 @@ static int check_crl(struct snp_check *c, const struct snp_pool *p, const struct
 		return 0;
 	}
 	if (x509_crls_forged(&p->crls, chain)) {
-		attest_fail(c->res, "snp.crl", "forged", "a revocation list is not signed by its issuer");
+		attest_fail(c->res, "snp.crl", "forged",
+			    "a revocation list is not signed by its issuer");
 		return 0;
 	}
 	r = x509_verify(chain->cert[1], &t, NULL, &why);
@@ -268,8 +267,8 @@ static void check_chip(struct snp_check *c)
 				    "CHIP_ID is the certificate's hardware identifier");
 		else
 			attest_fail(c->res, "snp.chip", "chip-mismatch", "%s",
-				    zero ? "CHIP_ID is zero though MASK_CHIP_KEY is clear"
-					 : "CHIP_ID is not the certificate's hardware identifier");
+				    zero ? "CHIP_ID is zero though MASK_CHIP_KEY is clear" :
+					   "CHIP_ID is not the certificate's hardware identifier");
 	}
 }
 

@@ -30,9 +30,9 @@ static int find_signer(struct tdx_check *c, const char *field, X509 **ret)
 			continue;
 		t.crls = col->crls.n ? &col->crls : NULL;
 		r = x509_verify(x, &t, NULL, &why);
+		/* That a list is not there is told where the chain is checked. */
 		if (r == -EKEYREJECTED && x509_lacks_crl(why)) {
-			t.crls =
-				NULL; /* that no list is there is told where the chain is checked */
+			t.crls = NULL;
 			r = x509_verify(x, &t, NULL, &why);
 		}
 		if (r == 0)
@@ -51,10 +51,10 @@ static int check_statement(struct tdx_check *c, const struct tdx_statement *s, c
 
 	if (r < 0)
 		return r;
-	r = x509_key_is_ec(X509_get0_pubkey(signer), NID_X9_62_prime256v1)
-		    ? x509_ecdsa_verify(X509_get0_pubkey(signer), EVP_sha256(), s->body,
-					s->signature, s->signature + 32, 32)
-		    : -EKEYREJECTED;
+	r = x509_key_is_ec(X509_get0_pubkey(signer), NID_X9_62_prime256v1) ?
+		    x509_ecdsa_verify(X509_get0_pubkey(signer), EVP_sha256(), s->body, s->signature,
+				      s->signature + 32, 32) :
+		    -EKEYREJECTED;
 	if (r == -EKEYREJECTED)
 		attest_fail(c->res, field, "bad-signature",
 			    "its bytes are not those that Intel signed");
@@ -91,7 +91,8 @@ static bool masked_equal(struct span value, const uint8_t *mask, const uint8_t *
 	return true;
 }
 
-/* The statement about this platform among those given. 1 found, 0 with a finding, or -ENOMEM. */
+/* The statement about this platform among those given. Which it is, is read before its signature is
+ * verified; all else that is used of it after. 1 found, 0 with a finding, or -ENOMEM. */
 static int choose_tcb_info(struct tdx_check *c)
 {
 	const struct tdx_collateral *col = &c->collateral;
@@ -121,8 +122,8 @@ static int choose_tcb_info(struct tdx_check *c)
 			    "more than one statement is about this platform");
 	else
 		attest_fail(c->res, "tdx.tcb_info", bad ? "malformed" : "fmspc-mismatch",
-			    bad ? "TCB information is malformed"
-				: "the TCB information is about other platforms");
+			    bad ? "TCB information is malformed" :
+				  "the TCB information is about other platforms");
 	return 0;
 }
 
@@ -168,13 +169,13 @@ static int choose_qe_identity(struct tdx_check *c)
 				 "no identity of the quoting enclave is given");
 	else
 		attest_fail(c->res, "tdx.qe_identity",
-			    found ? "ambiguous"
-			    : bad ? "malformed"
-				  : "not-of-tdx",
+			    found ? "ambiguous" :
+			    bad	  ? "malformed" :
+				    "not-of-tdx",
 			    "%s",
-			    found ? "more than one identity is given"
-			    : bad ? "the identity is malformed"
-				  : "the identity is not that of the enclave for TDX");
+			    found ? "more than one identity is given" :
+			    bad	  ? "the identity is malformed" :
+				    "the identity is not that of the enclave for TDX");
 	return 0;
 }
 

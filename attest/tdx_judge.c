@@ -61,8 +61,8 @@ enum tdx_status tdx_converge(enum tdx_status whole, enum tdx_status part)
 	if (whole >= TDX_REVOKED || part >= TDX_REVOKED)
 		return whole > part ? whole : part;
 	if (is_old(part) && !is_old(whole))
-		return needs_configuration(whole) ? TDX_OUT_OF_DATE_CONFIGURATION_NEEDED
-						  : TDX_OUT_OF_DATE;
+		return needs_configuration(whole) ? TDX_OUT_OF_DATE_CONFIGURATION_NEEDED :
+						    TDX_OUT_OF_DATE;
 	return whole > part ? whole : part;
 }
 
@@ -70,9 +70,9 @@ enum tdx_status tdx_relaunch(enum tdx_status launch, enum tdx_status current)
 {
 	if (!is_old(launch) || current >= TDX_RELAUNCH_ADVISED)
 		return launch;
-	return needs_configuration(launch) || needs_configuration(current)
-		       ? TDX_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
-		       : TDX_RELAUNCH_ADVISED;
+	return needs_configuration(launch) || needs_configuration(current) ?
+		       TDX_RELAUNCH_ADVISED_CONFIGURATION_NEEDED :
+		       TDX_RELAUNCH_ADVISED;
 }
 
 struct tdx_judgement tdx_judge(const struct tdx_tcb_info *t, const struct tdx_pck *pck,

@@ -29,10 +29,10 @@ static int bad(const char **code, const char **why, const char *c, const char *w
 
 static uint32_t body_size(unsigned type)
 {
-	return type == TDX_BODY_10	? 584
-	       : type == TDX_BODY_15	? 648
-	       : type == TDX_BODY_15_EX ? 885
-					: 0;
+	return type == TDX_BODY_10    ? 584 :
+	       type == TDX_BODY_15    ? 648 :
+	       type == TDX_BODY_15_EX ? 885 :
+					0;
 }
 
 static void read_body(struct span body, struct tdx_quote *q)

@@ -77,9 +77,9 @@ static bool take_bracketed(struct walk *w, struct span *ret)
 
 static bool is_json_object(struct span text)
 {
-	json_t *o = text.n && text.n <= TDX_JSON_MAX
-			    ? json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL)
-			    : NULL;
+	json_t *o = text.n && text.n <= TDX_JSON_MAX ?
+			    json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL) :
+			    NULL;
 	bool is = json_is_object(o);
 
 	json_decref(o);

@@ -119,8 +119,8 @@ static int get_levels(const json_t *o, bool platform, struct tdx_levels *ret)
 		if (r == 0 && platform)
 			r = get_components(tcb, "tdxtcbcomponents", l->tdx);
 		if (r == 0)
-			r = platform ? get_uint(tcb, "pcesvn", 65535, &l->pcesvn)
-				     : get_uint(tcb, "isvsvn", 65535, &l->isvsvn);
+			r = platform ? get_uint(tcb, "pcesvn", 65535, &l->pcesvn) :
+				       get_uint(tcb, "isvsvn", 65535, &l->isvsvn);
 		if (r < 0)
 			return r;
 	}
@@ -168,8 +168,8 @@ static int get_modules(const json_t *o, struct tdx_tcb_info *t)
 
 static json_t *load(struct span body)
 {
-	return body.n <= TDX_JSON_MAX ? json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL)
-				      : NULL;
+	return body.n <= TDX_JSON_MAX ? json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL) :
+					NULL;
 }
 
 static bool is_kind(const json_t *doc, const char *id)

@@ -13,8 +13,8 @@
 /*
  * Intel's statements about security versions: TCB information (version 3, of TDX) and the identity of the
  * quoting enclave (version 2), as JSON that Intel signs ("Intel SGX and TDX Provisioning Certification
- * Service"). The signature covers the very bytes of one member's value, so these are found first,
- * verified, and only then read.
+ * Service"). The signature covers the very bytes of one member's value, so these are found first; what
+ * stands in them counts once they are verified.
  */
 #define TDX_LEVELS_MAX 64
 #define TDX_MODULES_MAX 16

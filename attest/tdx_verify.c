@@ -52,16 +52,14 @@ static int check_chain(struct tdx_check *c)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0 || !in_order(&given)) {
-		attest_fail(
-			c->res, "tdx.chain", r < 0 ? "malformed" : "wrong-order", "%s",
-			r < 0 ? "the quote holds no readable PCK certificates"
-			      : "the certificates are not PCK certificate, PCK authority and root in this order");
+		attest_fail(c->res, "tdx.chain", r < 0 ? "malformed" : "wrong-order", "%s",
+			    r < 0 ? "the quote holds no readable PCK certificates" :
+				    "they are not PCK, its authority and root in order");
 		return 0;
 	}
 	if (tdx_pck_parse(given.cert[0], &c->pck) < 0) {
-		attest_fail(
-			c->res, "tdx.chain", "no-sgx-extension",
-			"the PCK certificate does not say which platform and security version it is for");
+		attest_fail(c->res, "tdx.chain", "no-sgx-extension",
+			    "the PCK certificate does not name its platform");
 		return 0;
 	}
 	r = x509_verify(given.cert[0], &t, &c->chain, &why);
@@ -92,7 +90,8 @@ static int check_crl(struct tdx_check *c)
 		return 0;
 	}
 	if (x509_crls_forged(&c->collateral.crls, &c->chain)) {
-		attest_fail(c->res, "tdx.crl", "forged", "a revocation list is not signed by its issuer");
+		attest_fail(c->res, "tdx.crl", "forged",
+			    "a revocation list is not signed by its issuer");
 		return 0;
 	}
 	r = x509_verify(c->chain.cert[0], &t, NULL, &why);
@@ -178,9 +177,9 @@ static void claims(struct tdx_check *c)
 
 	json_out_member_int(&res->claims, "version", q->version);
 	json_out_member_str(&res->claims, "body",
-			    q->body_type == TDX_BODY_10	  ? "td-1.0"
-			    : q->body_type == TDX_BODY_15 ? "td-1.5"
-							  : "td-1.5-ex");
+			    q->body_type == TDX_BODY_10 ? "td-1.0" :
+			    q->body_type == TDX_BODY_15 ? "td-1.5" :
+							  "td-1.5-ex");
 	attest_claim_hex(res, "mrtd", q->mrtd);
 	for (unsigned i = 0; i < TDX_RTMRS; i++)
 		attest_claim_hex(res, rtmr[i], q->rtmr[i]);
@@ -229,8 +228,8 @@ static int read_collateral(struct tdx_check *c, const struct attest_tdx *in)
 			attest_fail(c->res, "tdx.collateral",
 				    r == -EMSGSIZE ? "too-much" : "malformed",
 				    "file %u of the collateral is %s", i + 1,
-				    r == -EMSGSIZE ? "more than is looked at"
-						   : "malformed or of no kind that is known");
+				    r == -EMSGSIZE ? "more than is looked at" :
+						     "malformed or of no kind that is known");
 	}
 	return 0;
 }

@@ -124,9 +124,9 @@ int x509_ecdsa_verify(EVP_PKEY *key, const EVP_MD *md, struct span data, const u
 	if (ctx && len > 0)
 		ret = EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
 				      EVP_DigestVerify(ctx, der, (size_t)len,
-						       (const unsigned char *)data.p, data.n) == 1
-			      ? 0
-			      : -EKEYREJECTED;
+						       (const unsigned char *)data.p, data.n) == 1 ?
+			      0 :
+			      -EKEYREJECTED;
 	EVP_MD_CTX_free(ctx);
 	OPENSSL_free(der);
 	ECDSA_SIG_free(sig);

@@ -73,8 +73,8 @@ static int add_collateral(struct files *f, const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? add_folder(f, path)
-							   : add_file(f, path);
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? add_folder(f, path) :
+							     add_file(f, path);
 }
 
 static int judge_tdx(struct attest_run *run)

@@ -18,18 +18,19 @@ static const struct {
 	const char *name;
 	int (*run)(struct cli *c, int argc, char **argv);
 	const char *text;
+	bool offline; /* needs its files alone: a configuration that cannot be read is no obstacle */
 } commands[] = {
-	{ "status", cli_status, "does this node enforce, and what" },
-	{ "agents", cli_agents, "configured agents and their processes" },
-	{ "sessions", cli_sessions, "open MCP conversations" },
-	{ "run", cli_run, "run a command inside an agent's scope" },
-	{ "policy", cli_policy, "check, format and translate policies" },
-	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs" },
-	{ "audit", cli_audit, "read the log, take proofs away" },
-	{ "attest", cli_attest, "verify evidence of hardware, offline" },
-	{ "verify", cli_verify, "verify a log or a proof, offline" },
-	{ "reload", cli_reload, "read policy and catalog again" },
-	{ "release", cli_release, "end enforcement" },
+	{ "status", cli_status, "does this node enforce, and what", false },
+	{ "agents", cli_agents, "configured agents and their processes", false },
+	{ "sessions", cli_sessions, "open MCP conversations", false },
+	{ "run", cli_run, "run a command inside an agent's scope", false },
+	{ "policy", cli_policy, "check, format and translate policies", true },
+	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs", true },
+	{ "audit", cli_audit, "read the log, take proofs away", false },
+	{ "attest", cli_attest, "verify evidence of hardware, offline", true },
+	{ "verify", cli_verify, "verify a log or a proof, offline", true },
+	{ "reload", cli_reload, "read policy and catalog again", false },
+	{ "release", cli_release, "end enforcement", false },
 };
 
 static void print_usage(FILE *f)
@@ -112,7 +113,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; optind < argc && i < ARRAY_SIZE(commands); i++)
 		if (strcmp(argv[optind], commands[i].name) == 0) {
-			r = find_sockets(&c);
+			r = commands[i].offline ? CLI_OK : find_sockets(&c);
 			return r != CLI_OK ? r : commands[i].run(&c, argc - optind, argv + optind);
 		}
 	if (optind < argc)

@@ -71,7 +71,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-vm flood bench fuzz mutants install clean print-config'
+	@echo 'all check check-vm flood bench fuzz mutants install clean bench-policy diff-policy print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -190,6 +190,14 @@ $(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notar
 
 bench: all $(BENCHES)
 	scripts/bench $(BUILD)
+
+bench-policy: cedar-tests
+	scripts/bench-policy $(BUILD)
+
+# DIFF: options of cedar_diff, such as --seed 7 --requests 100000.
+diff-policy: cedar-tests
+	scripts/deps --cedar
+	$(BUILD)/tests/cedar_diff $(DIFF) build/cedar
 
 # --- installation --------------------------------------------------------------------------------
 MAN = $(wildcard man/*.[1578])

@@ -133,7 +133,8 @@ action readDocument, writeDocument, createDocumentIn, changeOwner appliesTo { pr
 """
 GDRIVE = """permit(principal, action == Action::"readDocument", resource) when { resource in principal.documentsAndFoldersWithViewAccess };
 permit(principal, action == Action::"readDocument", resource) when { resource is Document && resource.isPublic };
-permit(principal, action in [Action::"readDocument", Action::"writeDocument", Action::"changeOwner"], resource) when { principal.ownedDocuments.contains(resource) };
+permit(principal, action in [Action::"readDocument", Action::"writeDocument", Action::"changeOwner"], resource)
+when { principal.ownedDocuments.contains(resource) };
 permit(principal, action in [Action::"readDocument", Action::"writeDocument"], resource) when { resource in principal.ownedFolders };
 permit(principal, action == Action::"createDocumentIn", resource) when { principal.ownedFolders.contains(resource) };
 """
@@ -209,13 +210,13 @@ def github(rnd, n):
 
 # --- task lists -------------------------------------------------------------------------------------
 
-TODO_SCHEMA = """entity Application;
+TASKS_SCHEMA = """entity Application;
 entity User in [Team, Application]; entity Team in [Team, Application];
 entity List in [Application] { owner: User, readers: Team, editors: Team };
 action CreateList, GetLists appliesTo { principal: [User], resource: [Application] };
 action GetList, UpdateList, DeleteList, EditShare appliesTo { principal: [User], resource: [List] };
 """
-TODO = """permit(principal, action in [Action::"CreateList", Action::"GetLists"], resource == Application::"TinyTodo");
+TASKS = """permit(principal, action in [Action::"CreateList", Action::"GetLists"], resource == Application::"TinyTodo");
 permit(principal, action, resource is List in Application::"TinyTodo") when { resource.owner == principal };
 permit(principal, action == Action::"GetList", resource) when { principal in resource.readers || principal in resource.editors };
 permit(principal, action == Action::"UpdateList", resource) when { principal in resource.editors };
@@ -238,7 +239,7 @@ def tinytodo(rnd, n):
         action = rnd.choice(["CreateList", "GetLists", "GetList", "UpdateList", "DeleteList", "EditShare"])
         on = app if action in ("CreateList", "GetLists") else uid("List", f"l{rnd.choice(lists)}")
         requests.append({"principal": uid("User", f"u{rnd.choice(users)}"), "action": uid("Action", action), "resource": on, "context": {}})
-    return TODO.splitlines(), out, TODO_SCHEMA, requests
+    return TASKS.splitlines(), out, TASKS_SCHEMA, requests
 
 
 def main():

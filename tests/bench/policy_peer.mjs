@@ -10,7 +10,8 @@ const dir = process.argv[2];
 const read = (name) => readFileSync(`${dir}/${name}`, 'utf8');
 const key = (u) => `${u.type}::${u.id}`;
 const entities = new Map(JSON.parse(read('entities.json')).map((e) => [key(e.uid), e]));
-const requests = JSON.parse(read('requests.json'));
+const requests = JSON.parse(read('requests.json'))
+	.map(({ principal, action, resource, context }) => ({ principal, action, resource, context }));
 
 // What a request can reach: parents and attributes of principal and resource, and so on.
 function reachable(request) {

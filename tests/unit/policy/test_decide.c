@@ -104,12 +104,22 @@ static void add_action(struct buf *b)
 
 static void add_condition(struct buf *b, unsigned depth);
 
-static void add_simple(struct buf *b)
+static void add_like(struct buf *b)
 {
 	static const char *const patterns[] = { "*", "a*", "*a", "*a%*", "a%*", "*%", "a%", "a*%*",
 						"*a*b*", "" };
-	const char *pattern;
+	buf_append_str(b, "context.s like \"");
+	for (const char *p = patterns[below(ARRAY_SIZE(patterns))]; *p; p++) {
+		if (*p == '%')
+			buf_printf(b, "%u", below(12));
+		else
+			buf_append(b, p, 1);
+	}
+	buf_append_str(b, "\"");
+}
 
+static void add_simple(struct buf *b)
+{
 	switch (below(26)) {
 	case 0:
 		buf_printf(b, "context.s == \"a%u\"", below(12));
@@ -123,14 +133,7 @@ static void add_simple(struct buf *b)
 	case 3:
 	case 4:
 	case 5:
-		buf_append_str(b, "context.s like \"");
-		for (pattern = patterns[below(ARRAY_SIZE(patterns))]; *pattern; pattern++) {
-			if (*pattern == '%')
-				buf_printf(b, "%u", below(12));
-			else
-				buf_append(b, pattern, 1);
-		}
-		buf_append_str(b, "\"");
+		add_like(b);
 		break;
 	case 6:
 	case 7:

@@ -8,8 +8,8 @@
 
 #include "policy/request.h"
 
-/* Anchors of one entity that are looked at one by one. */
-#define ANCHORS_LINEAR_MAX 8
+/* Anchors that are looked at one by one. */
+#define ANCHORS_LINEAR_MAX 16
 
 enum { FORBIDS = 1, PERMITS = 2 };
 
@@ -24,21 +24,20 @@ static inline int run_program(struct cedar_request *rq, const struct cprogram *p
 	return r;
 }
 
-static const struct canchor *find_anchor(const struct canchor *a, uint32_t n, uint32_t key)
+/* The first anchor of a key among n, or where it would be. */
+static uint32_t find_anchor(const struct canchor *a, uint32_t n, uint32_t key)
 {
 	uint32_t lo = 0;
 
 	while (lo < n) {
 		uint32_t mid = lo + (n - lo) / 2;
 
-		if (a[mid].key == key)
-			return &a[mid];
 		if (a[mid].key < key)
 			lo = mid + 1;
 		else
 			n = mid;
 	}
-	return NULL;
+	return lo;
 }
 
 static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned which)
@@ -53,31 +52,42 @@ static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned wh
 		}
 		return r;
 	}
-	for (uint32_t i = 0; r == 0 && i < rq->n_keys; i++) {
-		const struct canchor *found = find_anchor(a, at.n, rq->keys[i]);
+	for (uint32_t k = 0; r == 0 && k < rq->n_keys; k++) {
+		uint32_t key = rq->keys[k], i = find_anchor(a, at.n, key);
 
-		if (found)
-			r = run_program(rq, &found->program, which);
+		for (; r == 0 && i < at.n && a[i].key == key; i++)
+			r = run_program(rq, &a[i].program, which);
 	}
+	return r;
+}
+
+static int walk_anchors(struct cedar_request *rq, enum ast_var var, unsigned which)
+{
+	struct canchors (*own)[2] = rq->snap->entities.own;
+	unsigned side = var == AST_RESOURCE;
+	int r = 0;
+
+	if (rq->var[var].n != ENTITY_UNKNOWN)
+		r = run_anchors(rq, own[rq->var[var].n][side], which);
+	for (uint32_t i = 0; r == 0 && i < rq->n_above[var]; i++)
+		r = run_anchors(rq, own[rq->above[var][i]][side], which);
 	return r;
 }
 
 static int run_side(struct cedar_request *rq, enum ast_var var, unsigned which)
 {
-	const struct chot *hot = rq->snap->entities.hot;
-	const uint32_t *ancestors = rq->above[var];
-	unsigned side = var == AST_RESOURCE;
-	int r = 0;
+	uint32_t self = rq->var[var].n;
+	const struct chot *hot = &rq->snap->entities.hot[self];
+	struct canchors reach;
 
-	if (rq->var[var].n != ENTITY_UNKNOWN && hot[rq->var[var].n].anchors[side].n)
-		r = run_anchors(rq, hot[rq->var[var].n].anchors[side], which);
-	for (uint32_t i = 0; r == 0 && i < rq->n_above[var]; i++) {
-		struct canchors at = hot[ancestors[i]].anchors[side];
-
-		if (at.n)
-			r = run_anchors(rq, at, which);
-	}
-	return r;
+	/* What the store does not have reaches by what the request told of it. */
+	if (self == ENTITY_UNKNOWN || hot->n_ancestors != rq->n_above[var])
+		return walk_anchors(rq, var, which);
+	reach = hot->reach[var == AST_RESOURCE];
+	if (reach.n == 0)
+		return 0;
+	return reach.n == ANCHORS_WALK ? walk_anchors(rq, var, which)
+				       : run_anchors(rq, reach, which);
 }
 
 static int run_programs(struct cedar_request *rq, unsigned which)
@@ -189,22 +199,17 @@ static void find_keys(struct cedar_request *rq)
 		add_literals(rq, v.ancestors[i], false);
 }
 
-/* Finds the ancestors of principal or resource, and marks them. */
-static void mark(struct cedar_request *rq, enum ast_var var, uint32_t *under)
+static void find_ancestors(struct cedar_request *rq, enum ast_var var)
 {
 	struct cval self = rq->var[var];
-	uint32_t epoch = rq->since[var];
 	struct entity_view v = { 0 };
 
 	if (self.n != ENTITY_UNKNOWN) {
-		under[self.n] = epoch;
 		v.ancestors = rq->snap->entities.hot[self.n].ancestors;
 		v.n_ancestors = rq->snap->entities.hot[self.n].n_ancestors;
 	}
 	if (rq->n_told && v.n_ancestors == 0)
 		request_view(rq, self, &v);
-	for (uint32_t i = 0; i < v.n_ancestors; i++)
-		under[v.ancestors[i]] = epoch;
 	rq->above[var] = v.ancestors;
 	rq->n_above[var] = v.n_ancestors;
 }
@@ -260,9 +265,8 @@ int request_answer(struct cedar_request *rq, bool first_only, bool all, struct c
 	rq->depending_forbids = 0;
 	rq->forbid_failed = false;
 	request_next_epoch(rq, all);
-	if (rq->since[AST_PRINCIPAL] == rq->epoch)
-		mark(rq, AST_PRINCIPAL, rq->under_principal);
-	mark(rq, AST_RESOURCE, rq->under_resource);
+	find_ancestors(rq, AST_PRINCIPAL);
+	find_ancestors(rq, AST_RESOURCE);
 	r = run(rq);
 	if (r < 0)
 		return r;

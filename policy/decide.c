@@ -12,6 +12,26 @@
 
 /* --- paths ------------------------------------------------------------------------------------ */
 
+/* eval_attr() without words for the failure, and straight for what the store has. */
+static enum outcome find_attr(struct cedar_request *rq, struct cval of, uint32_t sym,
+			      struct cval *ret)
+{
+	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
+	const struct cval *v;
+
+	if (of.tag == V_ENTITY) {
+		struct entity_view view = { 0 };
+
+		request_view(rq, of, &view);
+		rec = view.attrs;
+	}
+	v = rec ? crecord_get(rec, sym) : NULL;
+	if (!v)
+		return OUT_ERROR;
+	*ret = *v;
+	return v->tag == V_UNKNOWN ? OUT_UNKNOWN : OUT_TRUE;
+}
+
 static void find_path(struct cedar_request *rq, uint32_t path, struct path_value *ret)
 {
 	const struct cpath *p = &rq->snap->paths.v[path];
@@ -23,12 +43,15 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 	ret->out = OUT_TRUE;
 	if (p->of == PATH_NONE) {
 		ret->v = p->var == AST_CONTEXT ? rq->context : rq->var[p->var];
-		return;
+	} else if (p->of <= AST_CONTEXT) {
+		ret->out = (uint8_t)find_attr(rq, p->of == AST_CONTEXT ? rq->context : rq->var[p->of],
+					      p->sym, &ret->v);
+	} else {
+		of = &rq->path[p->of];
+		ret->out = of->out;
+		if (of->out == OUT_TRUE)
+			ret->out = (uint8_t)find_attr(rq, of->v, p->sym, &ret->v);
 	}
-	of = &rq->path[p->of];
-	ret->out = of->out;
-	if (of->out == OUT_TRUE)
-		ret->out = (uint8_t)eval_attr(rq, of->v, p->sym, &ret->v);
 	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
 }
 
@@ -37,9 +60,11 @@ static void load_path(struct cedar_request *rq, uint32_t path)
 {
 	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
 
-	for (; path != PATH_NONE && rq->path[path].epoch != rq->since[rq->path[path].var];
-	     path = rq->snap->paths.v[path].of)
+	do {
 		up[n++] = path;
+		path = rq->snap->paths.v[path].of;
+	} while (path != PATH_NONE && path > AST_CONTEXT &&
+		 rq->path[path].epoch != rq->since[rq->path[path].var]);
 	while (n-- > 0)
 		find_path(rq, up[n], &rq->path[up[n]]);
 }
@@ -135,10 +160,8 @@ static enum outcome of_in(struct cedar_request *rq, const struct cnode *n, struc
 {
 	if (n->tag)
 		return of_bool(n, v.n == n->arg);
-	if (n->path == AST_PRINCIPAL)
-		return of_bool(n, rq->under_principal[n->arg] == rq->since[AST_PRINCIPAL]);
-	if (n->path == AST_RESOURCE)
-		return of_bool(n, rq->under_resource[n->arg] == rq->epoch);
+	if (n->path == AST_PRINCIPAL || n->path == AST_RESOURCE)
+		return of_bool(n, request_under(rq, (enum ast_var)n->path, n->arg));
 	if (v.tag != V_ENTITY)
 		return OUT_ERROR;
 	return of_bool(n, request_is_in(rq, v, (struct cval){ .tag = V_ENTITY, .n = n->arg }));

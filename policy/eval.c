@@ -32,7 +32,7 @@ static enum outcome type_error(struct cedar_request *rq, struct cval v, uint32_t
 
 /* --- attributes, tags ------------------------------------------------------------------------- */
 
-enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret)
+static enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret)
 {
 	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
 	const struct cval *v;

@@ -253,7 +253,7 @@ static int add_place(struct cedar_snapshot *s, uint64_t id, const struct cprogra
 		ix->keys.v[key].program = *program;
 		return 0;
 	}
-	at = &s->entities.hot[uid].anchors[side - 1];
+	at = &s->entities.own[uid][side - 1];
 	if (at->n == 0)
 		at->first = ix->anchors.n;
 	at->n++;
@@ -318,7 +318,8 @@ static int make_hot(struct cedar_snapshot *s)
 	struct centities *es = &s->entities;
 
 	es->hot = calloc((size_t)es->e.n + 1, sizeof(*es->hot));
-	if (!es->hot)
+	es->own = calloc((size_t)es->e.n + 1, sizeof(*es->own));
+	if (!es->hot || !es->own)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < es->e.n; i++) {
 		const struct centity *e = &es->e.v[i];
@@ -328,6 +329,80 @@ static int make_hot(struct cedar_snapshot *s)
 					    .type = e->type };
 	}
 	return 0;
+}
+
+/* --- reach -------------------------------------------------------------------------------------- */
+
+/* Anchors copied to where they are reached from, together: 16 bytes each. What is over it is found
+ * by a walk over the ancestors. */
+#define REACH_MAX(entities) (64u * 1024 + 16 * (uint64_t)(entities))
+
+static int by_key(const void *a, const void *b)
+{
+	const struct canchor *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return (x->program.first > y->program.first) - (x->program.first < y->program.first);
+}
+
+static int copy_anchors(struct cindex *ix, struct canchors from)
+{
+	int r = vec_reserve(&ix->anchors, from.n);
+
+	if (r == 0 && from.n)
+		memcpy(ix->anchors.v + ix->anchors.n, ix->anchors.v + from.first,
+		       from.n * sizeof(*ix->anchors.v));
+	ix->anchors.n += r == 0 ? from.n : 0;
+	return r;
+}
+
+/* The anchors of an entity and its ancestors in one sorted list. */
+static int gather(struct cedar_snapshot *s, uint32_t entity, unsigned side, uint64_t *room)
+{
+	const struct chot *hot = &s->entities.hot[entity];
+	struct canchors own = s->entities.own[entity][side], all = { s->index.anchors.n, own.n };
+	struct canchors only = own;
+	uint32_t lists = own.n > 0;
+	int r;
+
+	for (uint32_t i = 0; i < hot->n_ancestors; i++) {
+		struct canchors more = s->entities.own[hot->ancestors[i]][side];
+
+		lists += more.n > 0;
+		all.n += more.n;
+		if (more.n)
+			only = more;
+	}
+	if (lists <= 1) { /* nothing to put together */
+		s->entities.hot[entity].reach[side] = only;
+		return 0;
+	}
+	if (all.n > *room) {
+		s->entities.hot[entity].reach[side].n = ANCHORS_WALK;
+		return 0;
+	}
+	*room -= all.n;
+	r = copy_anchors(&s->index, own);
+	for (uint32_t i = 0; r == 0 && i < hot->n_ancestors; i++)
+		r = copy_anchors(&s->index, s->entities.own[hot->ancestors[i]][side]);
+	if (r == 0)
+		heap_sort(s->index.anchors.v + all.first, all.n, sizeof(struct canchor), by_key);
+	s->entities.hot[entity].reach[side] = all;
+	return r;
+}
+
+static int gather_all(struct cedar_snapshot *s)
+{
+	uint64_t room = REACH_MAX(s->entities.e.n);
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < s->entities.e.n; i++) {
+		r = gather(s, i, 0, &room);
+		if (r == 0)
+			r = gather(s, i, 1, &room);
+	}
+	return r;
 }
 
 int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
@@ -340,5 +415,7 @@ int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
 		r = list_action_keys(s);
 	if (r == 0)
 		r = make_hot(s);
-	return r < 0 ? r : place_all(s);
+	if (r == 0)
+		r = place_all(s);
+	return r < 0 ? r : gather_all(s);
 }

@@ -25,8 +25,8 @@ int cedar_request_new(size_t limit, struct cedar_request **ret)
 
 static void free_scratch(struct cedar_request *rq)
 {
-	free(rq->under_principal);
-	free(rq->under_resource);
+	free(rq->under[AST_PRINCIPAL]);
+	free(rq->under[AST_RESOURCE]);
 	free(rq->key_seen);
 	free(rq->keys);
 	free(rq->path);
@@ -57,8 +57,8 @@ static int alloc_scratch(struct cedar_request *rq, const struct cedar_snapshot *
 	size_t entities = (size_t)s->entities.e.n + 1, policies = (size_t)s->policies.n + 1;
 	size_t keys = (size_t)s->index.keys.n + 1;
 
-	rq->under_principal = calloc(entities, sizeof(uint32_t));
-	rq->under_resource = calloc(entities, sizeof(uint32_t));
+	rq->under[AST_PRINCIPAL] = calloc(entities, sizeof(uint32_t));
+	rq->under[AST_RESOURCE] = calloc(entities, sizeof(uint32_t));
 	rq->key_seen = calloc(keys, sizeof(uint32_t));
 	rq->keys = calloc(keys, sizeof(uint32_t));
 	rq->path = calloc((size_t)s->paths.n + 1, sizeof(*rq->path));
@@ -70,7 +70,7 @@ static int alloc_scratch(struct cedar_request *rq, const struct cedar_snapshot *
 	rq->forbids = calloc(policies, sizeof(uint32_t));
 	rq->depending = calloc(policies, sizeof(uint32_t));
 	rq->failures = calloc(policies, sizeof(*rq->failures));
-	return rq->under_principal && rq->under_resource && rq->key_seen && rq->keys && rq->path &&
+	return rq->under[AST_PRINCIPAL] && rq->under[AST_RESOURCE] && rq->key_seen && rq->keys && rq->path &&
 			       rq->memo && rq->match && rq->tried && rq->stack && rq->permits &&
 			       rq->forbids && rq->depending && rq->failures
 		       ? 0
@@ -123,12 +123,13 @@ void request_next_epoch(struct cedar_request *rq, bool all)
 	const struct cedar_snapshot *s = rq->snap;
 
 	if (rq->epoch == EPOCH_MAX) {
-		memset(rq->under_principal, 0, s->entities.e.n * sizeof(uint32_t));
-		memset(rq->under_resource, 0, s->entities.e.n * sizeof(uint32_t));
+		memset(rq->under[AST_PRINCIPAL], 0, s->entities.e.n * sizeof(uint32_t));
+		memset(rq->under[AST_RESOURCE], 0, s->entities.e.n * sizeof(uint32_t));
 		memset(rq->key_seen, 0, s->index.keys.n * sizeof(uint32_t));
 		memset(rq->memo, 0, s->conjuncts.n * sizeof(uint32_t));
 		for (uint32_t i = 0; i < s->paths.n; i++)
 			rq->path[i].epoch = 0;
+		memset(rq->marked, 0, sizeof(rq->marked));
 		rq->epoch = 0;
 		all = true;
 	}
@@ -324,6 +325,17 @@ bool request_view(struct cedar_request *rq, struct cval entity, struct entity_vi
 	return false;
 }
 
+void request_mark(struct cedar_request *rq, enum ast_var var)
+{
+	uint32_t epoch = rq->since[var], *under = rq->under[var];
+
+	if (rq->var[var].n != ENTITY_UNKNOWN)
+		under[rq->var[var].n] = epoch;
+	for (uint32_t i = 0; i < rq->n_above[var]; i++)
+		under[rq->above[var][i]] = epoch;
+	rq->marked[var] = epoch;
+}
+
 static bool has_number(const uint32_t *v, uint32_t n, uint32_t x)
 {
 	uint32_t lo = 0;
@@ -349,9 +361,9 @@ bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b)
 		return true;
 	if (a.n != ENTITY_UNKNOWN && b.n != ENTITY_UNKNOWN) {
 		if (a.n == rq->var[AST_PRINCIPAL].n)
-			return rq->under_principal[b.n] == rq->since[AST_PRINCIPAL];
+			return request_under(rq, AST_PRINCIPAL, b.n);
 		if (a.n == rq->var[AST_RESOURCE].n)
-			return rq->under_resource[b.n] == rq->epoch;
+			return request_under(rq, AST_RESOURCE, b.n);
 	}
 	if (!request_view(rq, a, &v))
 		return false;

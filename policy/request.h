@@ -83,11 +83,12 @@ struct cedar_request {
 	uint32_t outside;
 	bool shaky;
 
-	/* For each number: the epoch in which it was the principal (resource) or an ancestor of
-	 * it. */
-	uint32_t *under_principal, *under_resource;
-	const uint32_t *above[3]; /* these ancestors, of principal and resource */
+	const uint32_t *above[3]; /* the ancestors of principal and resource */
 	uint32_t n_above[3];
+	/* For each number: the epoch in which it was the principal (resource) or an ancestor of it.
+	 * Marked when first asked. */
+	uint32_t *under[3];
+	uint32_t marked[3]; /* epoch */
 	uint32_t *key_seen; /* for each key of the index */
 	uint32_t *keys, n_keys; /* those of the action */
 	uint32_t epoch;
@@ -109,6 +110,15 @@ struct cedar_request {
 	struct fail fail;
 };
 
+/* Whether principal or resource is an entity of this number, or below it. */
+void request_mark(struct cedar_request *rq, enum ast_var var);
+static inline bool request_under(struct cedar_request *rq, enum ast_var var, uint32_t n)
+{
+	if (rq->marked[var] != rq->since[var])
+		request_mark(rq, var);
+	return rq->under[var][n] == rq->since[var];
+}
+
 /* False when neither store nor request has the entity. */
 bool request_view(struct cedar_request *rq, struct cval entity, struct entity_view *ret);
 /* Cedar's `in` between two entities. */
@@ -118,7 +128,7 @@ uint32_t request_type(const struct cedar_request *rq, struct cval entity);
 
 /* Runs one conjunct from its first instruction. Never OUT_TRUE for anything but true. */
 enum outcome eval_conjunct(struct cedar_request *rq, uint32_t pc);
-enum outcome eval_attr(struct cedar_request *rq, struct cval of, uint32_t sym, struct cval *ret);
+
 
 /* decide.c: runs a program's nodes and puts what they give into the lists. 1 when the answer is
  * known and nobody wants more, -ENOSPC. */

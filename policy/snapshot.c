@@ -203,6 +203,7 @@ static void snapshot_free(struct cedar_snapshot *s)
 	intern_done(&s->names);
 	free(s->entities.e.v);
 	free(s->entities.hot);
+	free(s->entities.own);
 	free(s->entities.slot);
 	free(s->entities.tag);
 	free(s->policies.v);

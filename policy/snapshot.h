@@ -27,17 +27,21 @@ struct canchors {
 	uint32_t first, n; /* in index.anchors, sorted by key */
 };
 
+#define ANCHORS_WALK UINT32_MAX /* n: look at the entity and each of its ancestors */
+
 /* What every decision reads of an entity, two to a cache line. */
 struct chot {
 	const uint32_t *ancestors;
 	uint32_t n_ancestors; /* 0 too when the entity is not of the store */
 	uint32_t type;
-	struct canchors anchors[2]; /* policies whose scope names it: as principal, as resource */
+	/* Policies whose scope names it or what it is below: as principal, as resource. */
+	struct canchors reach[2];
 };
 
 struct centities {
 	VEC(struct centity) e;
 	struct chot *hot; /* for each of e, when the index is built */
+	struct canchors (*own)[2]; /* those that name the entity itself */
 	uint32_t *slot; /* number + 1, 0: free */
 	uint32_t *tag;
 	uint32_t mask;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define RECORD_LINEAR_MAX 8 /* a walk that is guessed well beats a search that is not */
 #define SET_LINEAR_MAX 8 /* up to here a look at each element beats sorting */
 
 const char *cval_type_name(unsigned tag)
@@ -254,6 +255,11 @@ const struct cval *crecord_get(const struct crecord *r, uint32_t sym)
 
 	if (sym == SYM_NONE)
 		return NULL;
+	if (hi <= RECORD_LINEAR_MAX) {
+		while (lo < hi && r->m[lo].sym < sym)
+			lo++;
+		return lo < hi && r->m[lo].sym == sym ? &r->m[lo].v : NULL;
+	}
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 

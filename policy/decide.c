@@ -55,8 +55,8 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
 }
 
-/* From the nearest part that is known on. */
-static void load_path(struct cedar_request *rq, uint32_t path)
+/* From the nearest part that is known on. Kept out of the walk, which has no arrays. */
+static __attribute__((noinline)) void load_path(struct cedar_request *rq, uint32_t path)
 {
 	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
 
@@ -94,7 +94,7 @@ static enum outcome of_bool(const struct cnode *n, bool v)
 	return v != n->negated ? OUT_TRUE : OUT_FALSE;
 }
 
-static enum outcome of_code(struct cedar_request *rq, uint32_t conjunct)
+static __attribute__((noinline)) enum outcome of_code(struct cedar_request *rq, uint32_t conjunct)
 {
 	const struct cconjunct *c = &rq->snap->conjuncts.v[conjunct];
 	uint32_t epoch = c->varies ? rq->epoch : rq->since[AST_CONTEXT];
@@ -284,7 +284,7 @@ int decide_policy(struct cedar_request *rq, uint32_t policy)
 }
 
 /* What a node that is neither true nor false means for all policies below it. */
-static int leave(struct cedar_request *rq, const struct cnode *n, enum outcome out)
+static __attribute__((noinline, cold)) int leave(struct cedar_request *rq, const struct cnode *n, enum outcome out)
 {
 	const struct cindex *ix = &rq->snap->index;
 	uint32_t end = ix->nodes.v[n->skip].leaf;
@@ -344,27 +344,109 @@ static int run_slot(struct cedar_request *rq, const struct cslot *slot, enum ced
 	return slot ? decide_nodes(rq, slot->first, slot->end, effect) : 0;
 }
 
+/* --- children with one tail ------------------------------------------------------------------- */
+
+/* What lies behind each child of such a switch, asked when the first child is reached. */
+struct tail {
+	const struct cswitch *sw;
+	bool asked;
+	enum outcome out;
+};
+
+static enum outcome ask_tail(struct cedar_request *rq, struct tail *t)
+{
+	const struct cnode *n = &rq->snap->index.nodes.v[t->sw->first + 1];
+
+	if (t->asked)
+		return t->out;
+	t->asked = true;
+	t->out = OUT_TRUE;
+	for (uint32_t i = 0; t->out == OUT_TRUE && i < t->sw->tail; i++)
+		t->out = ask_test(rq, &n[i]);
+	return t->out;
+}
+
+/* The policies of children whose tail gave out. */
+static int settle(struct cedar_request *rq, uint32_t leaf, uint32_t end, enum outcome out,
+		  enum cedar_effect effect)
+{
+	const uint32_t *leaves = rq->snap->index.leaves.v;
+	int r = 0;
+
+	if (out == OUT_FALSE || leaf == end)
+		return 0;
+	if (out == OUT_NO_MEMORY)
+		return -ENOSPC;
+	for (; r == 0 && leaf < end; leaf++) {
+		if (out == OUT_TRUE)
+			satisfied(rq, leaves[leaf], effect);
+		else if (out == OUT_ERROR)
+			failed(rq, leaves[leaf]);
+		else
+			r = decide_policy(rq, leaves[leaf]);
+	}
+	return r == 0 && out == OUT_TRUE && rq->first_only ? 1 : r;
+}
+
+static int run_child(struct cedar_request *rq, const struct cslot *slot, struct tail *t,
+		     enum cedar_effect effect)
+{
+	const struct cnode *leaf;
+
+	if (!slot)
+		return 0;
+	if (t->sw->tail == SWITCH_MIXED)
+		return decide_nodes(rq, slot->first, slot->end, effect);
+	leaf = &rq->snap->index.nodes.v[slot->end - 1];
+	return settle(rq, leaf->leaf, leaf->leaf + leaf->arg, ask_tail(rq, t), effect);
+}
+
+/* --- switches with many children at once ------------------------------------------------------ */
+
+/* The children that hold lie side by side. */
+static int run_range(struct cedar_request *rq, const struct cslot *slot, uint32_t from, uint32_t to,
+		     struct tail *t, enum cedar_effect effect)
+{
+	const struct cnode *nodes = rq->snap->index.nodes.v, *first, *last;
+	int r = 0;
+
+	if (from == to)
+		return 0;
+	if (t->sw->tail != SWITCH_MIXED) {
+		first = &nodes[slot[from].end - 1];
+		last = &nodes[slot[to - 1].end - 1];
+		return settle(rq, first->leaf, last->leaf + last->arg, ask_tail(rq, t), effect);
+	}
+	for (; r == 0 && from < to; from++)
+		r = decide_nodes(rq, slot[from].first, slot[from].end, effect);
+	return r;
+}
+
 static int switch_lt(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
 		     int64_t v, enum cedar_effect effect)
 {
 	const int64_t *number = rq->snap->index.numbers.v + sw->number;
 	const struct cslot *slot = rq->snap->index.slots.v + sw->slot;
-	int r = 0;
+	struct tail t = { .sw = sw };
+	uint32_t lo = 0, hi = sw->n;
 
-	if (n->negated) {
-		for (uint32_t i = 0; r == 0 && i < sw->n && number[i] <= v; i++)
-			r = run_slot(rq, &slot[i], effect);
-	} else {
-		for (uint32_t i = sw->n; r == 0 && i-- > 0 && number[i] > v;)
-			r = run_slot(rq, &slot[i], effect);
+	while (lo < hi) { /* the first bound above v */
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (number[mid] <= v)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return r;
+	return n->negated ? run_range(rq, slot, 0, lo, &t, effect)
+			  : run_range(rq, slot, lo, sw->n, &t, effect);
 }
 
 static int switch_like(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
 		       struct path_value *p, enum cedar_effect effect)
 {
 	const struct cedar_snapshot *s = rq->snap;
+	struct tail t = { .sw = sw };
 	int r = 0;
 
 	if (!p->matched) {
@@ -374,7 +456,7 @@ static int switch_like(struct cedar_request *rq, const struct cnode *n, const st
 		p->matched = true;
 	}
 	for (uint32_t i = 0; r == 0 && i < p->n_matches; i++)
-		r = run_slot(rq, find_slot(&s->index, sw, p->match[i]), effect);
+		r = run_child(rq, find_slot(&s->index, sw, p->match[i]), &t, effect);
 	return r;
 }
 
@@ -399,11 +481,12 @@ static int spread_set(struct cedar_request *rq, struct path_value *p)
 static int switch_contains(struct cedar_request *rq, const struct cswitch *sw, struct path_value *p,
 			   enum cedar_effect effect)
 {
+	struct tail t = { .sw = sw };
 	int r = p->spread ? 0 : spread_set(rq, p);
 
 	for (uint32_t i = 0; r == 0 && i < p->n_members; i++)
-		r = run_slot(rq,
-			     find_value(rq->snap, sw, p->member_hash[i], p->v.set->v[i]), effect);
+		r = run_child(rq, find_value(rq->snap, sw, p->member_hash[i], p->v.set->v[i]), &t,
+			      effect);
 	return r;
 }
 
@@ -412,16 +495,17 @@ static int switch_in(struct cedar_request *rq, const struct cnode *n, const stru
 {
 	const struct cindex *ix = &rq->snap->index;
 	struct cval v = rq->var[n->path];
-	int r = v.n == ENTITY_UNKNOWN ? 0 : run_slot(rq, find_slot(ix, sw, v.n), effect);
+	struct tail t = { .sw = sw };
+	int r = v.n == ENTITY_UNKNOWN ? 0 : run_child(rq, find_slot(ix, sw, v.n), &t, effect);
 
 	if (n->tag)
 		return r;
 	for (uint32_t i = 0; r == 0 && i < rq->n_above[n->path]; i++)
-		r = run_slot(rq, find_slot(ix, sw, rq->above[n->path][i]), effect);
+		r = run_child(rq, find_slot(ix, sw, rq->above[n->path][i]), &t, effect);
 	return r;
 }
 
-static int take_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
+static __attribute__((noinline)) int take_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
 {
 	const struct cswitch *sw = &rq->snap->index.switches.v[n->sw];
 	struct path_value *p = path_of(rq, n->path);

@@ -135,12 +135,48 @@ static int fill_table(struct cedar_snapshot *s, uint32_t first, struct cswitch *
 	return 0;
 }
 
+/* How many tests lie behind a node before its policies, when nothing branches off between. */
+static uint32_t tail_length(const struct cindex *ix, uint32_t at)
+{
+	uint32_t end = ix->nodes.v[at].skip, n = 0;
+
+	for (at++; ix->nodes.v[at].kind != NODE_EMIT; at++, n++) {
+		if (ix->nodes.v[at].skip != end)
+			return SWITCH_MIXED;
+	}
+	return at + 1 == end ? n : SWITCH_MIXED;
+}
+
+static bool same_test(const struct cnode *a, const struct cnode *b)
+{
+	return same_question(a, b) && a->arg == b->arg && a->num == b->num;
+}
+
+static uint32_t common_tail(const struct cindex *ix, uint32_t first, uint32_t n)
+{
+	uint32_t tail = tail_length(ix, first), at = first;
+
+	for (uint32_t i = 1; i < n && tail != SWITCH_MIXED; i++) {
+		at = ix->nodes.v[at].skip;
+		if (tail_length(ix, at) != tail)
+			return SWITCH_MIXED;
+		for (uint32_t k = 1; k <= tail; k++) {
+			if (!same_test(&ix->nodes.v[first + k], &ix->nodes.v[at + k]))
+				return SWITCH_MIXED;
+		}
+	}
+	return tail;
+}
+
 /* n siblings from first on become a switch of a kind. */
 static int make_switch(struct cedar_snapshot *s, uint32_t first, uint32_t n, uint32_t end,
 		       enum test_kind kind)
 {
 	struct cindex *ix = &s->index;
-	struct cswitch sw = { .slot = ix->slots.n, .n = n };
+	struct cswitch sw = { .slot = ix->slots.n,
+			      .n = n,
+			      .first = first,
+			      .tail = common_tail(ix, first, n) };
 	int r = kind == NODE_SWITCH_LT ? fill_sorted(s, first, &sw) : fill_table(s, first, &sw);
 	struct cnode *node = &ix->nodes.v[first];
 

@@ -172,7 +172,12 @@ static inline uint32_t switch_hash(uint32_t key)
 struct cswitch {
 	uint32_t slot, n, mask;
 	uint32_t number;
+	/* When the children differ in nothing behind the switch: how many tests that is (they are
+	 * behind node first), else SWITCH_MIXED. They are then asked once for all children. */
+	uint32_t tail, first;
 };
+
+#define SWITCH_MIXED UINT32_MAX
 
 struct cliteral { /* an action named in an action scope */
 	uint32_t uid, key;

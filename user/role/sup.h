@@ -153,6 +153,8 @@ void sup_enrol_stop(struct supervisor *s);
 void sup_stdio_event(struct supervisor *s, const struct tg_event *e);
 /* Streams that wait for a look whose events were lost, or that an earlier supervisor left. */
 void sup_stdio_rescan(struct supervisor *s);
+/* Whether pid stands still for one of our takeovers. */
+bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid);
 /* Conversations that ran before Tollgate did: children of a matching host that the catalog knows. */
 void sup_stdio_scan_running(struct supervisor *s);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
@@ -162,6 +164,10 @@ void sup_stdio_injector(struct supervisor *s); /* a fresh injector is there, or 
 void sup_stdio_look_again(struct supervisor *s);
 /* The proxy that some jobs wait for is gone: their servers must not stay stopped. */
 void sup_stdio_proxy_lost(struct supervisor *s);
+
+/* --- sup_stray.c */
+/* Kills servers that stand still for a takeover of which nothing is known any more. */
+void sup_stray_kill(struct supervisor *s);
 
 /* --- sup_control.c */
 int sup_control_start(struct supervisor *s);

@@ -79,6 +79,18 @@ static bool known(struct supervisor *s, uint64_t key)
 	return false;
 }
 
+bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid)
+{
+	for (const struct sup_job *j = s->jobs; j; j = j->next) {
+		if (j->server == pid)
+			return true;
+		for (unsigned i = 0; i < j->nholders; i++)
+			if (j->holders[i] == pid)
+				return true;
+	}
+	return false;
+}
+
 static void finish(struct supervisor *s, struct sup_job *job)
 {
 	for (struct sup_job **at = &s->jobs; *at; at = &(*at)->next)
@@ -461,6 +473,7 @@ static int rescan_one(uint64_t key, const struct tg_stream *st, void *arg)
 void sup_stdio_rescan(struct supervisor *s)
 {
 	(void)kern_stdio_each(s->kern, rescan_one, s);
+	sup_stray_kill(s);
 }
 
 void sup_stdio_look_again(struct supervisor *s)

@@ -26,6 +26,7 @@
 #include "user/net/net.h"
 #include "user/notary/recorder.h"
 #include "user/role/member.h"
+#include "user/role/owner_ask.h"
 #include "user/role/peek.h"
 
 #define SWEEP_NS 30000000000ull /* how often idle HTTP conversations are looked for */
@@ -44,6 +45,7 @@ struct proxy {
 	struct gate *gate;
 	struct net *net;
 	struct gate_http_side http;
+	struct owner_asks asks;
 	struct steered *listeners;
 	struct loop_timer *sweep, *room;
 	struct loop_io *progress;
@@ -220,7 +222,15 @@ static int ask_owner(uint64_t token, const struct tg_origin *o, void *arg)
 	struct msg_owner q = { .pid = (int32_t)o->tgid, .agent = o->agent, .port = o->port };
 
 	memcpy(q.addr, o->dst, sizeof(q.addr));
-	return member_tell(&p->member, MSG_OWNER, token, &q, sizeof(q));
+	return owner_ask(&p->asks, &p->member, token, &q);
+}
+
+static int on_joined(struct member *m, void *arg)
+{
+	struct proxy *p = arg;
+
+	owner_ask_again(&p->asks, m);
+	return 0;
 }
 
 static const struct gate_http_ops http_ops = { .ask_owner = ask_owner };
@@ -231,6 +241,7 @@ static int on_owner_is(struct proxy *p, struct ipc_msg *m)
 
 	if (m->len != sizeof(*is) || (is->error == 0 && !proc_identity_valid(&is->owner)))
 		return -EBADMSG;
+	owner_answered(&p->asks, m->cookie);
 	gate_http_owner(&p->http, m->cookie, is->error == 0 ? &is->owner : NULL, is->socket);
 	return 0;
 }
@@ -446,7 +457,7 @@ static void finish(struct proxy *p)
 
 int proxy_run(void)
 {
-	static const struct member_ops ops = { .message = on_message };
+	static const struct member_ops ops = { .message = on_message, .joined = on_joined };
 	static struct proxy proxy;
 	struct proxy *p = &proxy;
 	struct sandbox_spec sandbox = { 0 };

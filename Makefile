@@ -63,7 +63,8 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build mutants units install clean help print-config
+.PHONY: all check check-long check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
+	units install clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -71,7 +72,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-vm flood bench fuzz mutants install clean bench-policy diff-policy print-config'
+	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants install clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -178,6 +179,13 @@ mutants: all
 # The long form of a peer test: more connections than anyone may open.
 flood: all
 	BUILD=$(BUILD) IDLE_CONNECTIONS=100000 tests/peer/peer_http.py idle_connections
+
+models:
+	scripts/models
+
+# What check does for a minute, for as long as it deserves.
+check-long: all units fuzz-build
+	scripts/check-long $(BUILD)
 
 check-vm: all
 	scripts/check-vm $(BUILD)

@@ -59,7 +59,9 @@ static int add_key(struct cedar_snapshot *s, const struct ast_scope *a, uint32_t
 	struct ckey k = { .literal = s->index.literals.n };
 	int r = vec_push(&s->index.keys, k);
 
-	if (r == 0 && a->op != AST_ANY && !a->list)
+	if (r < 0)
+		return r;
+	if (a->op != AST_ANY && !a->list)
 		r = add_literal(s, &a->uid, key, a->op == AST_SCOPE_IN);
 	for (uint32_t i = 0; r == 0 && a->list && i < a->n; i++)
 		r = add_literal(s, &a->uids[i], key, true);

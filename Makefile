@@ -130,10 +130,14 @@ UNIT_SRC = $(wildcard tests/unit/*/test_*.c)
 UNITS = $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 units: $(UNITS)
 
+# test_alloc decides which allocation of the code below it fails (tests/unit/alloc.h).
+ALLOC_WRAP = $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray strdup strndup)
+comma = ,
 define unit_rule
 $(BUILD)/tests/unit/$(1)/test_%: tests/unit/$(1)/test_%.c $(call libs_of,$(1))
 	$$(call say,TEST,$$@) mkdir -p $$(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$< \
-		$(LDFLAGS) -Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
+		$(LDFLAGS) $$(if $$(filter alloc,$$*),$$(ALLOC_WRAP)) \
+		-Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
 $(BUILD)/tests/unit/policy/test_corpus: | cedar-tests

@@ -57,33 +57,61 @@ enum attest_class {
 	ATTEST_HARDWARE,
 };
 
+const char *attest_class_text(enum attest_class c); /* "hardware", "vendor-asserted", "software-only" */
+
+/* Where evidence comes from. Zeroed: from what the kernel shows. */
+struct attest_config {
+	const char *provider; /* this one or failure; NULL: the strongest that is there */
+	const char *tcti; /* how to reach the TPM, as tpm2-tss writes it; NULL: the kernel's resource manager */
+	const char *token_socket; /* opaque: UNIX socket of the runtime's token adapter */
+};
+
+/* A named piece of evidence: "quote", "signature", "ak_public", … as the provider has them. */
+struct attest_part {
+	const char *name; /* static */
+	struct buf bytes;
+};
+#define ATTEST_PARTS_MAX 20
+
 struct attest_evidence {
 	const char *platform; /* the provider's name, static: "software-only" */
 	enum attest_class class;
-	bool has_quote; /* quote holds hardware-signed bytes */
-	struct buf quote;
-	struct attest_digests bound; /* what the quote (if any) was asked to cover */
+	unsigned n_parts; /* none: nothing but the node's word */
+	struct attest_part parts[ATTEST_PARTS_MAX];
+	struct attest_digests bound; /* what the signed parts were asked to cover */
 };
 
-/* Evidence from the strongest provider that is compiled in and present, bound to b with b->nonce
- * replaced by nonce. ret must be zeroed or done. 0 or -errno; never a weaker provider than was found
- * first because that one failed. */
-int attest_evidence(struct span nonce, const struct attest_binding *b, struct attest_evidence *ret);
+/* Evidence from the configured provider, or from the strongest that is compiled in and present, bound to b
+ * with b->nonce replaced by nonce. ret must be zeroed or done. 0 or -errno (-ENODEV: the configured one is
+ * not there); never a weaker provider than was found first because that one failed. Devices are opened:
+ * not for a role that is locked in. */
+int attest_evidence(const struct attest_config *c, struct span nonce, const struct attest_binding *b,
+		    struct attest_evidence *ret);
 void attest_evidence_done(struct attest_evidence *e);
+
+/* Appends the key that lives in the chosen provider's hardware, for b->cosign_key, as SubjectPublicKeyInfo;
+ * nothing where the hardware has none. */
+int attest_cosign_key(const struct attest_config *c, struct buf *spki);
+
+/* The part's bytes, empty when there is none of that name. */
+struct span attest_evidence_part(const struct attest_evidence *e, const char *name);
 
 /* Appends the evidence and the statement's fields in clear as one JSON object. */
 int attest_evidence_json(const struct attest_evidence *e, const struct attest_binding *b,
 			 struct span nonce, struct buf *out);
 
-/* One row per provider in the order of detection; compiled: it exists in this build. */
+/* One row per provider in the order of detection; compiled: it exists in this build; used: evidence would
+ * come from it. */
 struct attest_found {
 	const char *name;
-	bool compiled, present;
+	enum attest_class class;
+	bool compiled, present, used;
 };
-/* Fills at most max rows, returns how many there are. */
-unsigned attest_detect(struct attest_found *ret, unsigned max);
+/* Fills at most max rows, returns how many there are. Opens devices. */
+unsigned attest_detect(const struct attest_config *c, struct attest_found *ret, unsigned max);
 
-/* Name of the provider attest_evidence() would use. */
+/* What records name as their platform: the daemon's roles are locked away from devices, so of themselves
+ * they know only this. */
 const char *attest_platform(void);
 
 #endif

@@ -16,62 +16,113 @@
 static const struct {
 	const char *name;
 	const struct attest_provider *provider; /* NULL: not in this build */
+	bool only_configured;
 } order[] = {
-	{ "azure", NULL },
-	{ "sev-snp", NULL },
-	{ "tdx", NULL },
-	{ "tpm", NULL },
-	{ "opaque", NULL },
-	{ "software-only", &attest_software_only },
+	{ "azure", &attest_azure, false },
+	{ "sev-snp", NULL, false },
+	{ "tdx", NULL, false },
+	{ "tpm", &attest_tpm, false },
+	{ "opaque", &attest_opaque, true },
+	{ "software-only", &attest_software_only, false },
 };
 
-unsigned attest_detect(struct attest_found *ret, unsigned max)
+/* The configured provider, present or not; else the first that is there. */
+static const struct attest_provider *choose(const struct attest_config *c)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(order) && i < max; i++)
-		ret[i] = (struct attest_found){
-			.name = order[i].name,
-			.compiled = order[i].provider != NULL,
-			.present = order[i].provider && order[i].provider->present(),
-		};
-	return ARRAY_SIZE(order);
+	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+		const struct attest_provider *p = order[i].provider;
+
+		if (c->provider && strcmp(c->provider, order[i].name) == 0)
+			return p;
+		if (!c->provider && p && !order[i].only_configured && p->present(c))
+			return p;
+	}
+	return NULL;
 }
 
-static const struct attest_provider *strongest(void)
+unsigned attest_detect(const struct attest_config *c, struct attest_found *ret, unsigned max)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(order); i++)
-		if (order[i].provider && order[i].provider->present())
-			return order[i].provider;
-	return &attest_software_only;
+	const struct attest_provider *used = choose(c);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(order) && i < max; i++) {
+		const struct attest_provider *p = order[i].provider;
+
+		ret[i] = (struct attest_found){
+			.name = order[i].name,
+			.class = p ? p->class : ATTEST_SOFTWARE_ONLY,
+			.compiled = p != NULL,
+			.present = p && p->present(c),
+			.used = p && p == used,
+		};
+	}
+	return ARRAY_SIZE(order);
 }
 
 const char *attest_platform(void)
 {
-	return strongest()->name;
+	return attest_software_only.name;
 }
 
-int attest_evidence(struct span nonce, const struct attest_binding *b, struct attest_evidence *ret)
+const char *attest_class_text(enum attest_class c)
 {
-	const struct attest_provider *p = strongest();
-	struct attest_evidence e = { .platform = p->name, .class = p->class };
+	return c == ATTEST_HARDWARE ? "hardware" : c == ATTEST_VENDOR_ASSERTED ? "vendor-asserted" :
+										  "software-only";
+}
+
+int attest_evidence(const struct attest_config *c, struct span nonce, const struct attest_binding *b,
+		    struct attest_evidence *ret)
+{
+	const struct attest_provider *p = choose(c);
 	struct attest_binding with = *b;
+	struct attest_evidence e = { 0 };
 	int r;
 
+	if (!p || !p->present(c))
+		return -ENODEV;
+	e.platform = p->name;
+	e.class = p->class;
 	with.nonce = nonce;
 	r = attest_binding(&with, &e.bound);
 	if (r == 0)
-		r = p->collect(&e.bound, &e.quote);
+		r = p->collect(c, &e.bound, &e);
 	if (r < 0) {
-		buf_done(&e.quote);
+		attest_evidence_done(&e);
 		return r;
 	}
-	e.has_quote = buf_len(&e.quote) > 0;
 	*ret = e;
 	return 0;
 }
 
+int attest_cosign_key(const struct attest_config *c, struct buf *spki)
+{
+	const struct attest_provider *p = choose(c);
+
+	if (!p)
+		return -ENODEV;
+	return p->cosign_key ? p->cosign_key(c, spki) : 0;
+}
+
 void attest_evidence_done(struct attest_evidence *e)
 {
-	buf_done(&e->quote);
+	for (unsigned i = 0; i < e->n_parts; i++)
+		buf_done(&e->parts[i].bytes);
+	e->n_parts = 0;
+}
+
+struct buf *attest_evidence_add(struct attest_evidence *e, const char *name)
+{
+	if (e->n_parts == ATTEST_PARTS_MAX)
+		return NULL;
+	e->parts[e->n_parts] = (struct attest_part){ .name = name };
+	return &e->parts[e->n_parts++].bytes;
+}
+
+struct span attest_evidence_part(const struct attest_evidence *e, const char *name)
+{
+	for (unsigned i = 0; i < e->n_parts; i++)
+		if (strcmp(e->parts[i].name, name) == 0)
+			return buf_span(&e->parts[i].bytes);
+	return (struct span){ 0 };
 }
 
 static void member_hex(struct json_out *j, const char *name, const void *p, size_t n)
@@ -91,12 +142,6 @@ static void member_base64(struct json_out *j, const char *name, struct span s)
 	if (base64_append(&b, s.p, s.n) < 0)
 		j->error = j->error ? j->error : -ENOMEM;
 	json_out_member_span(j, name, buf_span(&b));
-}
-
-static const char *class_text(enum attest_class c)
-{
-	return c == ATTEST_HARDWARE ? "hardware" : c == ATTEST_VENDOR_ASSERTED ? "vendor-asserted" :
-										  "software-only";
 }
 
 static void statement_json(struct json_out *j, const struct attest_binding *b, struct span nonce)
@@ -127,19 +172,14 @@ int attest_evidence_json(const struct attest_evidence *e, const struct attest_bi
 	json_out_member_str(&j, "binding", "tollgate/attest-binding/v1");
 	member_hex(&j, "binding_sha256", e->bound.sha256, sizeof(e->bound.sha256));
 	member_hex(&j, "binding_sha512", e->bound.sha512, sizeof(e->bound.sha512));
-	json_out_member_str(&j, "class", class_text(e->class));
+	json_out_member_str(&j, "class", attest_class_text(e->class));
 	json_out_member_str(&j, "identity", "self-asserted");
+	json_out_key(&j, "parts");
+	json_out_object(&j);
+	for (unsigned i = 0; i < e->n_parts; i++)
+		member_base64(&j, e->parts[i].name, buf_span(&e->parts[i].bytes));
+	json_out_object_end(&j);
 	json_out_member_str(&j, "platform", e->platform);
-	json_out_key(&j, "quote");
-	if (e->has_quote) {
-		_cleanup_buf_ struct buf q = { 0 };
-
-		if (base64_append(&q, buf_span(&e->quote).p, buf_len(&e->quote)) < 0)
-			j.error = -ENOMEM;
-		json_out_string(&j, buf_span(&q));
-	} else {
-		json_out_null(&j);
-	}
 	json_out_key(&j, "statement");
 	statement_json(&j, b, nonce);
 	json_out_object_end(&j);

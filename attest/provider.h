@@ -10,11 +10,17 @@ struct attest_provider {
 	const char *name;
 	enum attest_class class;
 	/* True when its device or interface is there; a hint, never evidence. */
-	bool (*present)(void);
-	/* Fills quote with signed bytes that cover the digests. */
-	int (*collect)(const struct attest_digests *bound, struct buf *ret_quote);
+	bool (*present)(const struct attest_config *c);
+	/* Adds parts that cover the digests. What was added before a failure is dropped by the caller. */
+	int (*collect)(const struct attest_config *c, const struct attest_digests *bound,
+		       struct attest_evidence *e);
+	/* Appends the key that lives in the hardware and signs beside the log key; NULL: there is none. */
+	int (*cosign_key)(const struct attest_config *c, struct buf *spki);
 };
 
-extern const struct attest_provider attest_software_only;
+extern const struct attest_provider attest_azure, attest_tpm, attest_opaque, attest_software_only;
+
+/* A new, empty part to be filled; NULL when there are ATTEST_PARTS_MAX. */
+struct buf *attest_evidence_add(struct attest_evidence *e, const char *name);
 
 #endif

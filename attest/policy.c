@@ -24,6 +24,8 @@ static const struct policy_key top_keys[] = {
 	  .keys = snp_policy_keys },
 	{ .name = "tdx", .kind = POLICY_OBJECT, .offset = offsetof(struct attest_policy, tdx),
 	  .keys = tdx_policy_keys },
+	{ .name = "binding", .kind = POLICY_OBJECT, .offset = offsetof(struct attest_policy, binding),
+	  .keys = binding_policy_keys },
 	{ .name = "tpm", .kind = POLICY_OBJECT, .offset = offsetof(struct attest_policy, tpm),
 	  .keys = tpm_policy_keys },
 	{ 0 },
@@ -230,6 +232,7 @@ void attest_policy_done(struct attest_policy *p)
 	snp_policy_done(&p->snp);
 	tdx_policy_done(&p->tdx);
 	tpm_policy_done(&p->tpm);
+	binding_policy_done(&p->binding);
 	*p = (struct attest_policy){ 0 };
 }
 

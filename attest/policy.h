@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attest/policy_binding.h"
 #include "attest/policy_snp.h"
 #include "attest/policy_tdx.h"
 #include "attest/policy_tpm.h"
@@ -17,7 +18,7 @@
  *
  *	{ "version": 1,
  *	  "require": ["snp.chip"], "optional": ["snp.crl"],
- *	  "snp": { ... }, "tdx": { ... }, "tpm": { ... } }
+ *	  "snp": { ... }, "tdx": { ... }, "tpm": { ... }, "binding": { ... } }
  *
  * The sections' members stand in policy_snp.c, policy_tdx.c and their like. A key that is not known, is
  * given twice or has the wrong type refuses the whole file: a misspelt expectation must not turn into none.
@@ -28,6 +29,7 @@ struct attest_policy {
 	uint32_t version; /* 1 in a file */
 	/* Field names of findings: open is not good enough; open is good enough. */
 	struct policy_texts require, optional;
+	struct binding_policy binding;
 	struct snp_policy snp;
 	struct tdx_policy tdx;
 	struct tpm_policy tpm;

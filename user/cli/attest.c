@@ -42,7 +42,9 @@ static const struct attest_option common[] = {
 
 static void print_usage(FILE *f)
 {
-	fputs("usage: tollgate attest verify --provider PROVIDER OPTION... [--policy FILE] [--at TIME]\n"
+	fputs("usage: tollgate attest show [--provider NAME] [--tcti TCTI] [--token-socket PATH]\n"
+	      "       tollgate attest evidence --nonce HEX [the same options]\n"
+	      "       tollgate attest verify --provider PROVIDER OPTION... [--policy FILE] [--at TIME]\n"
 	      "                              [--json | --ear]\n\n",
 	      f);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -306,6 +308,10 @@ int cli_attest(struct cli *c, int argc, char **argv)
 	}
 	if (argc >= 2 && strcmp(argv[1], "verify") == 0)
 		return verify(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "show") == 0)
+		return attest_show(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "evidence") == 0)
+		return attest_evidence_command(c, argc - 1, argv + 1);
 	print_usage(stderr);
 	return CLI_USAGE;
 }

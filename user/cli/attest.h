@@ -4,6 +4,7 @@
 
 #include "attest/policy.h"
 #include "attest/result.h"
+#include "attest/x509.h"
 #include "user/base/buf.h"
 
 /* `tollgate attest verify --provider NAME`: the options that are common to all are read by attest.c, the
@@ -59,6 +60,19 @@ int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret);
 
 /* Prints the findings for people; those that keep the result from affirming are marked. p may be NULL. */
 void attest_print(const struct attest_result *res, const struct attest_policy *p);
+
+/* `tollgate attest show` and `attest evidence`; they return exit statuses. */
+struct cli;
+int attest_show(struct cli *c, int argc, char **argv);
+int attest_evidence_command(struct cli *c, int argc, char **argv);
+int attest_show_usage(void);
+
+/* Judges an evidence file of this product with the provider's options. CLI_OK, or an exit status after a
+ * message. *ret_is tells whether the bytes are such a file. */
+int attest_judge_bundle(struct attest_run *run, struct span json, struct span proof, bool *ret_is);
+
+/* Every file of the folder that --roots names. */
+int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret);
 
 /* Prints and returns CLI_USAGE. */
 int attest_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -14,6 +14,7 @@
 static const struct attest_option options[] = {
 	{ "evidence", true, false },
 	{ "nonce", false, false },
+	{ "proof", false, false },
 	{ "crl", false, true },
 	{ "collateral", false, true },
 	{ 0 },
@@ -39,12 +40,19 @@ static int judge_azure(struct attest_run *run)
 	struct buf crls[X509_CRLS_MAX] = { 0 }, collateral[COLLATERAL_FILES_MAX] = { 0 };
 	struct span crl_spans[X509_CRLS_MAX], collateral_spans[COLLATERAL_FILES_MAX];
 	struct attest_azure in = { .crls = crl_spans, .collateral = collateral_spans };
-	_cleanup_buf_ struct buf evidence = { 0 };
+	_cleanup_buf_ struct buf evidence = { 0 }, proof = { 0 };
 	struct attest_nonce nonce = { 0 };
+	bool own = false;
 	int r = attest_arg_nonce(run, &nonce);
 
 	if (r == CLI_OK)
 		r = attest_arg_file(run, "evidence", 0, &evidence);
+	if (r == CLI_OK)
+		r = attest_arg_file(run, "proof", 0, &proof);
+	if (r == CLI_OK)
+		r = attest_judge_bundle(run, buf_span(&evidence), buf_span(&proof), &own);
+	if (r != CLI_OK || own)
+		return r;
 	if (r == CLI_OK)
 		r = read_all(run, "crl", crls, crl_spans, X509_CRLS_MAX, &in.n_crls);
 	if (r == CLI_OK)
@@ -66,7 +74,7 @@ static int judge_azure(struct attest_run *run)
 
 const struct attest_verb attest_verb_azure = {
 	.provider = "azure",
-	.usage = "azure: --evidence FILE [--nonce HEX] [--crl FILE]... [--collateral FILE]...\n",
+	.usage = "azure: --evidence FILE [--nonce HEX] [--crl FILE]... [--collateral FILE]... [--proof FILE]\n",
 	.options = options,
 	.judge = judge_azure,
 };

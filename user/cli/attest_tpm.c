@@ -4,9 +4,11 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/bundle.h"
 #include "attest/tpm_verify.h"
 #include "user/base/cleanup.h"
 #include "user/base/digest.h"
@@ -16,25 +18,29 @@
 #include "user/cli/cli.h"
 
 static const struct attest_option options[] = {
-	{ "quote", true, false }, { "signature", true, false }, { "ak", true, false }, { "ak-cert", false, false },
-	{ "roots", false, false }, { "enrolment", false, false }, { "pcrs", false, false }, { "nonce", false, false },
-	{ "eventlog", false, false }, { "ima", false, false }, { 0 },
+	{ "evidence", false, false }, { "quote", false, false }, { "signature", false, false }, { "ak", false, false },
+	{ "ak-cert", false, false }, { "roots", false, false }, { "enrolment", false, false },
+	{ "pcrs", false, false }, { "nonce", false, false }, { "eventlog", false, false }, { "ima", false, false },
+	{ 0 },
 };
 
-/* Every file of the folder is a root: one that cannot be read as such is an error, not a root fewer. */
-static int read_roots(const char *dir, struct x509_certs *ret)
+/* One that cannot be read as a root is an error, not a root fewer. */
+int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret)
 {
-	DIR *d = opendir(dir);
+	const char *dir = attest_arg(run, "roots", 0);
+	DIR *d = dir ? opendir(dir) : NULL;
 	struct dirent *e;
 	int r = 0;
 
+	if (!dir)
+		return CLI_OK;
 	if (!d) {
 		fprintf(stderr, "tollgate: open %s: %s\n", dir, err_text(-errno));
 		return CLI_USAGE;
 	}
 	while (r == 0 && (e = readdir(d))) {
 		_cleanup_buf_ struct buf b = { 0 };
-		char path[4096];
+		char path[PATH_MAX];
 
 		if (e->d_name[0] == '.')
 			continue;
@@ -64,6 +70,57 @@ int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret)
 	return CLI_OK;
 }
 
+int attest_judge_bundle(struct attest_run *run, struct span json, struct span proof, bool *ret_is)
+{
+	_cleanup_buf_ struct buf cert = { 0 }, enrolment = { 0 };
+	_cleanup_certs_ struct x509_certs roots = { 0 };
+	struct attest_bundle_input in = { .roots = &roots, .proof = proof };
+	struct attest_nonce nonce = { 0 };
+	struct attest_bundle bundle;
+	int r = attest_bundle_read(json, &bundle);
+
+	*ret_is = r == 0;
+	if (r < 0)
+		return CLI_OK;
+	in.bundle = &bundle;
+	r = attest_arg_nonce(run, &nonce);
+	if (r == CLI_OK)
+		r = attest_arg_roots(run, &roots);
+	if (r == CLI_OK)
+		r = attest_arg_file(run, "ak-cert", 0, &cert);
+	if (r == CLI_OK)
+		r = attest_arg_file(run, "enrolment", 0, &enrolment);
+	in.nonce = (struct span){ (const char *)nonce.bytes, nonce.n };
+	in.have_nonce = nonce.given;
+	in.ak_certs = buf_span(&cert);
+	in.enrolment = buf_span(&enrolment);
+	if (r == CLI_OK && attest_verify_bundle(&in, &run->policy, &run->result) < 0) {
+		fputs("tollgate: attest verify: out of memory\n", stderr);
+		r = CLI_FAILED;
+	}
+	attest_bundle_done(&bundle);
+	return r;
+}
+
+static int judge_evidence(struct attest_run *run)
+{
+	_cleanup_buf_ struct buf json = { .limit = ATTEST_BUNDLE_MAX + 1 };
+	const char *path = attest_arg(run, "evidence", 0);
+	bool is = false;
+	int r = file_read(path, ATTEST_BUNDLE_MAX, &json);
+
+	if (r < 0) {
+		fprintf(stderr, "tollgate: read %s: %s\n", path, err_text(r));
+		return CLI_USAGE;
+	}
+	r = attest_judge_bundle(run, buf_span(&json), (struct span){ 0 }, &is);
+	if (r == CLI_OK && !is) {
+		attest_fail(&run->result, "tpm.evidence", "malformed", "%s is no evidence file", path);
+		run->result.complete = true;
+	}
+	return r;
+}
+
 static int judge_tpm(struct attest_run *run)
 {
 	_cleanup_buf_ struct buf quote = { 0 }, signature = { 0 }, ak = { 0 }, cert = { 0 }, enrolment = { 0 };
@@ -78,12 +135,18 @@ static int judge_tpm(struct attest_run *run)
 	};
 	struct attest_nonce nonce = { 0 };
 	struct attest_tpm in = { .roots = &roots };
-	int r = attest_arg_nonce(run, &nonce);
+	int r;
 
+	if (attest_arg(run, "evidence", 0))
+		return judge_evidence(run);
+	for (size_t i = 0; i < 3; i++)
+		if (!attest_arg(run, files[i].option, 0))
+			return attest_usage("--provider tpm needs --evidence, or --quote, --signature and --ak");
+	r = attest_arg_nonce(run, &nonce);
 	for (size_t i = 0; i < ARRAY_SIZE(files) && r == CLI_OK; i++)
 		r = attest_arg_file(run, files[i].option, 0, files[i].to);
-	if (r == CLI_OK && attest_arg(run, "roots", 0))
-		r = read_roots(attest_arg(run, "roots", 0), &roots);
+	if (r == CLI_OK)
+		r = attest_arg_roots(run, &roots);
 	if (r != CLI_OK)
 		return r;
 	in.quote = (struct tpm_quote){
@@ -103,8 +166,9 @@ static int judge_tpm(struct attest_run *run)
 
 const struct attest_verb attest_verb_tpm = {
 	.provider = "tpm",
-	.usage = "tpm: --quote FILE --signature FILE --ak FILE [--ak-cert FILE --roots DIR] [--enrolment FILE]\n"
-		 "     [--pcrs FILE] [--nonce HEX] [--eventlog FILE] [--ima FILE]\n",
+	.usage = "tpm: --evidence FILE, or --quote FILE --signature FILE --ak FILE\n"
+		 "     [--ak-cert FILE --roots DIR] [--enrolment FILE] [--pcrs FILE] [--nonce HEX]\n"
+		 "     [--eventlog FILE] [--ima FILE]\n",
 	.options = options,
 	.judge = judge_tpm,
 };

@@ -3,7 +3,7 @@
 #define TOLLGATE_ATTEST_BUNDLE_H
 
 #include "attest/attest.h"
-#include "attest/attest_verify.h"
+#include "attest/azure_verify.h"
 
 /* The evidence file that attest_evidence_json() writes, read and judged by a stranger. */
 #define ATTEST_BUNDLE_MAX (96u << 20) /* both logs at their limits, as base64 */
@@ -26,6 +26,7 @@ struct attest_bundle_input {
 	struct span ak_certs, enrolment; /* tpm: as in struct attest_tpm */
 	const struct x509_certs *roots;
 	struct span proof; /* azure: the chip's certificates, or the quote of the TD report */
+	struct attest_azure silicon; /* azure: lists and collateral to judge that with; the rest is not read */
 };
 /* Judges the statement against the policy's section "binding" and the parts by their platform's verifier,
  * bound to the statement. Findings "binding.*" and the platform's. */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "attest/azure_hcl.h"
-#include "attest/azure_verify.h"
 #include "attest/bundle.h"
 #include "attest/expect.h"
 #include "attest/tpm_verify.h"
@@ -141,7 +140,6 @@ static int judge_azure(const struct attest_bundle_input *in, const struct attest
 	const struct attest_bundle *b = in->bundle;
 	_cleanup_(EVP_PKEY_free_p) EVP_PKEY *ak = NULL;
 	struct tpm_quote quote = quote_of(b);
-	struct attest_azure silicon = { 0 };
 	struct azure_hcl hcl;
 	int r;
 
@@ -153,7 +151,7 @@ static int judge_azure(const struct attest_bundle_input *in, const struct attest
 				 "the chip's certificate was not given" : "the quote of the TD report was not given");
 		return 0;
 	}
-	r = azure_judge_report(&silicon, hcl.type, hcl.report, hcl.runtime_data, in->proof, p, res, &ak);
+	r = azure_judge_report(&in->silicon, hcl.type, hcl.report, hcl.runtime_data, in->proof, p, res, &ak);
 	if (r < 0)
 		return r == -EBADMSG ? 0 : r;
 	tpm_judge_quote(&quote, ak, NULL, p, res);

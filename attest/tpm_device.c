@@ -59,8 +59,6 @@ int tpm_dev_open(const char *tcti, struct tpm_dev **ret)
 
 	if (!tcti && access(RESOURCE_MANAGER, F_OK) < 0)
 		return -ENODEV;
-	/* The library below writes its errors to standard error, which belongs to whoever calls this one. */
-	(void)setenv("TSS2_LOG", "all+NONE", 0);
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;

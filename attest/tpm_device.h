@@ -20,7 +20,8 @@
  */
 struct tpm_dev;
 
-/* NULL: the kernel's resource manager, /dev/tpmrm0. */
+/* NULL: the kernel's resource manager, /dev/tpmrm0. tpm2-tss writes its own view of errors to standard error
+ * unless the environment says TSS2_LOG=all+NONE; that is the program's to say. */
 int tpm_dev_open(const char *tcti, struct tpm_dev **ret);
 void tpm_dev_close(struct tpm_dev *d);
 

@@ -2,6 +2,7 @@
 #ifndef TOLLGATE_CLI_ATTEST_H
 #define TOLLGATE_CLI_ATTEST_H
 
+#include "attest/azure_verify.h"
 #include "attest/policy.h"
 #include "attest/result.h"
 #include "attest/x509.h"
@@ -67,9 +68,11 @@ int attest_show(struct cli *c, int argc, char **argv);
 int attest_evidence_command(struct cli *c, int argc, char **argv);
 int attest_show_usage(void);
 
-/* Judges an evidence file of this product with the provider's options. CLI_OK, or an exit status after a
- * message. *ret_is tells whether the bytes are such a file. */
-int attest_judge_bundle(struct attest_run *run, struct span json, struct span proof, bool *ret_is);
+/* Judges an evidence file of this product with the provider's options and with what is given to judge
+ * Azure's silicon. CLI_OK, or an exit status after a message. *ret_is tells whether the bytes are such a
+ * file. */
+int attest_judge_bundle(struct attest_run *run, struct span json, const struct attest_azure *silicon,
+			struct span proof, bool *ret_is);
 
 /* Every file of the folder that --roots names. */
 int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret);

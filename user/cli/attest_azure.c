@@ -50,18 +50,16 @@ static int judge_azure(struct attest_run *run)
 	if (r == CLI_OK)
 		r = attest_arg_file(run, "proof", 0, &proof);
 	if (r == CLI_OK)
-		r = attest_judge_bundle(run, buf_span(&evidence), buf_span(&proof), &own);
-	if (r != CLI_OK || own)
-		return r;
-	if (r == CLI_OK)
 		r = read_all(run, "crl", crls, crl_spans, X509_CRLS_MAX, &in.n_crls);
 	if (r == CLI_OK)
 		r = read_all(run, "collateral", collateral, collateral_spans, COLLATERAL_FILES_MAX,
 			     &in.n_collateral);
+	if (r == CLI_OK)
+		r = attest_judge_bundle(run, buf_span(&evidence), &in, buf_span(&proof), &own);
 	in.evidence = buf_span(&evidence);
 	in.nonce = (struct span){ (const char *)nonce.bytes, nonce.n };
 	in.have_nonce = nonce.given;
-	if (r == CLI_OK && attest_verify_azure(&in, &run->policy, &run->result) < 0) {
+	if (r == CLI_OK && !own && attest_verify_azure(&in, &run->policy, &run->result) < 0) {
 		fputs("tollgate: attest verify: out of memory\n", stderr);
 		r = CLI_FAILED;
 	}

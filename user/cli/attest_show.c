@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ static int read_args(int argc, char **argv, bool with_nonce, struct args *ret)
 	};
 	int ch;
 
+	/* The TPM's library would print its view of an error beside ours. */
+	(void)setenv("TSS2_LOG", "all+NONE", 0);
 	optind = 1;
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (ch == 'p')

@@ -70,11 +70,12 @@ int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret)
 	return CLI_OK;
 }
 
-int attest_judge_bundle(struct attest_run *run, struct span json, struct span proof, bool *ret_is)
+int attest_judge_bundle(struct attest_run *run, struct span json, const struct attest_azure *silicon,
+			struct span proof, bool *ret_is)
 {
 	_cleanup_buf_ struct buf cert = { 0 }, enrolment = { 0 };
 	_cleanup_certs_ struct x509_certs roots = { 0 };
-	struct attest_bundle_input in = { .roots = &roots, .proof = proof };
+	struct attest_bundle_input in = { .roots = &roots, .silicon = *silicon, .proof = proof };
 	struct attest_nonce nonce = { 0 };
 	struct attest_bundle bundle;
 	int r = attest_bundle_read(json, &bundle);
@@ -113,7 +114,7 @@ static int judge_evidence(struct attest_run *run)
 		fprintf(stderr, "tollgate: read %s: %s\n", path, err_text(r));
 		return CLI_USAGE;
 	}
-	r = attest_judge_bundle(run, buf_span(&json), (struct span){ 0 }, &is);
+	r = attest_judge_bundle(run, buf_span(&json), &(struct attest_azure){ 0 }, (struct span){ 0 }, &is);
 	if (r == CLI_OK && !is) {
 		attest_fail(&run->result, "tpm.evidence", "malformed", "%s is no evidence file", path);
 		run->result.complete = true;

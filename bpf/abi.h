@@ -364,7 +364,8 @@ enum tg_stat {
 /* --- verbs of the control program (run by user space, in the kernel: no lost update) ---------- */
 
 enum tg_verb {
-	TG_VERB_RELEASE = 1, /* a stream is not MCP so far: go on following, hold no more */
+	TG_VERB_RELEASE = 1, /* a stream is not MCP so far: go on following, hold no more; -EAGAIN: its readers have
+			      * other bytes than the caller knows */
 	TG_VERB_FORGET, /* drop a stream, its head, its hold, and its output's back reference */
 	TG_VERB_SWEEP, /* drop the streams whose objects are gone; ret = how many */
 	TG_VERB_HOLD, /* hold a stream's reader by hand */
@@ -375,6 +376,7 @@ struct tg_ctl {
 	__u32 verb;
 	__u32 pad;
 	__u64 key; /* of an input stream */
+	__u64 taken; /* TG_VERB_RELEASE: bytes that readers had when they were looked at */
 	__s64 ret; /* 0, a count, or -errno */
 };
 
@@ -395,6 +397,6 @@ TG_SIZE(tg_stream, 144);
 TG_SIZE(tg_sought, 24);
 TG_SIZE(tg_holding, 48);
 TG_SIZE(tg_event, 96);
-TG_SIZE(tg_ctl, 24);
+TG_SIZE(tg_ctl, 32);
 
 #endif

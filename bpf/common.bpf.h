@@ -17,6 +17,7 @@
 #define ENOSYS 38
 #define ENOENT 2
 #define EBADF 9
+#define EAGAIN 11
 #define EINVAL 22
 #define ENOSPC 28
 

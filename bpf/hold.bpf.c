@@ -157,7 +157,7 @@ static __always_inline void scan_restart(struct tg_scan *s)
 
 /* The search of what is written begins anew, whatever is under way: what is read is searched without a gap, and goes
  * on where the reader is, unless the very thing that was found has been judged. */
-static __always_inline s64 verb_release(u64 key)
+static __always_inline s64 verb_release(u64 key, u64 taken)
 {
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
@@ -166,6 +166,8 @@ static __always_inline s64 verb_release(u64 key)
 
 	if (!s || !st)
 		return -ENOENT;
+	if (s->taken != taken)
+		return -EAGAIN;
 	out_key = s->out_key;
 	scan_restart(&s->scan);
 	if (scan_found(&s->read_scan)) {
@@ -225,7 +227,7 @@ int stdio_control(struct tg_ctl *c)
 
 	switch (c->verb) {
 	case TG_VERB_RELEASE:
-		c->ret = verb_release(key);
+		c->ret = verb_release(key, c->taken);
 		break;
 	case TG_VERB_FORGET:
 		c->ret = verb_forget(key);

@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "bpf/scan.h"
 #include "user/kern/guard.h"
 #include "user/kern/internal.h"
 
@@ -151,14 +152,19 @@ int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg)
 	return at && kern_stdio_read(k, key, &s) == 0 ? fn(key, &s, arg) : 0;
 }
 
-static int control(struct kern *k, enum tg_verb verb, uint64_t key)
+static int control_with(struct kern *k, enum tg_verb verb, uint64_t key, uint64_t taken)
 {
-	struct tg_ctl c = { .verb = verb, .key = key };
+	struct tg_ctl c = { .verb = verb, .key = key, .taken = taken };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &c, .ctx_size_in = sizeof(c));
 
 	if (bpf_prog_test_run_opts(k->prog[KP_STDIO_CONTROL], &opts) < 0)
 		return -errno;
 	return (int)c.ret;
+}
+
+static int control(struct kern *k, enum tg_verb verb, uint64_t key)
+{
+	return control_with(k, verb, key, 0);
 }
 
 int kern_stdio_ours(struct kern *k, int fd)
@@ -180,10 +186,10 @@ static int release_one(pid_t pid, const struct tg_stopped *s, void *arg)
 	return 0;
 }
 
-int kern_stdio_release(struct kern *k, uint64_t key)
+int kern_stdio_release(struct kern *k, uint64_t key, uint64_t taken)
 {
 	struct release rel = { k, key };
-	int r = control(k, TG_VERB_RELEASE, key);
+	int r = control_with(k, TG_VERB_RELEASE, key, taken);
 
 	return r < 0 ? r : kern_stopped_each(k, release_one, &rel);
 }
@@ -196,6 +202,11 @@ int kern_stdio_forget(struct kern *k, uint64_t key)
 int kern_stdio_hold(struct kern *k, uint64_t key)
 {
 	return control(k, TG_VERB_HOLD, key);
+}
+
+bool kern_stdio_found(const struct tg_stream *s)
+{
+	return scan_found(&s->scan) || scan_found(&s->read_scan);
 }
 
 int kern_stdio_seek(struct kern *k, const struct tg_sought *what)

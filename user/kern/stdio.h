@@ -50,8 +50,12 @@ int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg);
  * objects go. */
 int kern_stdio_ours(struct kern *k, int fd);
 
-/* After a look: not MCP so far. Follows on, holds no longer and continues the stopped readers. -ENOENT. */
-int kern_stdio_release(struct kern *k, uint64_t key);
+/* Whether the search found what may be JSON-RPC, in what was written or in what was read. */
+bool kern_stdio_found(const struct tg_stream *s);
+
+/* After a look: not MCP so far. Follows on, holds no longer and continues the stopped readers. taken: how many bytes
+ * they had in hand at the look. -ENOENT; -EAGAIN when they have more now: look again. */
+int kern_stdio_release(struct kern *k, uint64_t key, uint64_t taken);
 
 /* After a takeover, or when it is certainly not MCP: drops the stream, its head and its output's
  * reference. Stopped readers are not continued: kern_stopped_continue() does that when the swap is

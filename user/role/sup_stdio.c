@@ -50,6 +50,7 @@ struct sup_job {
 	uint64_t key; /* of the input stream; 0: a running conversation that is not followed */
 	uint32_t why; /* enum tg_trigger_why */
 	uint64_t since;
+	uint64_t taken; /* bytes that the server had in hand at the last look */
 	uint32_t agent, outer;
 	pid_t host, server;
 	uint64_t server_start;
@@ -176,10 +177,18 @@ static void fail(struct supervisor *s, struct sup_job *job, const char *code, co
 	finish(s, job);
 }
 
+static void look_later(struct supervisor *s, struct sup_job *job)
+{
+	job->stage = JOB_AGAIN;
+	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
+}
+
 static void not_mcp(struct supervisor *s, struct sup_job *job)
 {
-	(void)kern_stdio_release(s->kern, job->key);
-	finish(s, job);
+	if (kern_stdio_release(s->kern, job->key, job->taken) == -EAGAIN)
+		look_later(s, job); /* it read on meanwhile, and stands still with what nobody has judged */
+	else
+		finish(s, job);
 }
 
 /* The server is gone; if the kernel killed it, that is on record. */
@@ -357,22 +366,16 @@ void sup_stdio_injector(struct supervisor *s)
 
 /* --- looking -------------------------------------------------------------------------------------- */
 
-static void look_later(struct supervisor *s, struct sup_job *job)
-{
-	job->stage = JOB_AGAIN;
-	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
-}
-
 static void look(struct supervisor *s, struct sup_job *job)
 {
 	struct ipc *proxy = sup_proxy_of(s, job->agent);
 	struct msg_look m = { 0 };
 	_cleanup_close_ int pidfd = -1, fd = -1;
 	struct stat st;
-	uint64_t taken;
 	size_t n = 0;
 
 	look_later(s, job);
+	job->taken = 0;
 	if (!proxy)
 		return; /* it comes back; the server stays held */
 	pidfd = (int)syscall(SYS_pidfd_open, job->server, 0);
@@ -384,11 +387,11 @@ static void look(struct supervisor *s, struct sup_job *job)
 	}
 	m.socket = S_ISSOCK(st.st_mode);
 	/* What its reader has in hand lies in no queue any more. */
-	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &taken) < 0 || taken == 0) {
+	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &job->taken) < 0 || job->taken == 0) {
 		(void)kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n);
 	} else {
 		m.in_hand = 1;
-		m.gap = taken != n;
+		m.gap = job->taken != n;
 	}
 	m.head_len = (uint32_t)n;
 	if (ipc_send(proxy, MSG_LOOK, job->cookie, &m, sizeof(m), &fd, 1) >= 0)
@@ -400,7 +403,8 @@ static void look(struct supervisor *s, struct sup_job *job)
  * what there is may go: the reader is searched as it reads. */
 static void undecided(struct supervisor *s, struct sup_job *job, const struct msg_looked *l)
 {
-	bool seen = job->why == TG_WHY_KEYWORD || job->why == TG_WHY_ESCAPE || job->why == TG_WHY_READ;
+	struct tg_stream st;
+	bool seen = kern_stdio_read(s->kern, job->key, &st) == 0 && kern_stdio_found(&st);
 	bool old = clock_mono_ns() - job->since >= LOOK_LONGEST_NS;
 
 	if (seen && (l->full || l->ended) && !l->empty)

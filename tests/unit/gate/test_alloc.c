@@ -17,7 +17,7 @@
 #define LIST "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"tools/list\"}"
 #define LISTED \
 	"{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{\"tools\":[" \
-	"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":{\"type\":\"object\"}}," \
+	"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "}," \
 	"{\"name\":\"drop\",\"description\":\"Deletes\",\"inputSchema\":{\"type\":\"object\"}}," \
 	"{\"name\":\"wild\",\"description\":\"?\",\"inputSchema\":{\"type\":\"object\"}}]}}"
 

@@ -22,7 +22,7 @@
 #define PERMIT_ALL "permit(principal, action, resource);"
 
 #define ECHO_INPUT "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}," \
-		   "\"path\":{\"type\":\"string\"}},\"required\":[\"n\"]}"
+		   "\"path\":{\"type\":\"string\"}},\"required\":[\"n\",\"path\"]}"
 static const char tool_echo[] = "{\"description\":\"Echoes\",\"input_schema\":" ECHO_INPUT ","
 				"\"output_schema\":null}";
 static const char tool_drop[] = "{\"description\":\"Deletes\",\"input_schema\":{\"type\":\"object\"},"

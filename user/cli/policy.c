@@ -10,18 +10,24 @@
 #include "user/cli/policy_cmd.h"
 
 static const char usage_text[] =
-	"usage: tollgate policy check [--schema FILE [--level N]] FILE... [--json]\n"
+	"usage: tollgate policy check [--catalog FILE | --schema FILE] [--level N] FILE... [--json]\n"
 	"       tollgate policy format [--check] [--width N] FILE... [--json]\n"
+	"       tollgate policy schema --catalog FILE [--json]\n"
+	"       tollgate policy test --catalog FILE --tests FILE FILE... [--json]\n"
 	"       tollgate policy translate --to json|cedar FILE [--json]\n"
 	"\n"
 	"check      parses the files as one policy set and explains every error with its place, the\n"
-	"           line, and a mark below it. --schema also validates them against a Cedar schema\n"
-	"           (text or JSON); --level lets them look at most N entities away.\n"
+	"           line, and a mark below it. --catalog also validates them as the daemon does,\n"
+	"           --schema against another Cedar schema (text or JSON); --level lets them look at\n"
+	"           most N entities away.\n"
 	"format     lays the files out anew, in place; \"-\" is standard input, written to standard\n"
 	"           output. Comments stay, and so does the meaning.\n"
 	"           --check only names the files that would change; --width is 80 unless given.\n"
+	"schema     prints the Cedar schema that a catalog gives policies; --json in its JSON form.\n"
+	"test       puts the requests of a file to the policies and compares the decisions with what\n"
+	"           the file expects: tollgate-policy(7) has the format.\n"
 	"translate  writes the policies of a file in the other form to standard output.\n"
-	"Exit status: 0 no errors (format --check: and nothing to change), 1 errors, 2 usage.\n";
+	"Exit status: 0 no errors (format --check: and nothing to change), 1 errors or failed tests, 2 usage.\n";
 
 static const struct {
 	const char *name;
@@ -29,6 +35,8 @@ static const struct {
 } commands[] = {
 	{ "check", policy_check },
 	{ "format", policy_format },
+	{ "schema", policy_schema },
+	{ "test", policy_test },
 	{ "translate", policy_translate },
 };
 

@@ -9,13 +9,13 @@
 #include "user/base/log.h"
 #include "user/cli/policy_cmd.h"
 #include "user/cli/policy_report.h"
-#include "user/cli/policy_schema.h"
+#include "user/cli/policy_against.h"
 
 struct check {
 	struct cedar_policies *set;
 	bool json;
 	struct json_out *out; /* of json */
-	struct policy_schema schema;
+	struct policy_against schema;
 	bool failed;
 };
 
@@ -69,10 +69,10 @@ static void check_files(struct check *c, int n, char **paths)
 
 static void check_schema(struct check *c)
 {
-	bool ok = policy_schema_load(&c->schema, c->out);
+	bool ok = policy_against_load(&c->schema, c->out);
 
 	if (ok && !c->failed)
-		ok = policy_schema_validate(&c->schema, c->set, c->out);
+		ok = policy_against_validate(&c->schema, c->set, c->out);
 	c->failed |= !ok;
 }
 
@@ -103,7 +103,7 @@ static int read_options(struct check *c, int n, char **words)
 	int files = 0;
 
 	for (int i = 0; i < n; i++) {
-		int taken = policy_schema_option(&c->schema, i, n, words);
+		int taken = policy_against_option(&c->schema, i, n, words);
 
 		if (taken < 0)
 			return taken;
@@ -119,7 +119,7 @@ static int read_options(struct check *c, int n, char **words)
 		}
 	}
 	if (c->schema.check.level_checked && !c->schema.path) {
-		fputs("tollgate: policy check: --level needs --schema\n", stderr);
+		fputs("tollgate: policy check: --level needs --schema or --catalog\n", stderr);
 		return -EINVAL;
 	}
 	return files;
@@ -150,6 +150,6 @@ int policy_check(struct cli *cli, int n, char **words)
 	}
 	c.set = set;
 	status = c.json ? check_as_json(&c, files, words) : check_as_text(&c, files, words);
-	policy_schema_done(&c.schema);
+	policy_against_done(&c.schema);
 	return status;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The commands `tollgate policy check|format|translate`, with what they print caught in files. */
+/* The commands of `tollgate policy`, with what they print caught in files. */
 #include "user/cli/cli.h"
 
 #include <errno.h>
@@ -368,16 +368,90 @@ static int remove_dir(void **state)
 {
 	static const char *const names[] = { "good", "bad", "empty", "long", "broken", "end",
 					     "a",    "b",   "link",  "out",  "err",
-					     "schema", "wrong" };
+					     "schema", "wrong", "catalog.json", "p", "tests.json" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlink(path_of(names[i]));
 	return rmdir(dir);
 }
 
+#define CATALOG \
+	"[{\"tool_name\":\"read\",\"server\":{\"display_name\":\"fs\",\"transport\":\"stdio\",\"spawn\":{\"command\":\"/f\"," \
+	"\"args\":[],\"binary_digest\":null,\"measure_target\":null}},\"approved_definition\":{\"description\":\"R\"," \
+	"\"input_schema\":{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}},\"required\":[\"path\"]}," \
+	"\"output_schema\":null},\"definition_hash\":" \
+	"\"sha256:599dc48709344b2274ec373ed44dacaf50e81f69c8c45df8ab1313028cb9144f\"," \
+	"\"added_at\":\"2026-11-21T00:00:00Z\",\"approved_by\":\"t\"}]"
+#define SRV "@id(\"srv\") permit(principal, action == Action::\"fs/read\", resource) when { context.input.path like \"/srv/*\" };"
+
+static void a_catalog_gives_the_schema(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char catalog[128], policies[128];
+
+	snprintf(catalog, sizeof(catalog), "%s/catalog.json", dir);
+	snprintf(policies, sizeof(policies), "%s/p", dir);
+	write_file("catalog.json", CATALOG);
+	assert_int_equal(run("schema", "--catalog", catalog, &out, &err), CLI_OK);
+	assert_non_null(strstr(buf_cstr(&out), "action \"fs/read\" in [\"tools/call\"] appliesTo {"));
+	assert_non_null(strstr(buf_cstr(&out), "\"path\": String,"));
+	write_file("p", SRV);
+	assert_int_equal(run_words((const char *const[]){ "check", "--catalog", catalog, policies, NULL }, &out, &err),
+			 CLI_OK);
+	write_file("p", "permit(principal, action == Action::\"fs/raed\", resource);");
+	assert_int_equal(run_words((const char *const[]){ "check", "--catalog", catalog, policies, NULL }, &out, &err),
+			 CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "did you mean `Action::\"fs/read\"`?"));
+	write_file("catalog.json", "[{}]");
+	assert_int_equal(run("schema", "--catalog", catalog, &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "cannot be used"));
+	assert_int_equal(run("schema", "--catalog", NULL, &out, &err), CLI_USAGE);
+}
+
+static int judge_tests(const char *tests, struct buf *out, struct buf *err)
+{
+	char catalog[128], file[128], policies[128];
+
+	snprintf(catalog, sizeof(catalog), "%s/catalog.json", dir);
+	snprintf(file, sizeof(file), "%s/tests.json", dir);
+	snprintf(policies, sizeof(policies), "%s/p", dir);
+	write_file("catalog.json", CATALOG);
+	write_file("p", SRV);
+	write_file("tests.json", tests);
+	return run_words((const char *const[]){ "test", "--catalog", catalog, "--tests", file, policies, NULL }, out,
+			 err);
+}
+
+#define READ(name, path, rest) \
+	"{\"name\":\"" name "\",\"agent\":\"a\",\"server\":\"fs\",\"tool\":\"read\",\"input\":{\"path\":\"" path "\"}," rest "}"
+
+static void expectations_are_compared(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+
+	assert_int_equal(judge_tests("{\"tests\":[" READ("one", "/srv/x", "\"expect\":\"allow\",\"policies\":[\"srv\"]") ","
+				   READ("two", "/etc/x", "\"expect\":\"deny\"") "]}", &out, &err), CLI_OK);
+	assert_string_equal(buf_cstr(&out), "ok one\nok two\n2 passed, 0 failed\n");
+	assert_int_equal(judge_tests("{\"tests\":[" READ("one", "/srv/x", "\"expect\":\"deny\"") ","
+				   READ("two", "/srv/x", "\"expect\":\"allow\",\"policies\":[\"other\"]") ","
+				   READ("three", "/etc/x", "\"expect\":\"maybe\"") ","
+				   "{\"name\":\"four\",\"agent\":\"a\",\"expect\":\"deny\"}]}", &out, &err), CLI_FAILED);
+	assert_string_equal(buf_cstr(&out),
+			    "FAIL one: expected deny, got allow by srv\n"
+			    "FAIL two: expected allow, got allow by srv\n"
+			    "FAIL three: expected maybe, got a test whose \"expect\" is neither allow nor deny\n"
+			    "FAIL four: expected deny, got a test that asks for nothing that can be judged\n"
+			    "0 passed, 4 failed\n");
+	assert_int_equal(judge_tests("{\"tests\":[]}", &out, &err), CLI_FAILED); /* nothing was shown */
+	assert_int_equal(judge_tests("{\"tests\":", &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "tests.json: line 1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_catalog_gives_the_schema),
+		cmocka_unit_test(expectations_are_compared),
 		cmocka_unit_test(good_files), cmocka_unit_test(errors_are_explained),
 		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document), cmocka_unit_test(schema_is_asked),
 		cmocka_unit_test(examples),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* tollgate policy check --schema: policies against a Cedar schema. */
-#include "user/cli/policy_schema.h"
+/* tollgate policy check: policies against a Cedar schema, or the one that a catalog gives. */
+#include "user/cli/policy_against.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,17 +9,18 @@
 
 #include "user/base/file.h"
 #include "user/base/log.h"
+#include "user/cli/policy_catalog.h"
 #include "user/cli/policy_report.h"
 
 #define LEVEL_MAX 100 /* further than any policy that a person reads */
 
-int policy_schema_option(struct policy_schema *ps, int i, int n, char **words)
+int policy_against_option(struct policy_against *ps, int i, int n, char **words)
 {
-	bool level = strcmp(words[i], "--level") == 0;
+	bool level = strcmp(words[i], "--level") == 0, catalog = strcmp(words[i], "--catalog") == 0;
 	unsigned long v;
 	char *end;
 
-	if (!level && strcmp(words[i], "--schema") != 0)
+	if (!level && !catalog && strcmp(words[i], "--schema") != 0)
 		return 0;
 	if (i + 1 == n) {
 		fprintf(stderr, "tollgate: policy check: %s lacks its argument\n", words[i]);
@@ -27,6 +28,7 @@ int policy_schema_option(struct policy_schema *ps, int i, int n, char **words)
 	}
 	if (!level) {
 		ps->path = words[i + 1];
+		ps->catalog = catalog;
 		return 2;
 	}
 	v = strtoul(words[i + 1], &end, 10);
@@ -40,20 +42,21 @@ int policy_schema_option(struct policy_schema *ps, int i, int n, char **words)
 	return 2;
 }
 
-void policy_schema_done(struct policy_schema *ps)
+void policy_against_done(struct policy_against *ps)
 {
 	cedar_schema_free(ps->schema);
 	buf_done(&ps->text);
 }
 
-bool policy_schema_load(struct policy_schema *ps, struct json_out *j)
+bool policy_against_load(struct policy_against *ps, struct json_out *j)
 {
 	struct cedar_errors errors = { 0 };
-	int r = file_read(ps->path, CEDAR_TEXT_MAX, &ps->text);
+	int r = ps->catalog ? policy_catalog_schema(ps->path, &errors, &ps->text)
+			    : file_read(ps->path, CEDAR_TEXT_MAX, &ps->text);
 
-	if (r < 0) {
+	if (r < 0 && errors.n == 0) {
 		policy_plain_error(&errors, "cannot be read", err_text(r));
-	} else {
+	} else if (r == 0) {
 		r = cedar_schema_new(buf_span(&ps->text), CEDAR_SCHEMA_ANY, &errors, &ps->schema);
 		if (r < 0 && errors.n == 0)
 			policy_plain_error(&errors, "cannot be parsed", err_text(r));
@@ -105,7 +108,7 @@ static void put_finding(struct json_out *j, const struct cedar_finding *f)
 	json_out_object_end(j);
 }
 
-bool policy_schema_validate(const struct policy_schema *ps, const struct cedar_policies *set,
+bool policy_against_validate(const struct policy_against *ps, const struct cedar_policies *set,
 			    struct json_out *j)
 {
 	_cleanup_(cedar_findings_free_p) struct cedar_findings *found = NULL;

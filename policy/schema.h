@@ -135,6 +135,7 @@ struct schema_action {
 	uint32_t *principals, *resources; /* entity types, sorted */
 	uint32_t n_principals, n_resources;
 	const struct type *context; /* a record */
+	uint32_t env, n_envs; /* its types of request */
 };
 
 /* A type of request. */

@@ -237,7 +237,7 @@ static int close_actions(struct cedar_schema *s, struct cedar_errors *errors)
 static int list_envs(struct cedar_schema *s, struct cedar_errors *errors)
 {
 	for (uint32_t i = 0; i < s->actions.n; i++) {
-		const struct schema_action *a = &s->actions.v[i];
+		struct schema_action *a = &s->actions.v[i];
 		uint64_t n = (uint64_t)a->n_principals * a->n_resources;
 
 		if (n + s->envs.n > CEDAR_SCHEMA_ENVIRONMENTS_MAX) {
@@ -248,6 +248,8 @@ static int list_envs(struct cedar_schema *s, struct cedar_errors *errors)
 		}
 		if (vec_reserve(&s->envs, (uint32_t)n) < 0)
 			return -ENOMEM;
+		a->env = s->envs.n;
+		a->n_envs = (uint32_t)n;
 		for (uint32_t k = 0; k < n; k++)
 			s->envs.v[s->envs.n++] =
 				(struct schema_env){ i, a->principals[k / a->n_resources],

@@ -7,6 +7,7 @@
 
 #define NAME_MAX_COMPARED 64 /* bytes; longer ones are not compared */
 #define CANDIDATES_MAX 4096 /* names looked at for one suggestion */
+#define SUGGESTIONS_MAX 64 /* looked for in one policy */
 #define FAR 1000u
 
 /* Edits (insert, delete, replace, swap of neighbours) that lead from a to b, FAR when too long. */
@@ -84,11 +85,16 @@ static const char *words(struct checker *c, const struct nearest *n)
 	return p;
 }
 
+static bool may_suggest(struct checker *c)
+{
+	return c->loud && c->suggested++ < SUGGESTIONS_MAX;
+}
+
 const char *suggest_type(struct checker *c, struct span name)
 {
 	struct nearest n = start(name);
 
-	if (!c->loud)
+	if (!may_suggest(c))
 		return NULL;
 	for (uint32_t i = 0; i < c->s->etypes.n; i++) {
 		struct span full = c->s->etypes.v[i].name;
@@ -109,7 +115,7 @@ const char *suggest_action(struct checker *c, struct span type, struct span id)
 {
 	struct nearest n = start(id);
 
-	if (!c->loud)
+	if (!may_suggest(c))
 		return NULL;
 	for (uint32_t i = 0; i < c->s->actions.n; i++) {
 		const struct schema_action *a = &c->s->actions.v[i];
@@ -123,7 +129,7 @@ const char *suggest_attr(struct checker *c, const struct type *record, struct sp
 {
 	struct nearest n = start(name);
 
-	if (!c->loud)
+	if (!may_suggest(c))
 		return NULL;
 	for (uint32_t i = 0; i < record->n; i++)
 		offer(&n, (struct span){ NULL, 0 }, record->attrs[i].name);
@@ -134,7 +140,7 @@ const char *suggest_id(struct checker *c, const struct schema_etype *t, struct s
 {
 	struct nearest n = start(id);
 
-	if (!c->loud)
+	if (!may_suggest(c))
 		return NULL;
 	for (uint32_t i = 0; i < t->n_ids; i++)
 		offer(&n, t->name, t->ids[i]);

@@ -22,7 +22,9 @@ struct subject {
 	struct side principal, resource;
 	uint32_t *actions, n_actions; /* EQ, IN: of the schema */
 	bool mixed; /* action in [...] of several types */
+	bool bad_set; /* action in [...] that strict mode does not take */
 	struct occ **conditions;
+	uint8_t uses; /* variables in them */
 };
 
 /* --- what is named and not declared ----------------------------------------------------------- */
@@ -149,18 +151,14 @@ static bool action_holds(const struct checker *c, const struct subject *sub, uin
 }
 
 /* What strict mode asks of `action in [...]`, as of any set. */
-static bool action_set_is_typed(struct checker *c, const struct subject *sub)
+static void say_bad_set(struct checker *c, const struct subject *sub)
 {
-	if (!c->strict || !sub->p->action.list)
-		return true;
 	if (sub->p->action.n == 0)
-		finding(c, CEDAR_EMPTY_SET, sub->p->action.pos, NULL, "`action in []` lists no action");
-	else if (sub->mixed)
+		finding(c, CEDAR_EMPTY_SET, sub->p->action.pos, NULL,
+			"`action in []` lists no action");
+	else
 		finding(c, CEDAR_INCOMPATIBLE_TYPES, sub->p->action.pos, NULL,
 			"`action in [...]` lists actions of different types");
-	else
-		return true;
-	return false;
 }
 
 /* --- one policy in one type of request --------------------------------------------------------- */
@@ -224,24 +222,40 @@ static bool level_of_scope(struct checker *c, const struct subject *sub)
 	return !far;
 }
 
-static enum outcome type_in_env(struct checker *c, const struct subject *sub, uint32_t env)
+static enum outcome type_conditions(struct checker *c, const struct subject *sub)
 {
-	const struct schema_env *e = &c->s->envs.v[env];
+	struct class_outcome *seen = &c->seen[class_of(c, sub->uses)];
 	uint32_t caps = CAPS_NONE;
 	enum outcome out = MAYBE;
 
+	if (c->r < 0)
+		return WRONG;
+	if (seen->pass == c->pass)
+		return (enum outcome)seen->outcome;
+	for (uint32_t i = 0; out == MAYBE && i < sub->p->n_conditions; i++)
+		out = type_condition(c, sub, i, &caps);
+	*seen = (struct class_outcome){ c->pass, (uint8_t)out };
+	return out;
+}
+
+/* The principal's scope comes first: when it cannot hold, nothing behind it is looked at. */
+static enum outcome type_in_env(struct checker *c, const struct subject *sub, uint32_t env,
+				bool action)
+{
+	const struct schema_env *e = &c->s->envs.v[env];
+
 	if (!side_holds(c, &sub->principal, e->principal))
 		return NEVER;
-	set_env(c, env);
-	if (!action_set_is_typed(c, sub))
+	if (sub->bad_set) {
+		say_bad_set(c, sub);
 		return WRONG;
-	if (!action_holds(c, sub, e->action) || !side_holds(c, &sub->resource, e->resource))
+	}
+	if (!action || !side_holds(c, &sub->resource, e->resource))
 		return NEVER;
 	if (!level_of_scope(c, sub))
 		return WRONG;
-	for (uint32_t i = 0; out == MAYBE && i < sub->p->n_conditions; i++)
-		out = type_condition(c, sub, i, &caps);
-	return out;
+	set_env(c, env);
+	return type_conditions(c, sub);
 }
 
 /* --- one policy ------------------------------------------------------------------------------- */
@@ -259,7 +273,11 @@ static bool lower_conditions(struct checker *c, struct subject *sub)
 		sub->conditions[i] = lower(c, p->conditions[i].e);
 		if (!sub->conditions[i])
 			return false;
+		sub->uses |= sub->conditions[i]->node->uses;
 	}
+	/* Of all literals only the action of the request is reached. */
+	if (sub->check->level_checked)
+		sub->uses |= 1u << AST_ACTION;
 	return true;
 }
 
@@ -275,6 +293,7 @@ static bool prepare(struct checker *c, struct subject *sub)
 	bool ok = side_of(c, &sub->p->principal, &sub->principal);
 
 	ok = actions_of(c, sub) && ok;
+	sub->bad_set = c->strict && sub->p->action.list && (sub->p->action.n == 0 || sub->mixed);
 	ok = side_of(c, &sub->p->resource, &sub->resource) && ok;
 	if (!lower_conditions(c, sub)) {
 		say_too_deep(c, sub->p);
@@ -291,17 +310,33 @@ struct verdict {
 	bool wrong, applies, possible;
 };
 
+static void type_for_action(struct checker *c, const struct subject *sub, uint32_t action,
+			    struct verdict *v)
+{
+	const struct schema_action *a = &c->s->actions.v[action];
+	bool holds = action_holds(c, sub, action);
+
+	if (!holds && !sub->bad_set)
+		return;
+	for (uint32_t i = 0; i < a->n_envs && c->r == 0 && !c->too_deep; i++) {
+		enum outcome out = type_in_env(c, sub, a->env + i, holds);
+
+		v->wrong |= out == WRONG;
+		v->applies |= out != NEVER;
+		v->possible |= out == MAYBE;
+	}
+}
+
 static struct verdict type_policy(struct checker *c, const struct subject *sub)
 {
 	struct verdict v = { 0 };
 
-	for (uint32_t i = 0; i < c->s->envs.n && c->r == 0 && !c->too_deep; i++) {
-		enum outcome out = type_in_env(c, sub, i);
-
-		v.wrong |= out == WRONG;
-		v.applies |= out != NEVER;
-		v.possible |= out == MAYBE;
-	}
+	c->pass++;
+	if (sub->p->action.op == AST_SCOPE_EQ && !sub->p->action.list)
+		type_for_action(c, sub, sub->actions[0], &v);
+	else
+		for (uint32_t i = 0; i < c->s->actions.n; i++)
+			type_for_action(c, sub, i, &v);
 	if (c->too_deep) {
 		v.wrong = true;
 		say_too_deep(c, sub->p);
@@ -332,6 +367,7 @@ static void check_policy(struct checker *c, const struct ast_policy *p, uint32_t
 	c->text_name = c->ps->texts.v[p->text].name;
 	c->text = c->ps->texts.v[p->text].text;
 	c->too_deep = false;
+	c->suggested = 0;
 	c->first_finding = c->out->v.n;
 	c->loud = true;
 	if (prepare(c, &sub)) {
@@ -382,10 +418,13 @@ int cedar_validate(const struct cedar_schema *s, const struct cedar_policies *ps
 	types_init(&c.types, &s->types);
 	out->n_policies = ps->policies.n + ps->templates.n;
 	out->invalid = calloc(out->n_policies + 1, 1);
-	r = out->invalid ? checker_init(&c) : -ENOMEM;
+	r = out->invalid ? classes_init(&c) : -ENOMEM;
+	if (r == 0)
+		r = checker_init(&c);
 	if (r == 0)
 		r = check_all(&c, check);
 	checker_done(&c);
+	classes_done(&c);
 	if (r == 0)
 		*ret = take_ptr(out);
 	return r;

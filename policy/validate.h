@@ -57,6 +57,7 @@ struct core {
 	enum core_op op;
 	uint32_t id; /* equal nodes are one, by this number too */
 	uint32_t n, depth;
+	uint8_t uses; /* variables in it, 1 << enum ast_var */
 	uint32_t etype; /* ENTITY, IS: of the schema, SCHEMA_NONE: unknown */
 	uint32_t action; /* ENTITY: of the schema, or SCHEMA_NONE */
 	bool unknown; /* it, or something below, names what the schema does not declare */
@@ -119,8 +120,13 @@ struct typing {
 	uint32_t caps; /* what holds where it is true */
 };
 
+struct class_outcome {
+	uint32_t pass; /* else not of this pass */
+	uint8_t outcome;
+};
+
 struct memo {
-	uint32_t node, env, caps;
+	uint32_t node, class, caps;
 	bool used;
 	struct typing t;
 };
@@ -147,9 +153,18 @@ struct checker {
 	struct span id, text_name, text;
 	bool too_deep; /* it could not be lowered or typed within the limits */
 	bool loud; /* errors become findings */
-	uint32_t first_finding; /* of this policy */
+	uint32_t first_finding, suggested; /* of this policy */
 	struct cedar_findings *out;
 	int r; /* -ENOMEM sticks */
+
+	/*
+	 * Types of request by what an expression can see of them: for each set of variables, and each
+	 * type of request, the first one in which these variables have the same types. Made when
+	 * they are needed.
+	 */
+	uint32_t *classes[16];
+	struct class_outcome *seen; /* of one policy, for each class of its conditions */
+	uint32_t pass;
 
 	/* the type of request */
 	uint32_t env;
@@ -163,6 +178,11 @@ int checker_init(struct checker *c);
 /* Forgets nodes and types when they take too much memory. */
 int checker_trim(struct checker *c);
 void checker_done(struct checker *c);
+
+/* validate_class.c: the class of the current type of request. */
+int classes_init(struct checker *c);
+void classes_done(struct checker *c);
+uint32_t class_of(struct checker *c, uint8_t uses);
 
 /* validate_type.c */
 struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps);

@@ -144,9 +144,11 @@ static const struct core *copy_node(struct checker *c, const struct core *x)
 	copy->kid = kid;
 	copy->names = names;
 	copy->id = c->nodes.n;
+	copy->uses = x->op == CORE_VAR ? (uint8_t)(1u << x->num) : 0;
 	look_up(c, copy);
 	for (uint32_t i = 0; i < x->n; i++) {
 		copy->unknown |= kid[i]->unknown;
+		copy->uses |= kid[i]->uses;
 		if (copy->depth <= kid[i]->depth)
 			copy->depth = kid[i]->depth + 1;
 	}

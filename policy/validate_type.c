@@ -33,14 +33,14 @@ static struct typing with_caps(struct checker *c, const struct type *t, int r, u
 static struct memo *memo_at(const struct checker *c, struct memo *table, uint32_t mask,
 			    const struct memo *key)
 {
-	uint64_t h = hash_u64(c->types.seed ^ key->node, (uint64_t)key->env << 32 | key->caps);
+	uint64_t h = hash_u64(c->types.seed ^ key->node, (uint64_t)key->class << 32 | key->caps);
 	uint32_t i = (uint32_t)h;
 
 	for (;; i++) {
 		struct memo *m = &table[i & mask];
 
 		if (!m->used ||
-		    (m->node == key->node && m->env == key->env && m->caps == key->caps))
+		    (m->node == key->node && m->class == key->class && m->caps == key->caps))
 			return m;
 	}
 }
@@ -258,7 +258,7 @@ static struct typing compute(struct checker *c, const struct occ *e, uint32_t ca
 
 struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps)
 {
-	struct memo key = { .node = e->node->id, .env = c->env, .caps = caps };
+	struct memo key = { .node = e->node->id, .caps = caps };
 	const struct memo *m;
 	struct typing t;
 
@@ -269,6 +269,7 @@ struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps)
 				       e->node->op == CORE_RECORD || e->node->op == CORE_CALL
 			       ? type_of_op(c, e, NULL, caps)
 			       : compute(c, e, caps);
+	key.class = class_of(c, e->node->uses);
 	m = memo_at(c, c->memo, c->memo_mask, &key);
 	if (m->used && (m->t.type || !c->loud))
 		return m->t;

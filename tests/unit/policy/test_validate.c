@@ -242,6 +242,38 @@ static void several(void **state)
 	cedar_findings_free(f);
 }
 
+/* Actions whose contexts differ: what is known of one is not taken for the other. */
+static void contexts(void **state)
+{
+	static const struct {
+		const char *text;
+		bool valid;
+	} list[] = {
+		{ "permit(principal, action == Action::\"a\", resource) when { context.x == 1 };", true },
+		{ "permit(principal, action == Action::\"b\", resource) when { context.x == 1 };", false },
+		{ "permit(principal, action, resource) when { context.x == 1 };", false },
+		{ "permit(principal, action in [Action::\"a\", Action::\"c\"], resource) when { context.x == 1 };", true },
+		{ "permit(principal, action, resource) when { context has y && context.y == principal };", true },
+		{ "permit(principal, action, resource) when { if action == Action::\"b\" then context.x == \"s\" else context.x == 1 };",
+		  true },
+		{ "permit(principal, action, resource) when { if action == Action::\"c\" then context.x == \"s\" else context.x == 1 };",
+		  false },
+	};
+	struct cedar_schema *old = schema;
+	struct cedar_errors errors;
+
+	assert_int_equal(cedar_schema_new(SPAN("entity U; action a, c appliesTo { principal: U, resource: U, context: { x: Long } };"
+					       "action b appliesTo { principal: U, resource: U, context: { x: String, y: U } };"),
+					  CEDAR_SCHEMA_CEDAR, &errors, &schema),
+			 0);
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		if (is_valid(list[i].text, CEDAR_STRICT) != list[i].valid)
+			fail_msg("%s", list[i].text);
+	}
+	cedar_schema_free(schema);
+	schema = old;
+}
+
 /* --- scopes and warnings ---------------------------------------------------------------------- */
 
 struct scope {
@@ -465,7 +497,7 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accepted),  cmocka_unit_test(refused), cmocka_unit_test(several), cmocka_unit_test(scopes),
+		cmocka_unit_test(accepted),  cmocka_unit_test(refused), cmocka_unit_test(several), cmocka_unit_test(contexts), cmocka_unit_test(scopes),
 		cmocka_unit_test(templates), cmocka_unit_test(levels),	cmocka_unit_test(limits),
 	};
 

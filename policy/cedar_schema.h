@@ -23,6 +23,10 @@
 /* What common types may unfold to, in nodes: `type A = {x: B, y: B}; type B = {x: C, y: C}; ...`
  * doubles with every line. */
 #define CEDAR_SCHEMA_TYPES_MAX (1u << 20)
+/* Entity types, actions and common types that a schema may declare, each. */
+#define CEDAR_SCHEMA_NAMES_MAX (1u << 17)
+/* Memory for a schema's text, declarations and types, each. */
+#define CEDAR_SCHEMA_MEMORY_MAX (256u << 20)
 /* Types of request, (principal, action, resource), that a schema may declare: policies are checked
  * for each of them. */
 #define CEDAR_SCHEMA_ENVIRONMENTS_MAX (1u << 16)

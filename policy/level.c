@@ -38,6 +38,8 @@ static bool reached(struct checker *c, const struct occ *e, uint32_t caps, uint3
 	struct typing test;
 	uint32_t known = caps;
 
+	if (!may_step(c))
+		return false;
 	switch (x->op) {
 	case CORE_VAR:
 		return true;
@@ -45,7 +47,7 @@ static bool reached(struct checker *c, const struct occ *e, uint32_t caps, uint3
 		return x->action == c->action && x->action != SCHEMA_NONE ? true : too_far(c, e, all);
 	case CORE_IF:
 		test = type_of(c, e->kid[0], caps);
-		if (!test.type || caps_union(&c->caps, caps, test.caps, &known) < 0 ||
+		if (!test.type || !caps_done(c, caps_union(&c->caps, caps, test.caps, &known)) ||
 		    !check_level(c, e->kid[0], caps, all))
 			return false;
 		return (test.type->kind == TYPE_FALSE ||
@@ -97,7 +99,7 @@ static bool logic_level(struct checker *c, const struct occ *e, uint32_t caps, u
 			return false;
 		if (t.type->kind == (and ? TYPE_FALSE : TYPE_TRUE))
 			break;
-		if (and && caps_union(&c->caps, known, t.caps, &known) < 0)
+		if (and && !caps_done(c, caps_union(&c->caps, known, t.caps, &known)))
 			return false;
 	}
 	return true;
@@ -109,7 +111,7 @@ static bool if_level(struct checker *c, const struct occ *e, uint32_t caps, uint
 	uint32_t known = caps;
 
 	if (!test.type || !check_level(c, e->kid[0], caps, level) ||
-	    caps_union(&c->caps, caps, test.caps, &known) < 0)
+	    !caps_done(c, caps_union(&c->caps, caps, test.caps, &known)))
 		return false;
 	return (test.type->kind == TYPE_FALSE || check_level(c, e->kid[1], known, level)) &&
 	       (test.type->kind == TYPE_TRUE || check_level(c, e->kid[2], caps, level));
@@ -117,6 +119,8 @@ static bool if_level(struct checker *c, const struct occ *e, uint32_t caps, uint
 
 bool check_level(struct checker *c, const struct occ *e, uint32_t caps, uint32_t level)
 {
+	if (!may_step(c))
+		return false;
 	switch (e->node->op) {
 	case CORE_AND:
 	case CORE_OR:

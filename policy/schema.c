@@ -29,6 +29,24 @@ void cedar_schema_free(struct cedar_schema *s)
 	free(s);
 }
 
+int schema_add_entity(struct cedar_schema *s, uint32_t at, const struct decl_entity *e)
+{
+	return s->n_entities++ == CEDAR_SCHEMA_NAMES_MAX ? -E2BIG
+							 : vec_push(&s->spaces.v[at].entities, *e);
+}
+
+int schema_add_action(struct cedar_schema *s, uint32_t at, const struct decl_action *a)
+{
+	return s->n_actions++ == CEDAR_SCHEMA_NAMES_MAX ? -E2BIG
+							: vec_push(&s->spaces.v[at].actions, *a);
+}
+
+int schema_add_common(struct cedar_schema *s, uint32_t at, const struct decl_common *c)
+{
+	return s->n_commons++ == CEDAR_SCHEMA_NAMES_MAX ? -E2BIG
+							: vec_push(&s->spaces.v[at].commons, *c);
+}
+
 static bool looks_like_json(struct span text)
 {
 	size_t i = 0;
@@ -68,6 +86,7 @@ int cedar_schema_new(struct span text, enum cedar_schema_syntax syntax, struct c
 	if (!s)
 		return -ENOMEM;
 	types_init(&s->types, NULL);
+	s->mem.limit = s->types.mem.limit = CEDAR_SCHEMA_MEMORY_MAX;
 	s->common_names.seed = s->names.seed = s->ids.seed = s->types.seed;
 	s->text = arena_copy(&s->mem, text);
 	if (!s->text.p)
@@ -75,10 +94,11 @@ int cedar_schema_new(struct span text, enum cedar_schema_syntax syntax, struct c
 	s->json = syntax == CEDAR_SCHEMA_JSON ||
 		  (syntax == CEDAR_SCHEMA_ANY && looks_like_json(text));
 	r = load(s, errors);
-	if (r == 0) {
-		*ret = s;
-		s = NULL;
-	}
+	if (r == 0)
+		*ret = take_ptr(s);
+	else if (r == -E2BIG && errors->n == 0)
+		error_add(errors, NULL, 0, "the schema declares more than %u names of one kind",
+			  CEDAR_SCHEMA_NAMES_MAX);
 	return r;
 }
 

@@ -153,6 +153,7 @@ struct cedar_schema {
 	struct span text;
 	bool json; /* as it was written */
 	VEC(struct decl_space) spaces;
+	uint32_t n_entities, n_actions, n_commons; /* in all of them */
 
 	struct intern common_names; /* by number in commons */
 	VEC(struct schema_common) commons;
@@ -173,12 +174,19 @@ struct cedar_schema {
 int schema_parse(struct cedar_schema *s, struct cedar_errors *errors);
 int schema_read_json(struct cedar_schema *s, struct cedar_errors *errors);
 
+/* schema.c: adds a declaration to a namespace. -E2BIG beyond CEDAR_SCHEMA_NAMES_MAX, -ENOMEM. */
+int schema_add_entity(struct cedar_schema *s, uint32_t at, const struct decl_entity *e);
+int schema_add_action(struct cedar_schema *s, uint32_t at, const struct decl_action *a);
+int schema_add_common(struct cedar_schema *s, uint32_t at, const struct decl_common *c);
+
 /* --- schema_check.c: what one declaration, or two of one name, may be --------------------------- */
 int schema_check(struct cedar_schema *s, struct cedar_errors *errors);
 
 /* --- schema_resolve.c, schema_action.c ---------------------------------------------------------- */
 int schema_resolve(struct cedar_schema *s, struct cedar_errors *errors);
 int schema_resolve_actions(struct cedar_schema *s, struct cedar_errors *errors);
+/* What a name without `::` is in a namespace, in one of the schema's tables, or SYM_NONE. */
+uint32_t schema_find_in(const struct intern *in, struct span space, struct span name);
 /* The entity type a name means in a namespace, or SCHEMA_NONE. */
 uint32_t schema_entity_named(const struct cedar_schema *s, struct span space, struct span name);
 /* The type; NULL after an error in *errors, or with *r -ENOMEM. */

@@ -13,7 +13,7 @@ struct reader {
 	struct cedar_schema *s;
 	struct cedar_errors *errors;
 	unsigned depth;
-	int r; /* -ENOMEM */
+	int r; /* -ENOMEM, -E2BIG */
 };
 
 static bool read_type(struct reader *rd, const struct json *v, bool attr, struct decl_type *ret);
@@ -94,9 +94,10 @@ static bool read_names(struct reader *rd, const struct json *v, const char *what
 	for (ret->n = 0; ret->n < v->n; ret->n++) {
 		const struct json *k = &v->kid[ret->n];
 
-		if (types ? !read_name(rd, k, "expected the name of a type", &ret->v[ret->n])
-			  : k->kind != JSON_STRING && !bad(rd, k->pos, what, SPAN("")))
-			return false;
+		if (k->kind != JSON_STRING)
+			return bad(rd, k->pos, what, SPAN(""));
+		if (types && !is_type_name(k->str))
+			return bad(rd, k->pos, "not the name of a type:", k->str);
 		ret->v[ret->n] = (struct decl_name){ k->str, k->pos };
 	}
 	return true;
@@ -267,8 +268,7 @@ static bool read_type(struct reader *rd, const struct json *v, bool attr, struct
 
 /* --- declarations ----------------------------------------------------------------------------- */
 
-static bool read_entity(struct reader *rd, struct decl_name name, const struct json *v,
-			struct decl_space *ds)
+static bool read_entity(struct reader *rd, struct decl_name name, const struct json *v)
 {
 	static const char *const standard[] = { "memberOfTypes", "shape", "tags", "annotations",
 						NULL };
@@ -299,8 +299,7 @@ static bool read_entity(struct reader *rd, struct decl_name name, const struct j
 	    (shape && !read_type(rd, shape, false, &e.shape)) ||
 	    (tags && !read_type(rd, tags, false, &e.tags)))
 		return false;
-	if (vec_push(&ds->entities, e) < 0)
-		rd->r = -ENOMEM;
+	rd->r = schema_add_entity(rd->s, rd->s->spaces.n - 1, &e);
 	return rd->r == 0;
 }
 
@@ -351,8 +350,7 @@ static bool read_applies(struct reader *rd, const struct json *v, struct decl_ac
 	       (!context || read_type(rd, context, false, &a->context));
 }
 
-static bool read_action(struct reader *rd, struct decl_name name, const struct json *v,
-			struct decl_space *ds)
+static bool read_action(struct reader *rd, struct decl_name name, const struct json *v)
 {
 	static const char *const keys[] = { "attributes", "appliesTo", "memberOf", "annotations",
 					    NULL };
@@ -370,13 +368,11 @@ static bool read_action(struct reader *rd, struct decl_name name, const struct j
 	    (applies && !read_applies(rd, applies, &a)) ||
 	    (parents && !read_parents(rd, parents, &a)))
 		return false;
-	if (vec_push(&ds->actions, a) < 0)
-		rd->r = -ENOMEM;
+	rd->r = schema_add_action(rd->s, rd->s->spaces.n - 1, &a);
 	return rd->r == 0;
 }
 
-static bool read_common(struct reader *rd, struct decl_name name, const struct json *v,
-			struct decl_space *ds)
+static bool read_common(struct reader *rd, struct decl_name name, const struct json *v)
 {
 	struct decl_common c = { .name = name };
 
@@ -387,15 +383,12 @@ static bool read_common(struct reader *rd, struct decl_name name, const struct j
 	if (!read_type(rd, v, true, &c.type) ||
 	    !read_annotations(rd, json_get(v, "annotations"), &c.annotations))
 		return false;
-	if (vec_push(&ds->commons, c) < 0)
-		rd->r = -ENOMEM;
+	rd->r = schema_add_common(rd->s, rd->s->spaces.n - 1, &c);
 	return rd->r == 0;
 }
 
-static bool read_group(struct reader *rd, const struct json *v, struct decl_space *ds,
-		       bool identifiers,
-		       bool (*one)(struct reader *, struct decl_name, const struct json *,
-				   struct decl_space *))
+static bool read_group(struct reader *rd, const struct json *v, bool identifiers,
+		       bool (*one)(struct reader *, struct decl_name, const struct json *))
 {
 	if (!v)
 		return true;
@@ -407,7 +400,7 @@ static bool read_group(struct reader *rd, const struct json *v, struct decl_spac
 		if (identifiers && !is_identifier(name.s))
 			bad(rd, name.pos, "not the name of a type:", name.s);
 		else
-			one(rd, name, &v->kid[i], ds);
+			one(rd, name, &v->kid[i]);
 		if (rd->r < 0 || rd->errors->n == CEDAR_ERRORS_MAX)
 			return false;
 	}
@@ -418,7 +411,7 @@ static bool read_space(struct reader *rd, struct span name, const struct json *v
 {
 	static const char *const keys[] = { "entityTypes", "actions", "commonTypes", "annotations",
 					    NULL };
-	struct decl_space ds = { .name = { name, v->pos } }, *at;
+	struct decl_space ds = { .name = { name, v->pos } };
 
 	if (name.n && !is_normal_name(name))
 		return bad(rd, v->pos, "not the name of a namespace:", name);
@@ -432,10 +425,9 @@ static bool read_space(struct reader *rd, struct span name, const struct json *v
 		rd->r = -ENOMEM;
 		return false;
 	}
-	at = &rd->s->spaces.v[rd->s->spaces.n - 1];
-	return read_group(rd, json_get(v, "commonTypes"), at, true, read_common) &&
-	       read_group(rd, json_get(v, "entityTypes"), at, true, read_entity) &&
-	       read_group(rd, json_get(v, "actions"), at, false, read_action);
+	return read_group(rd, json_get(v, "commonTypes"), true, read_common) &&
+	       read_group(rd, json_get(v, "entityTypes"), true, read_entity) &&
+	       read_group(rd, json_get(v, "actions"), false, read_action);
 }
 
 int schema_read_json(struct cedar_schema *s, struct cedar_errors *errors)

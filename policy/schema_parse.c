@@ -326,7 +326,15 @@ static bool parse_entity_body(struct parser *ps, struct decl_entity *e)
 	return !e->has_tags || parse_type(ps, &e->tags);
 }
 
-static bool parse_entity(struct parser *ps, struct decl_space *ds, struct decl_entity e)
+/* The error of what could not be added sticks. */
+static bool added(struct parser *ps, int r)
+{
+	if (r < 0)
+		ps->r = r;
+	return r == 0;
+}
+
+static bool parse_entity(struct parser *ps, struct cedar_schema *s, uint32_t at, struct decl_entity e)
 {
 	struct decl_names names = { 0 };
 
@@ -335,8 +343,8 @@ static bool parse_entity(struct parser *ps, struct decl_space *ds, struct decl_e
 		return false;
 	for (uint32_t i = 0; i < names.n; i++) {
 		e.name = names.v[i];
-		if (vec_push(&ds->entities, e) < 0)
-			return parser_no_memory(ps);
+		if (!added(ps, schema_add_entity(s, at, &e)))
+			return false;
 	}
 	return true;
 }
@@ -442,7 +450,7 @@ static bool parse_applies(struct parser *ps, struct decl_action *a)
 	return true;
 }
 
-static bool parse_action(struct parser *ps, struct decl_space *ds, struct decl_action a)
+static bool parse_action(struct parser *ps, struct cedar_schema *s, uint32_t at, struct decl_action a)
 {
 	struct decl_names names = { 0 };
 
@@ -458,32 +466,33 @@ static bool parse_action(struct parser *ps, struct decl_space *ds, struct decl_a
 		return false;
 	for (uint32_t i = 0; i < names.n; i++) {
 		a.name = names.v[i];
-		if (vec_push(&ds->actions, a) < 0)
-			return parser_no_memory(ps);
+		if (!added(ps, schema_add_action(s, at, &a)))
+			return false;
 	}
 	return true;
 }
 
-static bool parse_common(struct parser *ps, struct decl_space *ds, struct decl_common c)
+static bool parse_common(struct parser *ps, struct cedar_schema *s, uint32_t at, struct decl_common c)
 {
 	if (!parse_ident(ps, "the name of a type", &c.name) ||
 	    !parser_expect(ps, TOK_ASSIGN, "`=`") || !parse_type(ps, &c.type) ||
 	    !parser_expect(ps, TOK_SEMICOLON, "`;`"))
 		return false;
-	return vec_push(&ds->commons, c) < 0 ? parser_no_memory(ps) : true;
+	return added(ps, schema_add_common(s, at, &c));
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static bool parse_decl(struct parser *ps, struct decl_space *ds, struct schema_annotations notes)
+static bool parse_decl(struct parser *ps, struct cedar_schema *s, uint32_t at,
+		       struct schema_annotations notes)
 {
 	ps->depth = 0;
 	if (accept_word(ps, "entity"))
-		return parse_entity(ps, ds, (struct decl_entity){ .annotations = notes });
+		return parse_entity(ps, s, at, (struct decl_entity){ .annotations = notes });
 	if (accept_word(ps, "action"))
-		return parse_action(ps, ds, (struct decl_action){ .annotations = notes });
+		return parse_action(ps, s, at, (struct decl_action){ .annotations = notes });
 	if (accept_word(ps, "type"))
-		return parse_common(ps, ds, (struct decl_common){ .annotations = notes });
+		return parse_common(ps, s, at, (struct decl_common){ .annotations = notes });
 	return parser_unexpected(ps, "`entity`, `action` or `type`");
 }
 
@@ -517,7 +526,7 @@ static bool parse_space(struct parser *ps, struct cedar_schema *s, struct schema
 
 		if (ps->errors->n == CEDAR_ERRORS_MAX)
 			return false;
-		if (!parse_annotations(ps, &inner) || !parse_decl(ps, &s->spaces.v[at], inner))
+		if (!parse_annotations(ps, &inner) || !parse_decl(ps, s, at, inner))
 			skip_decl(ps);
 	}
 	return parser_expect(ps, TOK_RBRACE, "`}`");
@@ -539,7 +548,7 @@ int schema_parse(struct cedar_schema *s, struct cedar_errors *errors)
 		if (ok && accept_word(&ps, "namespace"))
 			ok = parse_space(&ps, s, notes);
 		else if (ok)
-			ok = parse_decl(&ps, &s->spaces.v[0], notes);
+			ok = parse_decl(&ps, s, 0, notes);
 		if (!ok) {
 			skip_decl(&ps);
 			parser_accept(&ps, TOK_RBRACE);

@@ -76,25 +76,16 @@ static void put_annotations(struct printer *p, const struct schema_annotations *
 
 /* --- types ------------------------------------------------------------------------------------ */
 
-static bool has_common(const struct printer *p, const struct decl_space *ds, struct span name)
-{
-	for (uint32_t i = 0; i < ds->commons.n; i++) {
-		if (span_eq(ds->commons.v[i].name.s, name))
-			return true;
-	}
-	return false;
-}
-
-/* Whether a bare name would be read as a common type though an entity type is meant. */
+/* Whether a name would be read as a common type though an entity type is meant. */
 static bool hides_entity(const struct printer *p, struct span name)
 {
-	if (memchr(name.p, ':', name.n))
-		return intern_find(&p->s->common_names, name) != SYM_NONE;
-	if (has_common(p, p->space, name))
-		return true;
-	return schema_entity_named(p->s, p->space->name.s, name) ==
-		       intern_find(&p->s->names, name) &&
-	       intern_find(&p->s->common_names, name) != SYM_NONE;
+	if (!memchr(name.p, ':', name.n)) {
+		if (schema_find_in(&p->s->common_names, p->space->name.s, name) != SYM_NONE)
+			return true;
+		if (schema_find_in(&p->s->names, p->space->name.s, name) != SYM_NONE)
+			return false;
+	}
+	return intern_find(&p->s->common_names, name) != SYM_NONE;
 }
 
 static void put_builtin(struct printer *p, struct span name)

@@ -54,8 +54,7 @@ static struct span join(struct cedar_schema *s, struct span space, struct span n
 	return (struct span){ p, space.n + 2 + name.n };
 }
 
-/* Looks a bare name up inside a namespace without keeping the joined name. */
-static uint32_t find_in(const struct intern *in, struct span space, struct span name)
+uint32_t schema_find_in(const struct intern *in, struct span space, struct span name)
 {
 	char buf[256], *p = buf;
 	size_t n = space.n + 2 + name.n;
@@ -79,7 +78,7 @@ uint32_t schema_entity_named(const struct cedar_schema *s, struct span space, st
 	uint32_t found = SYM_NONE;
 
 	if (!is_qualified(name))
-		found = find_in(&s->names, space, name);
+		found = schema_find_in(&s->names, space, name);
 	return found == SYM_NONE ? intern_find(&s->names, name) : found;
 }
 
@@ -127,10 +126,10 @@ static const struct type *named_type(struct cedar_schema *s, const struct decl_s
 	for (int outer = qualified; outer < 2; outer++) {
 		struct span space = outer ? SPAN("") : ds->name.s;
 
-		i = find_in(&s->common_names, space, t->name);
+		i = schema_find_in(&s->common_names, space, t->name);
 		if (i != SYM_NONE)
 			return common_type(s, i, errors, r);
-		i = entities ? find_in(&s->names, space, t->name) : SYM_NONE;
+		i = entities ? schema_find_in(&s->names, space, t->name) : SYM_NONE;
 		if (i != SYM_NONE)
 			return s->etypes.v[i].type;
 	}

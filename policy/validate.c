@@ -63,12 +63,13 @@ static bool uid_is_known(const struct checker *c, const struct cedar_uid *u, uin
 }
 
 /* Recursion is bounded by CORE_DEPTH_MAX. */
-static void unknown_below(struct checker *c, const struct occ *e)
+static void unknown_below(struct checker *c, struct occ *e)
 {
 	const struct core *x = e->node;
 
-	if (!x->unknown)
+	if (!x->unknown || e->searched)
 		return;
+	e->searched = true;
 	if (x->op == CORE_IS && x->etype == SCHEMA_NONE)
 		unknown_type(c, e->pos, x->str);
 	else if (x->op == CORE_ENTITY)
@@ -187,7 +188,6 @@ static enum outcome type_condition(struct checker *c, const struct subject *sub,
 {
 	const struct occ *e = sub->conditions[i];
 	struct typing t = type_of(c, e, *caps);
-	int r;
 
 	if (!t.type)
 		return WRONG;
@@ -200,12 +200,9 @@ static enum outcome type_condition(struct checker *c, const struct subject *sub,
 		return WRONG;
 	if (sub->p->conditions[i].unless)
 		return t.type->kind == TYPE_TRUE ? FALSE : MAYBE;
-	r = caps_union(&c->caps, *caps, t.caps, caps);
-	if (r == -E2BIG)
-		c->too_deep = true;
-	else if (r < 0)
-		c->r = r;
-	return r < 0 ? WRONG : t.type->kind == TYPE_FALSE ? FALSE : MAYBE;
+	if (!caps_done(c, caps_union(&c->caps, *caps, t.caps, caps)))
+		return WRONG;
+	return t.type->kind == TYPE_FALSE ? FALSE : MAYBE;
 }
 
 static bool level_of_scope(struct checker *c, const struct subject *sub)
@@ -332,6 +329,7 @@ static struct verdict type_policy(struct checker *c, const struct subject *sub)
 	struct verdict v = { 0 };
 
 	c->pass++;
+	c->steps = 0;
 	if (sub->p->action.op == AST_SCOPE_EQ && !sub->p->action.list)
 		type_for_action(c, sub, sub->actions[0], &v);
 	else
@@ -342,6 +340,17 @@ static struct verdict type_policy(struct checker *c, const struct subject *sub)
 		say_too_deep(c, sub->p);
 	}
 	return v;
+}
+
+/* Types a policy that is wrong again, to say why. It never goes without a word. */
+static void explain(struct checker *c, const struct subject *sub)
+{
+	size_t before = c->out->errors;
+
+	c->too_deep = false;
+	type_policy(c, sub);
+	if (c->out->errors == before)
+		say_too_deep(c, sub->p);
 }
 
 static void warn(struct checker *c, const struct ast_policy *p, struct verdict v)
@@ -374,9 +383,8 @@ static void check_policy(struct checker *c, const struct ast_policy *p, uint32_t
 		c->loud = false;
 		v = type_policy(c, &sub);
 		c->loud = true;
-		c->too_deep = false;
-		if (v.wrong && c->r == 0)
-			v = type_policy(c, &sub);
+		if (v.wrong)
+			explain(c, &sub);
 	}
 	c->out->invalid[number] = v.wrong;
 	if (v.wrong)

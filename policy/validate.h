@@ -17,8 +17,10 @@
 #define CORE_DEPTH_MAX 1000
 /* What one policy may be known to have: each `has` adds one, and sets of them are compared. */
 #define CAPS_MAX 4096
-/* Memory for nodes and their types; beyond it they are forgotten and made anew. */
+/* Memory for nodes and their types, each; beyond it they are forgotten and made anew. */
 #define CHECK_MEMORY_MAX (64u << 20)
+/* Expressions typed for one policy, over all types of request: a few seconds. */
+#define CHECK_STEPS_MAX (1u << 24)
 
 enum core_op {
 	CORE_BOOL, /* num */
@@ -72,6 +74,7 @@ struct core {
 struct occ {
 	const struct core *node;
 	uint32_t pos;
+	bool searched; /* for what is unknown: parts of `has` and `is in` are shared */
 	struct occ **kid;
 };
 
@@ -100,6 +103,9 @@ void capsets_done(struct capsets *cs);
 bool caps_have(const struct capsets *cs, uint32_t set, cap_t cap);
 /* -E2BIG beyond CAPS_MAX, -ENOMEM. */
 int caps_one(struct capsets *cs, cap_t cap, uint32_t *ret);
+/* Those about nodes before this one. What is about it, or about others that hold it, is nothing to the
+ * typing of its parts; left in, a nested `x has a.b` would be typed in two ways at each level. */
+int caps_below(struct capsets *cs, uint32_t set, uint32_t node, uint32_t *ret);
 int caps_union(struct capsets *cs, uint32_t a, uint32_t b, uint32_t *ret);
 int caps_meet(struct capsets *cs, uint32_t a, uint32_t b, uint32_t *ret);
 
@@ -153,7 +159,7 @@ struct checker {
 	struct span id, text_name, text;
 	bool too_deep; /* it could not be lowered or typed within the limits */
 	bool loud; /* errors become findings */
-	uint32_t first_finding, suggested; /* of this policy */
+	uint32_t first_finding, suggested, steps; /* of this policy */
 	struct cedar_findings *out;
 	int r; /* -ENOMEM sticks */
 
@@ -185,6 +191,10 @@ void classes_done(struct checker *c);
 uint32_t class_of(struct checker *c, uint8_t uses);
 
 /* validate_type.c */
+/* Counts a step; false, with c->too_deep, when there were too many. */
+bool may_step(struct checker *c);
+/* Whether r, of a function on capabilities, is 0; notes the limit or the lack of memory. */
+bool caps_done(struct checker *c, int r);
 struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps);
 /* validate_op.c: what is not Boolean logic; t are the types of the kids, all there. */
 struct typing type_of_op(struct checker *c, const struct occ *e, const struct type *const *t,

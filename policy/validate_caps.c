@@ -55,7 +55,7 @@ static int keep(struct capsets *cs, const cap_t *v, uint32_t n, uint32_t *ret)
 
 	if (n == 0)
 		return *ret = CAPS_NONE, 0;
-	if (n > CAPS_MAX)
+	if (n > CAPS_MAX || cs->mem.total > CHECK_MEMORY_MAX)
 		return -E2BIG;
 	r = grow(cs);
 	if (r < 0)
@@ -92,6 +92,23 @@ bool caps_have(const struct capsets *cs, uint32_t set, cap_t cap)
 			hi = mid;
 	}
 	return false;
+}
+
+int caps_below(struct capsets *cs, uint32_t set, uint32_t node, uint32_t *ret)
+{
+	const struct capset *s = &cs->sets.v[set];
+	cap_t end = (cap_t)node << 32;
+	uint32_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (s->v[mid] < end)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo == s->n ? (*ret = set, 0) : keep(cs, s->v, lo, ret);
 }
 
 int caps_one(struct capsets *cs, cap_t cap, uint32_t *ret)

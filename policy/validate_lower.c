@@ -200,6 +200,7 @@ static struct occ *make(struct checker *c, struct core x, uint32_t pos, uint32_t
 	if (!e || !nodes)
 		return no_memory(c);
 	e->pos = pos;
+	e->searched = false;
 	e->kid = arena_array(&c->policy_mem, n, sizeof(*e->kid));
 	if (!e->kid)
 		return no_memory(c);

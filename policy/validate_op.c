@@ -181,10 +181,9 @@ static cap_t tag_cap(const struct core *of, const struct core *tag)
 static struct typing bool_with(struct checker *c, cap_t cap)
 {
 	uint32_t set = CAPS_NONE;
-	int r = caps_one(&c->caps, cap, &set);
 
-	if (r < 0)
-		c->r = r;
+	if (!caps_done(c, caps_one(&c->caps, cap, &set)))
+		return none;
 	return (struct typing){ type_simple(TYPE_BOOL), set };
 }
 

@@ -18,14 +18,19 @@ static struct typing just(enum type_kind kind, uint32_t caps)
 	return (struct typing){ type_simple(kind), caps };
 }
 
-/* Turns what a set operation says into a typing. */
-static struct typing with_caps(struct checker *c, const struct type *t, int r, uint32_t caps)
+bool caps_done(struct checker *c, int r)
 {
 	if (r == -E2BIG)
 		c->too_deep = true;
 	else if (r < 0)
 		c->r = r;
-	return r < 0 ? none : (struct typing){ t, caps };
+	return r == 0;
+}
+
+/* Turns what a set operation says into a typing. */
+static struct typing with_caps(struct checker *c, const struct type *t, int r, uint32_t caps)
+{
+	return caps_done(c, r) ? (struct typing){ t, caps } : none;
 }
 
 /* --- remembered ------------------------------------------------------------------------------- */
@@ -52,6 +57,11 @@ static void memo_grow(struct checker *c)
 
 	if (c->memo_n * 2 < c->memo_mask)
 		return;
+	if ((size_t)mask * sizeof(*table) > CHECK_MEMORY_MAX) {
+		memset(c->memo, 0, ((size_t)c->memo_mask + 1) * sizeof(*c->memo));
+		c->memo_n = 0;
+		return;
+	}
 	table = calloc((size_t)mask + 1, sizeof(*table));
 	if (!table) {
 		c->r = -ENOMEM;
@@ -256,24 +266,35 @@ static struct typing compute(struct checker *c, const struct occ *e, uint32_t ca
 	}
 }
 
+bool may_step(struct checker *c)
+{
+	if (c->steps++ >= CHECK_STEPS_MAX)
+		c->too_deep = true;
+	return c->r == 0 && !c->too_deep;
+}
+
 struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps)
 {
-	struct memo key = { .node = e->node->id, .caps = caps };
+	struct memo key = { .node = e->node->id };
 	const struct memo *m;
 	struct typing t;
+	int r;
 
-	if (c->r < 0 || c->too_deep)
+	if (!may_step(c))
 		return none;
 	if (e->node->n == 0)
 		return e->node->op == CORE_ENTITY || e->node->op == CORE_SET ||
 				       e->node->op == CORE_RECORD || e->node->op == CORE_CALL
 			       ? type_of_op(c, e, NULL, caps)
 			       : compute(c, e, caps);
+	r = caps_below(&c->caps, caps, e->node->id, &key.caps);
+	if (r < 0)
+		return with_caps(c, NULL, r, 0);
 	key.class = class_of(c, e->node->uses);
 	m = memo_at(c, c->memo, c->memo_mask, &key);
 	if (m->used && (m->t.type || !c->loud))
 		return m->t;
-	t = compute(c, e, caps);
+	t = compute(c, e, key.caps);
 	if (c->r == 0)
 		remember(c, key, t);
 	return t;

@@ -367,6 +367,11 @@ static void limits(void **state)
 		buf_printf(&b, ", E%u", i);
 	buf_append_str(&b, "] };");
 	over("combinations", &b, -E2BIG);
+	buf_append_str(&b, "entity E");
+	for (unsigned i = 0; i < CEDAR_SCHEMA_NAMES_MAX; i++)
+		buf_printf(&b, ", E%u", i);
+	buf_append_str(&b, ";");
+	over("names of one kind", &b, -E2BIG);
 	for (unsigned i = 0; i < 300; i++)
 		buf_printf(&b, "@a%u ", i);
 	buf_append_str(&b, "entity A;");

@@ -494,11 +494,49 @@ static void limits(void **state)
 	cedar_findings_free(f);
 }
 
+/* What `has` and `is in` say twice of their left side must not double the work at each level of nesting. */
+static void nested(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		bool strict;
+	} list[] = {
+		{ "(if ", " has fo.b then principal else principal)", true },
+		{ "(if ", " is User in Group::\"g\" then principal else principal.f)", true },
+		{ "(if ", " is Zed in Group::\"g\" then principal else principal.f)", false },
+		{ "(if ", " is User in Nope::\"g\" then principal else principal.f)", false },
+		{ "(if ", " has zz.b then principal else principal.zz)", false },
+		{ "(", " is User in Group::\"g\")", false },
+		{ "(", " has fo.b)", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+		struct cedar_check how = { .level_checked = true, .level = 8 };
+		_cleanup_buf_ struct buf b = { 0 };
+		struct cedar_findings *f;
+
+		buf_append_str(&b, PREFIX);
+		for (unsigned k = 0; k < 60; k++)
+			buf_append_str(&b, list[i].before);
+		buf_append_str(&b, "principal");
+		for (unsigned k = 0; k < 60; k++)
+			buf_append_str(&b, list[i].behind);
+		buf_append_str(&b, " has o };");
+		assert_int_equal(is_valid(buf_cstr(&b), CEDAR_STRICT), list[i].strict);
+		f = check(buf_cstr(&b), &how);
+		assert_true(cedar_findings_errors(f) > 0);
+		if (list[i].strict)
+			assert_int_equal(cedar_findings_get(f, 0)->kind, CEDAR_TOO_DEEP);
+		cedar_findings_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepted),  cmocka_unit_test(refused), cmocka_unit_test(several), cmocka_unit_test(contexts), cmocka_unit_test(scopes),
 		cmocka_unit_test(templates), cmocka_unit_test(levels),	cmocka_unit_test(limits),
+		cmocka_unit_test(nested),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

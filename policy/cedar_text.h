@@ -52,8 +52,9 @@ int cedar_policy_to_json(const struct cedar_policies *ps, size_t policy, struct 
 int cedar_policies_to_text(const struct cedar_policies *ps, struct buf *out);
 int cedar_policy_to_text(const struct cedar_policies *ps, size_t policy, struct buf *out);
 
-/* A layout takes some hundred bytes of memory for each token. */
-#define CEDAR_FORMAT_TEXT_MAX (4u << 20)
+/* Formatting takes up to 256 bytes of memory for each of the text, and the text's JSON, in which what
+ * it means is compared, must fit in a buffer: an operator of one character takes some twenty there. */
+#define CEDAR_FORMAT_TEXT_MAX (2u << 20)
 /* Whether something fits is looked up again and again, up to this far. */
 #define CEDAR_FORMAT_WIDTH_MAX 1000
 #define CEDAR_FORMAT_WIDTH_DEFAULT 80

@@ -10,6 +10,9 @@
 #include "user/cli/policy_cmd.h"
 #include "user/cli/policy_report.h"
 
+/* The longest text in JSON: an operator of one character takes some twenty. */
+#define MADE_MAX (24u * CEDAR_TEXT_MAX)
+
 struct translation {
 	const char *path, *to;
 	bool json;
@@ -49,14 +52,15 @@ static int write_form(const struct translation *t, const struct cedar_policies *
 	}
 	r = to_json(t) ? cedar_policies_to_json(ps, out) : cedar_policies_to_text(ps, out);
 	if (r < 0)
-		policy_plain_error(errors, "cannot be translated", err_text(r));
+		policy_plain_error(errors, "cannot be translated",
+				   r == -EMSGSIZE ? "the result would be too large" : err_text(r));
 	return r;
 }
 
 static int print_as_json(const struct translation *t, const struct cedar_policies *ps,
 			 struct span made, const struct cedar_errors *errors)
 {
-	_cleanup_buf_ struct buf b = { 0 };
+	_cleanup_buf_ struct buf b = { .limit = 2 * MADE_MAX };
 	struct json_out j;
 
 	json_out_init(&j, &b);
@@ -78,7 +82,7 @@ static int print_as_json(const struct translation *t, const struct cedar_policie
 static int translate(const struct translation *t)
 {
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
-	_cleanup_buf_ struct buf text = { 0 }, made = { 0 };
+	_cleanup_buf_ struct buf text = { 0 }, made = { .limit = MADE_MAX };
 	struct cedar_errors errors = { 0 };
 	int r = cedar_policies_new(&ps);
 

@@ -81,6 +81,20 @@ static void errors(void **state)
 	assert_int_equal(buf_len(&out), 0);
 }
 
+/* What takes the most JSON for its length, as long as may be. */
+static void long_chain(void **state)
+{
+	_cleanup_buf_ struct buf in = { 0 }, out = { 0 };
+	struct cedar_errors e;
+
+	buf_append_str(&in, "permit(principal,action,resource)when{1");
+	while (buf_len(&in) < CEDAR_FORMAT_TEXT_MAX - 10)
+		buf_append_str(&in, "+1");
+	buf_append_str(&in, "};");
+	assert_int_equal(cedar_format(buf_span(&in), 80, &out, &e), 0);
+	assert_true(buf_len(&out) > buf_len(&in));
+}
+
 /* --- comments everywhere ---------------------------------------------------------------------- */
 
 static const char source[] =
@@ -172,6 +186,7 @@ int main(void)
 		cmocka_unit_test(layout),
 		cmocka_unit_test(comments),
 		cmocka_unit_test(errors),
+		cmocka_unit_test(long_chain),
 		cmocka_unit_test(a_comment_anywhere),
 	};
 

@@ -111,9 +111,9 @@ static bool read_scope(struct parser *ps, const struct json *v, const char *slot
 	const struct json *op = v ? est_member(ps, v, "op") : NULL;
 	struct span word = json_str(op);
 
-	*ret = (struct ast_scope){ .op = AST_ANY, .pos = v->pos };
 	if (!op)
 		return false;
+	*ret = (struct ast_scope){ .op = AST_ANY, .pos = v->pos };
 	if (span_is(word, "All") || span_is(word, "all"))
 		return est_members(ps, v, any_names);
 	if (span_is(word, "is"))

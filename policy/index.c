@@ -236,7 +236,7 @@ static void place_policies(const struct cedar_snapshot *s, const uint8_t *side,
 							  : 0;
 
 		ret[i] = (struct placed){ .id = place_id(p->key, side[i], uid),
-					  .test = r->test + r->first[i],
+					  .test = r->test ? r->test + r->first[i] : NULL,
 					  .n_tests = r->first[i + 1] - r->first[i],
 					  .policy = i,
 					  .forbid_first = p->effect != CEDAR_FORBID };

@@ -211,8 +211,6 @@ static bool read_condition(struct parser *ps, const struct json *v, struct ast_c
 	if (!ret->e)
 		return false;
 	nesting = print_nesting(ret->e, false);
-	if (nesting == UINT32_MAX)
-		return parser_no_memory(ps);
 	return nesting <= CEDAR_NESTING_MAX ||
 	       parser_fail(ps, body->pos, "expressions are nested deeper than %d",
 			   CEDAR_NESTING_MAX);

@@ -167,22 +167,25 @@ static void list(struct printer *pr, struct ast *const *kid, uint32_t n)
 	}
 }
 
-/* Members in the order of their names, as the SDK keeps them. */
+/* Members in the order of their names, as the SDK keeps them; to measure, any order will do, and takes
+ * no memory. */
 static void record(struct printer *pr, const struct ast *e)
 {
-	uint32_t *order;
+	uint32_t *order = NULL;
 
-	if (ast_sort_names(e->names, e->n, &order) < 0) {
+	if (pr->out && ast_sort_names(e->names, e->n, &order) < 0) {
 		pr->r = -ENOMEM;
 		return;
 	}
 	print_str(pr, "{");
 	for (uint32_t i = 0; i < e->n; i++) {
+		uint32_t k = order ? order[i] : i;
+
 		if (i > 0)
 			print_str(pr, ", ");
-		put_name(pr, e->names[order[i]].s);
+		put_name(pr, e->names[k].s);
 		print_str(pr, ": ");
-		print_expr(pr, e->kid[order[i]]);
+		print_expr(pr, e->kid[k]);
 	}
 	print_str(pr, "}");
 	free(order);
@@ -421,5 +424,5 @@ uint32_t print_nesting(const struct ast *e, bool full)
 	struct printer pr = { .full = full };
 
 	print_expr(&pr, e);
-	return pr.r < 0 ? UINT32_MAX : pr.deepest;
+	return pr.deepest;
 }

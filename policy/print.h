@@ -25,7 +25,7 @@ void print_uid(struct printer *pr, const struct cedar_uid *uid);
 /* An expression where any may stand: as a condition, or within brackets of its own. */
 void print_expr(struct printer *pr, const struct ast *e);
 
-/* How deep the text of e nests; full: with all parentheses. UINT32_MAX without memory. */
+/* How deep the text of e nests; full: with all parentheses. */
 uint32_t print_nesting(const struct ast *e, bool full);
 
 /* Appends "permit(...) when { ... };\n". 0, -ENOMEM, -EMSGSIZE. */

@@ -67,7 +67,7 @@ static int arena_error(const struct cedar_build *b)
 
 static int more_items(struct cedar_build *b)
 {
-	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct build_item))
+	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct cmember))
 		return -ENOSPC;
 	return vec_reserve(&b->items, 1);
 }
@@ -87,7 +87,7 @@ static inline void put(struct cedar_build *b, struct cval v)
 		if (b->r < 0)
 			return;
 	}
-	b->items.v[b->items.n++] = (struct build_item){ v, b->key, b->key_sym };
+	b->items.v[b->items.n++] = (struct cmember){ b->key_sym, (uint32_t)b->key.n, b->key.p, v };
 	b->has_key = false;
 }
 
@@ -289,7 +289,7 @@ void cedar_key(struct cedar_build *b, struct span name)
 	b->has_key = b->r == 0;
 }
 
-static int close_set(struct cedar_build *b, const struct build_item *item, uint32_t n,
+static int close_set(struct cedar_build *b, const struct cmember *item, uint32_t n,
 		     struct cval *ret)
 {
 	struct cset *s = cset_new(b->mem, n);
@@ -302,16 +302,14 @@ static int close_set(struct cedar_build *b, const struct build_item *item, uint3
 	return 0;
 }
 
-static inline void set_member(struct cmember *m, const struct build_item *item)
+/* Whether b stands behind a in a sorted record. */
+static inline bool in_order(const struct cmember *a, const struct cmember *b)
 {
-	m->sym = item->sym;
-	m->n = (uint32_t)item->key.n;
-	m->name = item->key.p;
-	m->v = item->v;
+	return a->sym != b->sym ? a->sym < b->sym : cmember_cmp(a, b) < 0;
 }
 
 /* In the order that was right the last time; false when it is not now. */
-static bool fill_as_before(const struct cedar_build *b, const struct build_item *item,
+static bool fill_as_before(const struct cedar_build *b, const struct cmember *item,
 			   struct crecord *rec)
 {
 	const uint8_t *order = b->guess.order[rec->n];
@@ -319,32 +317,32 @@ static bool fill_as_before(const struct cedar_build *b, const struct build_item 
 	for (uint32_t i = 0; i < rec->n; i++) {
 		if (order[i] >= rec->n)
 			return false;
-		set_member(&rec->m[i], &item[order[i]]);
-		if (i && cmember_cmp(&rec->m[i - 1], &rec->m[i]) >= 0)
+		rec->m[i] = item[order[i]];
+		if (i && !in_order(&rec->m[i - 1], &rec->m[i]))
 			return false;
 	}
 	return true;
 }
 
-static void fill_sorted(struct cedar_build *b, const struct build_item *item, struct crecord *rec)
+static void fill_sorted(struct cedar_build *b, const struct cmember *item, struct crecord *rec)
 {
 	uint8_t *order = b->guess.order[rec->n <= BUILD_ORDER_MAX ? rec->n : 0];
 
 	for (uint32_t i = 0; i < rec->n; i++)
-		set_member(&rec->m[i], &item[i]);
+		rec->m[i] = item[i];
 	heap_sort(rec->m, rec->n, sizeof(rec->m[0]), cmember_cmp);
 	if (!b->snap || rec->n > BUILD_ORDER_MAX)
 		return;
 	for (uint32_t i = 0; i < rec->n; i++) {
 		uint32_t k = 0;
 
-		while (item[k].key.p != rec->m[i].name)
+		while (item[k].name != rec->m[i].name)
 			k++;
 		order[i] = (uint8_t)k;
 	}
 }
 
-static int close_record(struct cedar_build *b, const struct build_item *item, uint32_t n,
+static int close_record(struct cedar_build *b, const struct cmember *item, uint32_t n,
 			struct cval *ret)
 {
 	struct crecord *rec = crecord_new(b->mem, n);
@@ -360,7 +358,7 @@ static int close_record(struct cedar_build *b, const struct build_item *item, ui
 
 /* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before
  * them. */
-static bool close_frame(struct cedar_build *b, struct build_item **ret_item, uint32_t *ret_n)
+static bool close_frame(struct cedar_build *b, struct cmember **ret_item, uint32_t *ret_n)
 {
 	uint32_t start;
 
@@ -377,7 +375,7 @@ static bool close_frame(struct cedar_build *b, struct build_item **ret_item, uin
 
 void cedar_close(struct cedar_build *b)
 {
-	struct build_item *item;
+	struct cmember *item;
 	uint32_t n;
 
 	if (!close_frame(b, &item, &n))
@@ -389,7 +387,7 @@ void cedar_close(struct cedar_build *b)
 void build_close_call(struct cedar_build *b, enum ext_fn fn)
 {
 	struct ext_fault fault;
-	struct build_item *item;
+	struct cmember *item;
 	struct cval args[2];
 	uint32_t n;
 

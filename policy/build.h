@@ -6,12 +6,6 @@
 
 struct cedar_snapshot;
 
-struct build_item {
-	struct cval v;
-	struct span key;
-	uint32_t sym;
-};
-
 /* Records up to this size remember how their members were sorted the last time. */
 #define BUILD_ORDER_MAX 16
 
@@ -36,7 +30,7 @@ struct cedar_build {
 	uint32_t key_sym;
 	struct build_guess guess; /* with a snapshot only */
 	uint32_t depth;
-	VEC(struct build_item) items;
+	VEC(struct cmember) items; /* without name where no record is around */
 	struct {
 		uint32_t start;
 		bool record;

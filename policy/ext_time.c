@@ -82,11 +82,44 @@ static int parse_time(struct span *s, int64_t *ret)
 	return 0;
 }
 
+static inline int two_digits(const char *p)
+{
+	unsigned a = (unsigned)(p[0] - '0'), b = (unsigned)(p[1] - '0');
+
+	return a <= 9 && b <= 9 ? (int)(a * 10 + b) : -1;
+}
+
+/* "YYYY-MM-DDThh:mm:ssZ", which most are; false for all else, good or not. */
+static bool parse_plain(struct span s, int64_t *ret)
+{
+	const char *p = s.p;
+	int c, y, m, d, h, min, sec;
+	int64_t days;
+
+	if (s.n != 20 || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' ||
+	    p[16] != ':' || p[19] != 'Z')
+		return false;
+	c = two_digits(p);
+	y = two_digits(p + 2);
+	m = two_digits(p + 5);
+	d = two_digits(p + 8);
+	h = two_digits(p + 11);
+	min = two_digits(p + 14);
+	sec = two_digits(p + 17);
+	if ((c | y | m | d | h | min | sec) < 0 || h > 23 || min > 59 || sec > 59 ||
+	    days_of(c * 100 + y, m, d, &days) < 0)
+		return false;
+	*ret = days * DAY_MS + h * HOUR_MS + min * MINUTE_MS + sec * SECOND_MS;
+	return true;
+}
+
 int ext_datetime_parse(struct span s, int64_t *ret)
 {
 	int64_t days, time = 0;
 	int y, m, d;
 
+	if (parse_plain(s, ret))
+		return 0;
 	if (!take_digits(&s, 4, &y) || !take_char(&s, '-') || !take_digits(&s, 2, &m) ||
 	    !take_char(&s, '-') || !take_digits(&s, 2, &d) || days_of(y, m, d, &days) < 0)
 		return -EINVAL;

@@ -38,7 +38,7 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 	const struct path_value *of;
 	uint32_t outside = rq->outside;
 
-	ret->epoch = rq->since[p->var];
+	ret->epoch = rq->epoch;
 	ret->hashed = ret->matched = ret->spread = false;
 	ret->out = OUT_TRUE;
 	if (p->of == PATH_NONE) {
@@ -63,8 +63,7 @@ static __attribute__((noinline)) void load_path(struct cedar_request *rq, uint32
 	do {
 		up[n++] = path;
 		path = rq->snap->paths.v[path].of;
-	} while (path != PATH_NONE && path > AST_CONTEXT &&
-		 rq->path[path].epoch != rq->since[rq->path[path].var]);
+	} while (path != PATH_NONE && path > AST_CONTEXT && rq->path[path].epoch != rq->epoch);
 	while (n-- > 0)
 		find_path(rq, up[n], &rq->path[up[n]]);
 }
@@ -73,7 +72,7 @@ static inline struct path_value *path_of(struct cedar_request *rq, uint32_t path
 {
 	struct path_value *p = &rq->path[path];
 
-	if (__builtin_expect(p->epoch != rq->since[p->var], 0))
+	if (p->epoch != rq->epoch)
 		load_path(rq, path);
 	return p;
 }
@@ -116,9 +115,8 @@ static enum outcome of_set(const struct cnode *n, struct cval v, struct cval con
 		return of_bool(n, cset_contains(constant.set, v));
 	if (v.tag != V_SET)
 		return OUT_ERROR;
-	return of_bool(n, n->kind == TEST_CONTAINS	 ? cset_contains(v.set, constant)
-			  : n->kind == TEST_CONTAINS_ANY ? cset_contains_any(v.set, constant.set)
-							 : cset_contains_all(v.set, constant.set));
+	return of_bool(n, n->kind == TEST_CONTAINS_ANY ? cset_contains_any(v.set, constant.set)
+						       : cset_contains_all(v.set, constant.set));
 }
 
 static enum outcome of_has(struct cedar_request *rq, const struct cnode *n, struct cval v)
@@ -156,12 +154,16 @@ static enum outcome of_in_path(struct cedar_request *rq, const struct cnode *n, 
 	return of_bool(n, found);
 }
 
+/* in, for principal and resource, which are always entities. */
+static inline enum outcome of_under(struct cedar_request *rq, const struct cnode *n)
+{
+	enum ast_var var = (enum ast_var)n->path;
+
+	return of_bool(n, n->tag ? rq->var[var].n == n->arg : request_under(rq, var, n->arg));
+}
+
 static enum outcome of_in(struct cedar_request *rq, const struct cnode *n, struct cval v)
 {
-	if (n->tag)
-		return of_bool(n, v.n == n->arg);
-	if (n->path == AST_PRINCIPAL || n->path == AST_RESOURCE)
-		return of_bool(n, request_under(rq, (enum ast_var)n->path, n->arg));
 	if (v.tag != V_ENTITY)
 		return OUT_ERROR;
 	return of_bool(n, request_is_in(rq, v, (struct cval){ .tag = V_ENTITY, .n = n->arg }));
@@ -184,32 +186,13 @@ static enum outcome of_address(const struct cnode *n, struct cval v, struct cval
 	return v.tag == V_IP ? of_bool(n, ext_ip_in_range(v.ip, range.ip)) : OUT_ERROR;
 }
 
-static inline enum outcome ask_test(struct cedar_request *rq, const struct cnode *n)
+/* The tests that are not worth a place in the walk itself. */
+static __attribute__((noinline)) enum outcome ask_other(struct cedar_request *rq,
+							const struct cnode *n, struct cval v)
 {
 	const struct cedar_snapshot *s = rq->snap;
-	const struct path_value *p;
-	struct cval v;
 
-	if (n->kind == TEST_CODE)
-		return of_code(rq, n->arg);
-	if (n->kind == TEST_FALSE)
-		return OUT_FALSE;
-	p = path_of(rq, n->path);
-	if (p->out != OUT_TRUE)
-		return (enum outcome)p->out;
-	v = p->v;
 	switch ((enum test_kind)n->kind) {
-	case TEST_BOOL:
-		return v.tag == V_BOOL ? of_bool(n, v.i) : OUT_ERROR;
-	case TEST_EQ:
-		return of_bool(n, cval_equal(v, s->consts.v[n->arg]));
-	case TEST_LT:
-		return v.tag == n->tag ? of_bool(n, v.i < n->num) : OUT_ERROR;
-	case TEST_LIKE:
-		return v.tag == V_STRING
-			       ? of_bool(n, pattern_match(&s->patterns.v[n->arg], cval_span(v)))
-			       : OUT_ERROR;
-	case TEST_CONTAINS:
 	case TEST_CONTAINS_ANY:
 	case TEST_CONTAINS_ALL:
 	case TEST_MEMBER:
@@ -224,6 +207,39 @@ static inline enum outcome ask_test(struct cedar_request *rq, const struct cnode
 		return of_in(rq, n, v);
 	default: /* TEST_IN_PATH, TEST_EQ_PATH */
 		return of_two(rq, n, v);
+	}
+}
+
+static inline __attribute__((always_inline)) enum outcome ask_test(struct cedar_request *rq,
+								   const struct cnode *n)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	const struct path_value *p;
+
+	if (n->kind == TEST_IN && n->path < AST_CONTEXT && n->path != AST_ACTION)
+		return of_under(rq, n);
+	if (n->kind <= TEST_FALSE)
+		return n->kind == TEST_CODE ? of_code(rq, n->arg) : OUT_FALSE;
+	p = path_of(rq, n->path);
+	if (p->out != OUT_TRUE)
+		return (enum outcome)p->out;
+	switch ((enum test_kind)n->kind) {
+	case TEST_BOOL:
+		return p->v.tag == V_BOOL ? of_bool(n, p->v.i) : OUT_ERROR;
+	case TEST_EQ:
+		return of_bool(n, cval_equal(p->v, s->consts.v[n->arg]));
+	case TEST_LT:
+		return p->v.tag == n->tag ? of_bool(n, p->v.i < n->num) : OUT_ERROR;
+	case TEST_LIKE:
+		return p->v.tag == V_STRING
+			       ? of_bool(n, pattern_match(&s->patterns.v[n->arg], cval_span(p->v)))
+			       : OUT_ERROR;
+	case TEST_CONTAINS:
+		return p->v.tag == V_SET
+			       ? of_bool(n, cset_contains(p->v.set, s->consts.v[n->arg]))
+			       : OUT_ERROR;
+	default:
+		return ask_other(rq, n, p->v);
 	}
 }
 
@@ -460,20 +476,32 @@ static int switch_like(struct cedar_request *rq, const struct cnode *n, const st
 	return r;
 }
 
-/* A set's members, each once, and their hashes. */
+/* Sets up to this size are looked through for repetitions instead of sorted. */
+#define SPREAD_MAX 8
+
+/* A set's members, each once, by their hashes. */
 static int spread_set(struct cedar_request *rq, struct path_value *p)
 {
 	struct cset *set = p->v.set;
-	uint32_t *hash;
+	struct member *m;
+	uint32_t n = 0;
 
-	cset_canonical(set);
-	hash = arena_array(&rq->mem, set->n, sizeof(*hash));
-	if (!hash)
+	if (set->n > SPREAD_MAX)
+		cset_canonical(set);
+	m = arena_array(&rq->mem, set->n, sizeof(*m));
+	if (!m)
 		return -ENOSPC;
-	for (uint32_t i = 0; i < set->n; i++)
-		hash[i] = (uint32_t)cval_hash(rq->snap->seed, set->v[i]);
-	p->member_hash = hash;
-	p->n_members = set->n;
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint32_t k = set->n > SPREAD_MAX ? n : 0;
+
+		/* The value itself: where it is in the set may change, when the set is sorted. */
+		m[n] = (struct member){ set->v[i], (uint32_t)cval_hash(rq->snap->seed, set->v[i]) };
+		while (k < n && (m[k].hash != m[n].hash || !cval_equal(m[k].v, m[n].v)))
+			k++;
+		n += k == n;
+	}
+	p->member = m;
+	p->n_members = n;
 	p->spread = true;
 	return 0;
 }
@@ -484,9 +512,11 @@ static int switch_contains(struct cedar_request *rq, const struct cswitch *sw, s
 	struct tail t = { .sw = sw };
 	int r = p->spread ? 0 : spread_set(rq, p);
 
-	for (uint32_t i = 0; r == 0 && i < p->n_members; i++)
-		r = run_child(rq, find_value(rq->snap, sw, p->member_hash[i], p->v.set->v[i]), &t,
-			      effect);
+	for (uint32_t i = 0; r == 0 && i < p->n_members; i++) {
+		const struct member *m = &p->member[i];
+
+		r = run_child(rq, find_value(rq->snap, sw, m->hash, m->v), &t, effect);
+	}
 	return r;
 }
 

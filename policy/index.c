@@ -175,6 +175,8 @@ static int list_action_keys(struct cedar_snapshot *s)
 
 /* --- places ----------------------------------------------------------------------------------- */
 
+#define KEYS_MAX (1u << 30) /* what place_id() has room for; texts would need 40 GiB for more */
+
 /* Where a policy hangs: key, side (0: the key alone, 1: principal, 2: resource) and entity. */
 static uint64_t place_id(uint32_t key, unsigned side, uint32_t uid)
 {
@@ -248,7 +250,7 @@ static int add_place(struct cedar_snapshot *s, uint64_t id, const struct cprogra
 {
 	struct cindex *ix = &s->index;
 	unsigned side = (unsigned)(id >> 62);
-	uint32_t uid = (uint32_t)(id >> 30), key = (uint32_t)id & ((1u << 30) - 1);
+	uint32_t uid = (uint32_t)(id >> 30), key = (uint32_t)id & (KEYS_MAX - 1);
 	struct canchors *at;
 
 	if (side == 0) {
@@ -290,7 +292,9 @@ static int place_all(struct cedar_snapshot *s)
 	uint8_t *side = calloc(n, 1), *known = calloc(n, 1);
 	struct placed *placed = calloc(n, sizeof(*placed));
 	struct ranked ranked = { 0 };
-	int r = side && known && placed ? choose_sides(s, side, known) : -ENOMEM;
+	int r = side && known && placed && s->index.keys.n < KEYS_MAX
+			? choose_sides(s, side, known)
+			: -ENOMEM;
 
 	if (r == 0)
 		r = program_rank(s, known, &ranked);

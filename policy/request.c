@@ -94,7 +94,6 @@ static int bind(struct cedar_request *rq, struct cedar_snapshot *s)
 	}
 	matches = 0;
 	for (uint32_t i = 0; i < s->paths.n; i++) {
-		fresh.path[i].var = s->paths.v[i].var;
 		if (!s->paths.v[i].matcher)
 			continue;
 		fresh.path[i].match = fresh.match + matches;
@@ -134,6 +133,13 @@ void request_next_epoch(struct cedar_request *rq, bool all)
 		all = true;
 	}
 	rq->epoch++;
+	for (uint32_t i = 0; !all && i < s->paths.n; i++) {
+		uint8_t var = s->paths.v[i].var;
+
+		if (rq->path[i].epoch == rq->epoch - 1 &&
+		    (var == AST_PRINCIPAL || var == AST_CONTEXT))
+			rq->path[i].epoch = rq->epoch;
+	}
 	rq->since[AST_ACTION] = rq->since[AST_RESOURCE] = rq->epoch;
 	if (all)
 		rq->since[AST_PRINCIPAL] = rq->since[AST_CONTEXT] = rq->epoch;
@@ -170,6 +176,8 @@ static int set_var(struct cedar_request *rq, enum ast_var var, struct span type,
 		return r;
 	rq->var[var] = v;
 	rq->type[var] = request_type(rq, v);
+	if (v.n != ENTITY_UNKNOWN) /* by the time of the decision it is there */
+		__builtin_prefetch(&rq->snap->entities.hot[v.n]);
 	return 0;
 }
 

@@ -48,7 +48,6 @@ enum outcome {
 /* What a path leads to in this request, and what was found out about it, when first asked. */
 struct path_value {
 	uint32_t epoch; /* else nothing of this holds */
-	uint8_t var; /* where the path begins: whose epoch it is */
 	uint8_t out; /* enum outcome */
 	bool hashed, matched, spread;
 	uint32_t hash;
@@ -56,7 +55,10 @@ struct path_value {
 	uint32_t *match; /* room for the patterns of its matcher */
 	uint32_t n_matches;
 	uint32_t n_members; /* of a set, each once */
-	const uint32_t *member_hash;
+	const struct member {
+		struct cval v;
+		uint32_t hash;
+	} *member;
 };
 
 /* The first is what the product uses; the others are for tests, which compare. */

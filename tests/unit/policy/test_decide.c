@@ -143,7 +143,10 @@ static void add_simple(struct buf *b)
 		buf_printf(b, "context.set.containsAny([\"a%u\", \"a%u\"])", below(12), below(12));
 		break;
 	case 9:
-		buf_printf(b, "context.set.containsAll([\"a%u\"])", below(12));
+		if (below(2)) /* an operator that wants the set sorted */
+			buf_printf(b, "context.set == [\"a%u\", \"a%u\"]", below(12), below(12));
+		else
+			buf_printf(b, "context.set.containsAll([\"a%u\"])", below(12));
 		break;
 	case 10:
 		buf_printf(b, "[\"a%u\", \"a1\", %u].contains(context.s)", below(12), below(9));

@@ -303,17 +303,27 @@ static double clock_cost(double scale)
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
+/* Processor time, with what the kernel does for the process: loading takes long enough to be
+ * interrupted by others. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 static double best_of(unsigned n, bool (*load)(struct span), struct span text)
 {
 	double best = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t t0 = now_ns();
+		uint64_t t0 = cpu_ns();
 		double took;
 
 		if (!load(text))
 			exit(1);
-		took = (double)(now_ns() - t0);
+		took = (double)(cpu_ns() - t0);
 		if (i == 0 || took < best)
 			best = took;
 	}
@@ -358,7 +368,7 @@ static int measure_loading(struct span policies, struct span entities)
 	double es = best_of(5, load_entities_json, entities);
 
 	printf("policies %.2f MB: parse %.0f MB/s, with compiling %.0f MB/s (%.2f ms); entities %.2f MB: "
-	       "%.2f ms with ancestors (%.0f MB/s)\n", (double)policies.n / 1e6,
+	       "%.2f ms with ancestors (%.0f MB/s); processor time, best of 5\n", (double)policies.n / 1e6,
 	       (double)policies.n * 1e3 / parse, (double)policies.n * 1e3 / all, all / 1e6,
 	       (double)entities.n / 1e6, es / 1e6, (double)entities.n * 1e3 / es);
 	return 0;

@@ -19,8 +19,8 @@ static uint32_t path_of(struct compiler *c, const struct ast *e, uint32_t n_step
 	if (e->kind != AST_ACCESS || e->kid[0]->kind != AST_VAR || n_steps > PATH_LENGTH_MAX)
 		return PATH_NONE;
 	path = (uint32_t)e->kid[0]->num;
-	for (uint32_t i = 0; path != PATH_NONE && i < n_steps; i++) {
-		if (e->steps[i].kind != AST_STEP_ATTR)
+	for (uint32_t i = 0; i < n_steps; i++) {
+		if (c->r < 0 || e->steps[i].kind != AST_STEP_ATTR)
 			return PATH_NONE;
 		path = compile_path(c, path, compile_symbol(c, e->steps[i].name),
 				    (enum ast_var)c->s->paths.v[path].var);

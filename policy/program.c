@@ -238,8 +238,10 @@ static int add_half(struct builder *b, const struct placed *p, uint32_t n)
 		if (r == 0)
 			r = add_leaf(b, &p[i], i && same == most && same == p[i].n_tests);
 	}
+	if (r < 0) /* what is open last may not be there */
+		return r;
 	close_to(b, 0);
-	return r < 0 ? r : program_switches(b->s, first, b->s->index.nodes.n);
+	return program_switches(b->s, first, b->s->index.nodes.n);
 }
 
 int program_build(struct cedar_snapshot *s, const struct ranked *r, const struct placed *p,

@@ -28,7 +28,7 @@
 #define COUNTS_ALLOCATIONS 0
 #else
 #define COUNTS_ALLOCATIONS 1
-static size_t allocations;
+static size_t allocations, fail_at = SIZE_MAX; /* that allocation, counted from 0, fails */
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
@@ -36,20 +36,17 @@ void *__libc_realloc(void *p, size_t n);
 
 void *malloc(size_t n)
 {
-	allocations++;
-	return __libc_malloc(n);
+	return allocations++ == fail_at ? NULL : __libc_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	allocations++;
-	return __libc_calloc(n, size);
+	return allocations++ == fail_at ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-	allocations++;
-	return __libc_realloc(p, n);
+	return allocations++ == fail_at ? NULL : __libc_realloc(p, n);
 }
 #endif
 
@@ -568,6 +565,55 @@ static void decisions_allocate_nothing(void **unused)
 	}
 	assert_true(decisions > 0);
 #else
+	print_message("skip: the sanitizer has its own allocator\n");
+	skip();
+#endif
+}
+
+/* Without memory there is an error, and nothing else: no answer, no crash. */
+static void every_allocation_may_fail(void **unused)
+{
+#if COUNTS_ALLOCATIONS
+	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cedar_snapshot *s = NULL;
+	struct cedar_errors errors;
+	struct cedar_error error;
+	size_t failed = 0;
+	int r;
+
+	state = 0xabcdef;
+	for (unsigned i = 0; i < 60; i++)
+		add_policy(&text, i % 2);
+	assert_int_equal(cedar_policies_new(&ps), 0);
+	assert_int_equal(cedar_policies_add(ps, "random", buf_span(&text), &errors), 0);
+	for (;; failed++) {
+		allocations = 0;
+		fail_at = failed;
+		r = cedar_snapshot_new(ps, NULL, &error, &s);
+		fail_at = SIZE_MAX;
+		if (r == 0)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(failed > 20);
+	for (failed = 0;; failed++) {
+		_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
+
+		allocations = 0;
+		fail_at = failed;
+		r = cedar_request_new(0, &rq);
+		if (r == 0)
+			r = cedar_request_begin(rq, s);
+		fail_at = SIZE_MAX;
+		if (r == 0)
+			break;
+		assert_int_equal(r, -ENOMEM);
+	}
+	assert_true(failed > 10);
+	cedar_snapshot_unref(s);
+#else
+	print_message("skip: the sanitizer has its own allocator\n");
 	skip();
 #endif
 }
@@ -602,6 +648,7 @@ static void decisions_call_no_kernel(void **unused)
 	}
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 #else
+	print_message("skip: the sanitizer has its own allocator\n");
 	skip();
 #endif
 }
@@ -615,6 +662,7 @@ int main(void)
 		cmocka_unit_test(batch_refuses),
 		cmocka_unit_test(decisions_allocate_nothing),
 		cmocka_unit_test(decisions_call_no_kernel),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ enum test_kind {
 	TEST_CONTAINS_ANY, /* of the set arg */
 	TEST_CONTAINS_ALL,
 	TEST_MEMBER, /* the set arg holds the path */
-	TEST_IN_RANGE, /* of the address arg */
+	TEST_IN_RANGE, /* of the address arg; tag: IPv4, then num is it << 8 | its prefix */
 	TEST_HAS, /* symbol arg */
 	TEST_IS, /* type symbol arg */
 	TEST_IN, /* entity arg */

@@ -177,8 +177,13 @@ static struct ctest ext_test(struct compiler *c, enum ext_fn fn, uint32_t path, 
 
 		return threshold(c, receiver_constant ? turned(op) : op, path, v);
 	}
-	if (fn == EXT_IS_IN_RANGE && v.tag == V_IP && !receiver_constant)
-		return (struct ctest){ .kind = TEST_IN_RANGE, .path = path, .arg = constant };
+	if (fn == EXT_IS_IN_RANGE && v.tag == V_IP && !receiver_constant) {
+		struct ctest t = { .kind = TEST_IN_RANGE, .path = path, .arg = constant };
+
+		t.tag = !v.ip->v6;
+		t.num = v.ip->v6 ? 0 : (int64_t)ext_ip_v4(v.ip) << 8 | v.ip->prefix;
+		return t;
+	}
 	return CODE;
 }
 

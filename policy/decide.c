@@ -181,9 +181,18 @@ static enum outcome of_two(struct cedar_request *rq, const struct cnode *n, stru
 				       : of_bool(n, cval_equal(v, other->v));
 }
 
-static enum outcome of_address(const struct cnode *n, struct cval v, struct cval range)
+/* An IPv4 range is in the node itself. */
+static inline enum outcome of_address(const struct cnode *n, struct cval v, struct cval range)
 {
-	return v.tag == V_IP ? of_bool(n, ext_ip_in_range(v.ip, range.ip)) : OUT_ERROR;
+	unsigned prefix = n->num & 0xff;
+
+	if (v.tag != V_IP)
+		return OUT_ERROR;
+	if (!n->tag || v.ip->v6)
+		return of_bool(n, ext_ip_in_range(v.ip, range.ip));
+	return of_bool(n, v.ip->prefix >= prefix &&
+				  (uint64_t)(ext_ip_v4(v.ip) ^ (uint32_t)(n->num >> 8)) >>
+						  (32 - prefix) == 0);
 }
 
 /* The tests that are not worth a place in the walk itself. */
@@ -197,8 +206,6 @@ static __attribute__((noinline)) enum outcome ask_other(struct cedar_request *rq
 	case TEST_CONTAINS_ALL:
 	case TEST_MEMBER:
 		return of_set(n, v, s->consts.v[n->arg]);
-	case TEST_IN_RANGE:
-		return of_address(n, v, s->consts.v[n->arg]);
 	case TEST_HAS:
 		return of_has(rq, n, v);
 	case TEST_IS:
@@ -234,6 +241,8 @@ static inline __attribute__((always_inline)) enum outcome ask_test(struct cedar_
 		return p->v.tag == V_STRING
 			       ? of_bool(n, pattern_match(&s->patterns.v[n->arg], cval_span(p->v)))
 			       : OUT_ERROR;
+	case TEST_IN_RANGE:
+		return of_address(n, p->v, s->consts.v[n->arg]);
 	case TEST_CONTAINS:
 		return p->v.tag == V_SET
 			       ? of_bool(n, cset_contains(p->v.set, s->consts.v[n->arg]))
@@ -562,6 +571,8 @@ static __attribute__((noinline)) int take_switch(struct cedar_request *rq, const
 int decide_nodes(struct cedar_request *rq, uint32_t at, uint32_t end, enum cedar_effect effect)
 {
 	const struct cnode *nodes = rq->snap->index.nodes.v;
+	uint32_t *list = effect == CEDAR_FORBID ? rq->forbids : rq->permits;
+	uint32_t *count = effect == CEDAR_FORBID ? &rq->n_forbids : &rq->n_permits;
 	int r = 0;
 
 	while (r == 0 && at < end) {
@@ -579,6 +590,14 @@ int decide_nodes(struct cedar_request *rq, uint32_t at, uint32_t end, enum cedar
 			continue;
 		}
 		out = ask_test(rq, n);
+		if (n->last && out <= OUT_TRUE && !rq->first_only) {
+			/* Half of these hold, as no branch predictor guesses: put down first, kept
+			 * or not by the count. */
+			list[*count] = rq->snap->index.leaves.v[n->leaf];
+			*count += out;
+			at += 2;
+			continue;
+		}
 		at = out == OUT_TRUE ? at + 1 : n->skip;
 		if (out > OUT_TRUE)
 			r = leave(rq, n, out);

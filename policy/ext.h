@@ -50,6 +50,13 @@ struct cip {
 	uint8_t addr[16];
 };
 
+/* The address of an IPv4 as a number. */
+static inline uint32_t ext_ip_v4(const struct cip *ip)
+{
+	return (uint32_t)ip->addr[0] << 24 | (uint32_t)ip->addr[1] << 16 |
+	       (uint32_t)ip->addr[2] << 8 | ip->addr[3];
+}
+
 /* Text forms; all total, all refusing with -EINVAL. Units: 1/10000, milliseconds since the epoch,
  * milliseconds. */
 int ext_decimal_parse(struct span s, int64_t *ret);

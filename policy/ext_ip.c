@@ -118,12 +118,6 @@ bool ext_ip_is(enum ext_fn what, const struct cip *ip)
 	}
 }
 
-static uint32_t v4_number(const struct cip *ip)
-{
-	return (uint32_t)ip->addr[0] << 24 | (uint32_t)ip->addr[1] << 16 |
-	       (uint32_t)ip->addr[2] << 8 | ip->addr[3];
-}
-
 bool ext_ip_in_range(const struct cip *ip, const struct cip *range)
 {
 	unsigned whole = range->prefix / 8, rest = range->prefix % 8;
@@ -132,7 +126,7 @@ bool ext_ip_in_range(const struct cip *ip, const struct cip *range)
 		return false;
 	if (!ip->v6)
 		return range->prefix == 0 ||
-		       (v4_number(ip) ^ v4_number(range)) >> (32 - range->prefix) == 0;
+		       (ext_ip_v4(ip) ^ ext_ip_v4(range)) >> (32 - range->prefix) == 0;
 	if (memcmp(ip->addr, range->addr, whole) != 0)
 		return false;
 	return rest == 0 || (ip->addr[whole] ^ range->addr[whole]) >> (8 - rest) == 0;

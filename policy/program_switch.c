@@ -206,6 +206,15 @@ static uint32_t count_siblings(const struct cindex *ix, uint32_t at, uint32_t en
 	return n;
 }
 
+static void mark_last(struct cindex *ix, uint32_t first, uint32_t end)
+{
+	for (uint32_t at = first; at + 1 < end; at++) {
+		struct cnode *n = &ix->nodes.v[at];
+
+		n->last = n->kind < NODE_EMIT && n->skip == at + 2 && n[1].arg == 1;
+	}
+}
+
 int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 {
 	struct cindex *ix = &s->index;
@@ -235,5 +244,6 @@ int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 			r = vec_push(&levels, below);
 	}
 	free(levels.v);
+	mark_last(ix, first, end);
 	return r;
 }

@@ -150,7 +150,8 @@ struct canchor {
 
 struct cnode {
 	uint8_t kind; /* enum test_kind; what follows is as in struct ctest */
-	uint8_t negated, tag, pad;
+	uint8_t negated, tag;
+	uint8_t last; /* behind this test there is one policy, and nothing else */
 	uint32_t path, arg;
 	uint32_t skip;
 	uint32_t leaf; /* the first policy below, in index.leaves */

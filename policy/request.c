@@ -153,7 +153,8 @@ int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
 		return r;
 	arena_reset(&rq->mem);
 	build_start(&rq->build);
-	memset(rq->var, 0, sizeof(rq->var));
+	for (unsigned i = 0; i < ARRAY_SIZE(rq->var); i++)
+		rq->var[i] = (struct cval){ .n = ENTITY_UNKNOWN };
 	rq->context = (struct cval){ 0 };
 	rq->context_unknown = false;
 	rq->n_told = 0;

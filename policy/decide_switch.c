@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Switches: many children of a node are looked up by what their common path leads to. Memory comes
+ * from the request's arena only. */
+#include "policy/decide.h"
+
+#include <errno.h>
+
+#include "policy/matcher.h"
+
+static uint32_t path_hash(struct cedar_request *rq, struct path_value *p)
+{
+	if (!p->hashed) {
+		p->hash = (uint32_t)cval_hash(rq->snap->seed, p->v);
+		p->hashed = true;
+	}
+	return p->hash;
+}
+
+static const struct cslot *find_slot(const struct cindex *ix, const struct cswitch *sw, uint32_t key)
+{
+	const struct cslot *slots = ix->slots.v + sw->slot;
+
+	for (uint32_t i = switch_hash(key) & sw->mask; slots[i].end; i = (i + 1) & sw->mask) {
+		if (slots[i].key == key)
+			return &slots[i];
+	}
+	return NULL;
+}
+
+/* As find_slot(), for keys that are hashes: the constant decides. */
+static const struct cslot *find_value(const struct cedar_snapshot *s, const struct cswitch *sw,
+				      uint32_t hash, struct cval v)
+{
+	const struct cslot *slots = s->index.slots.v + sw->slot;
+
+	for (uint32_t i = switch_hash(hash) & sw->mask; slots[i].end; i = (i + 1) & sw->mask) {
+		const struct cnode *child = &s->index.nodes.v[slots[i].first - 1];
+
+		if (slots[i].key == hash && cval_equal(s->consts.v[child->arg], v))
+			return &slots[i];
+	}
+	return NULL;
+}
+
+static int run_slot(struct cedar_request *rq, const struct cslot *slot, enum cedar_effect effect)
+{
+	return slot ? decide_nodes(rq, slot->first, slot->end, effect) : 0;
+}
+
+/* --- children with one tail ------------------------------------------------------------------- */
+
+/* What lies behind each child of such a switch, asked when the first child is reached. */
+struct tail {
+	const struct cswitch *sw;
+	bool asked;
+	enum outcome out;
+};
+
+static enum outcome ask_tail(struct cedar_request *rq, struct tail *t)
+{
+	const struct cnode *n = &rq->snap->index.nodes.v[t->sw->first + 1];
+
+	if (t->asked)
+		return t->out;
+	t->asked = true;
+	t->out = OUT_TRUE;
+	for (uint32_t i = 0; t->out == OUT_TRUE && i < t->sw->tail; i++)
+		t->out = ask_test(rq, &n[i]);
+	return t->out;
+}
+
+/* The policies of children whose tail gave out. */
+static int settle(struct cedar_request *rq, uint32_t leaf, uint32_t end, enum outcome out,
+		  enum cedar_effect effect)
+{
+	const uint32_t *leaves = rq->snap->index.leaves.v;
+	int r = 0;
+
+	if (out == OUT_FALSE || leaf == end)
+		return 0;
+	if (out == OUT_NO_MEMORY)
+		return -ENOSPC;
+	for (; r == 0 && leaf < end; leaf++) {
+		if (out == OUT_TRUE)
+			decide_satisfied(rq, leaves[leaf], effect);
+		else if (out == OUT_ERROR)
+			decide_failed(rq, leaves[leaf]);
+		else
+			r = decide_policy(rq, leaves[leaf]);
+	}
+	return r == 0 && out == OUT_TRUE && rq->first_only ? 1 : r;
+}
+
+static int run_child(struct cedar_request *rq, const struct cslot *slot, struct tail *t,
+		     enum cedar_effect effect)
+{
+	const struct cnode *leaf;
+
+	if (!slot)
+		return 0;
+	if (t->sw->tail == SWITCH_MIXED)
+		return decide_nodes(rq, slot->first, slot->end, effect);
+	leaf = &rq->snap->index.nodes.v[slot->end - 1];
+	return settle(rq, leaf->leaf, leaf->leaf + leaf->arg, ask_tail(rq, t), effect);
+}
+
+/* --- switches with many children at once ------------------------------------------------------ */
+
+/* The children that hold lie side by side. */
+static int run_range(struct cedar_request *rq, const struct cslot *slot, uint32_t from, uint32_t to,
+		     struct tail *t, enum cedar_effect effect)
+{
+	const struct cnode *nodes = rq->snap->index.nodes.v, *first, *last;
+	int r = 0;
+
+	if (from == to)
+		return 0;
+	if (t->sw->tail != SWITCH_MIXED) {
+		first = &nodes[slot[from].end - 1];
+		last = &nodes[slot[to - 1].end - 1];
+		return settle(rq, first->leaf, last->leaf + last->arg, ask_tail(rq, t), effect);
+	}
+	for (; r == 0 && from < to; from++)
+		r = decide_nodes(rq, slot[from].first, slot[from].end, effect);
+	return r;
+}
+
+static int switch_lt(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		     int64_t v, enum cedar_effect effect)
+{
+	const int64_t *number = rq->snap->index.numbers.v + sw->number;
+	const struct cslot *slot = rq->snap->index.slots.v + sw->slot;
+	struct tail t = { .sw = sw };
+	uint32_t lo = 0, hi = sw->n;
+
+	while (lo < hi) { /* the first bound above v */
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (number[mid] <= v)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return n->negated ? run_range(rq, slot, 0, lo, &t, effect)
+			  : run_range(rq, slot, lo, sw->n, &t, effect);
+}
+
+static int switch_like(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		       struct path_value *p, enum cedar_effect effect)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	struct tail t = { .sw = sw };
+	int r = 0;
+
+	if (!p->matched) {
+		const struct cmatcher *m = s->matchers.v[s->paths.v[n->path].matcher - 1];
+
+		p->n_matches = matcher_run(m, s->patterns.v, cval_span(p->v), rq->tried, p->match);
+		p->matched = true;
+	}
+	for (uint32_t i = 0; r == 0 && i < p->n_matches; i++)
+		r = run_child(rq, find_slot(&s->index, sw, p->match[i]), &t, effect);
+	return r;
+}
+
+/* Sets up to this size are looked through for repetitions instead of sorted. */
+#define SPREAD_MAX 8
+
+/* A set's members, each once, by their hashes. */
+static int spread_set(struct cedar_request *rq, struct path_value *p)
+{
+	struct cset *set = p->v.set;
+	struct member *m;
+	uint32_t n = 0;
+
+	if (set->n > SPREAD_MAX)
+		cset_canonical(set);
+	m = arena_array(&rq->mem, set->n, sizeof(*m));
+	if (!m)
+		return -ENOSPC;
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint32_t k = set->n > SPREAD_MAX ? n : 0;
+
+		/* The value itself: where it is in the set may change, when the set is sorted. */
+		m[n] = (struct member){ set->v[i], (uint32_t)cval_hash(rq->snap->seed, set->v[i]) };
+		while (k < n && (m[k].hash != m[n].hash || !cval_equal(m[k].v, m[n].v)))
+			k++;
+		n += k == n;
+	}
+	p->member = m;
+	p->n_members = n;
+	p->spread = true;
+	return 0;
+}
+
+static int switch_contains(struct cedar_request *rq, const struct cswitch *sw, struct path_value *p,
+			   enum cedar_effect effect)
+{
+	struct tail t = { .sw = sw };
+	int r = p->spread ? 0 : spread_set(rq, p);
+
+	for (uint32_t i = 0; r == 0 && i < p->n_members; i++) {
+		const struct member *m = &p->member[i];
+
+		r = run_child(rq, find_value(rq->snap, sw, m->hash, m->v), &t, effect);
+	}
+	return r;
+}
+
+static int switch_in(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
+		     enum cedar_effect effect)
+{
+	const struct cindex *ix = &rq->snap->index;
+	struct cval v = rq->var[n->path];
+	struct tail t = { .sw = sw };
+	int r = v.n == ENTITY_UNKNOWN ? 0 : run_child(rq, find_slot(ix, sw, v.n), &t, effect);
+
+	if (n->tag)
+		return r;
+	for (uint32_t i = 0; r == 0 && i < rq->n_above[n->path]; i++)
+		r = run_child(rq, find_slot(ix, sw, rq->above[n->path][i]), &t, effect);
+	return r;
+}
+
+int decide_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
+{
+	const struct cswitch *sw = &rq->snap->index.switches.v[n->sw];
+	struct path_value *p = path_of(rq, n->path);
+
+	if (p->out != OUT_TRUE)
+		return decide_leave(rq, n, (enum outcome)p->out);
+	switch ((enum test_kind)n->kind) {
+	case NODE_SWITCH_EQ:
+		return run_slot(rq, find_value(rq->snap, sw, path_hash(rq, p), p->v), effect);
+	case NODE_SWITCH_LT:
+		return p->v.tag == n->tag ? switch_lt(rq, n, sw, p->v.i, effect)
+					  : decide_leave(rq, n, OUT_ERROR);
+	case NODE_SWITCH_LIKE:
+		return p->v.tag == V_STRING ? switch_like(rq, n, sw, p, effect)
+					    : decide_leave(rq, n, OUT_ERROR);
+	case NODE_SWITCH_CONTAINS:
+		return p->v.tag == V_SET ? switch_contains(rq, sw, p, effect)
+					 : decide_leave(rq, n, OUT_ERROR);
+	default: /* NODE_SWITCH_IN */
+		return switch_in(rq, n, sw, effect);
+	}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What tests ask: the values that paths lead to, each found once in a request, and the questions
+ * that are too long to be inline. */
+#include "policy/decide.h"
+
+/* --- paths ------------------------------------------------------------------------------------ */
+
+/* eval_attr() without words for the failure, and straight for what the store has. */
+static enum outcome find_attr(struct cedar_request *rq, struct cval of, uint32_t sym,
+			      struct cval *ret)
+{
+	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
+	const struct cval *v;
+
+	if (of.tag == V_ENTITY) {
+		struct entity_view view = { 0 };
+
+		request_view(rq, of, &view);
+		rec = view.attrs;
+	}
+	v = rec ? crecord_get(rec, sym) : NULL;
+	if (!v)
+		return OUT_ERROR;
+	*ret = *v;
+	return v->tag == V_UNKNOWN ? OUT_UNKNOWN : OUT_TRUE;
+}
+
+static void find_path(struct cedar_request *rq, uint32_t path, struct path_value *ret)
+{
+	const struct cpath *p = &rq->snap->paths.v[path];
+	const struct path_value *of;
+	uint32_t outside = rq->outside;
+
+	ret->epoch = rq->epoch;
+	ret->hashed = ret->matched = ret->spread = false;
+	ret->out = OUT_TRUE;
+	if (p->of == PATH_NONE) {
+		ret->v = p->var == AST_CONTEXT ? rq->context : rq->var[p->var];
+	} else if (p->of <= AST_CONTEXT) {
+		ret->out = (uint8_t)find_attr(rq, p->of == AST_CONTEXT ? rq->context : rq->var[p->of],
+					      p->sym, &ret->v);
+	} else {
+		of = &rq->path[p->of];
+		ret->out = of->out;
+		if (of->out == OUT_TRUE)
+			ret->out = (uint8_t)find_attr(rq, of->v, p->sym, &ret->v);
+	}
+	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
+}
+
+/* From the nearest part that is known on. */
+void decide_load_path(struct cedar_request *rq, uint32_t path)
+{
+	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
+
+	do {
+		up[n++] = path;
+		path = rq->snap->paths.v[path].of;
+	} while (path != PATH_NONE && path > AST_CONTEXT && rq->path[path].epoch != rq->epoch);
+	while (n-- > 0)
+		find_path(rq, up[n], &rq->path[up[n]]);
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+enum outcome decide_code(struct cedar_request *rq, uint32_t conjunct)
+{
+	const struct cconjunct *c = &rq->snap->conjuncts.v[conjunct];
+	uint32_t epoch = c->varies ? rq->epoch : rq->since[AST_CONTEXT];
+	uint32_t *memo = &rq->memo[conjunct], outside = rq->outside;
+	enum outcome out;
+
+	if (*memo >> 2 == epoch && !(rq->flags & DECIDE_FORGET))
+		return (enum outcome)(*memo & 3);
+	out = eval_conjunct(rq, c->pc);
+	if (out != OUT_NO_MEMORY)
+		*memo = epoch << 2 | out;
+	rq->shaky |= rq->outside != outside && !c->varies;
+	return out;
+}
+
+static enum outcome of_set(const struct cnode *n, struct cval v, struct cval constant)
+{
+	if (n->kind == TEST_MEMBER)
+		return of_bool(n, cset_contains(constant.set, v));
+	if (v.tag != V_SET)
+		return OUT_ERROR;
+	return of_bool(n, n->kind == TEST_CONTAINS_ANY ? cset_contains_any(v.set, constant.set)
+						       : cset_contains_all(v.set, constant.set));
+}
+
+static enum outcome of_has(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	const struct crecord *rec = v.tag == V_RECORD ? v.record : NULL;
+	struct entity_view view = { 0 };
+
+	if (v.tag == V_ENTITY) {
+		request_view(rq, v, &view);
+		rec = view.attrs;
+	} else if (v.tag != V_RECORD) {
+		return OUT_ERROR;
+	}
+	return of_bool(n, rec && crecord_get(rec, n->arg));
+}
+
+/* Entity or set of entities on the right: every element is checked before any is compared. */
+static enum outcome of_in_path(struct cedar_request *rq, const struct cnode *n, struct cval a,
+			       struct cval b)
+{
+	bool found = false;
+
+	if (a.tag != V_ENTITY)
+		return OUT_ERROR;
+	if (b.tag == V_ENTITY)
+		return of_bool(n, request_is_in(rq, a, b));
+	if (b.tag != V_SET)
+		return OUT_ERROR;
+	for (uint32_t i = 0; i < b.set->n; i++) {
+		if (b.set->v[i].tag != V_ENTITY)
+			return OUT_ERROR;
+	}
+	for (uint32_t i = 0; i < b.set->n && !found; i++)
+		found = request_is_in(rq, a, b.set->v[i]);
+	return of_bool(n, found);
+}
+
+static enum outcome of_in(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	if (v.tag != V_ENTITY)
+		return OUT_ERROR;
+	return of_bool(n, request_is_in(rq, v, (struct cval){ .tag = V_ENTITY, .n = n->arg }));
+}
+
+static enum outcome of_two(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	const struct path_value *other = path_of(rq, n->arg);
+
+	if (n->kind == TEST_IN_PATH && v.tag != V_ENTITY)
+		return OUT_ERROR;
+	if (other->out != OUT_TRUE)
+		return (enum outcome)other->out;
+	return n->kind == TEST_IN_PATH ? of_in_path(rq, n, v, other->v)
+				       : of_bool(n, cval_equal(v, other->v));
+}
+
+enum outcome decide_other(struct cedar_request *rq, const struct cnode *n, struct cval v)
+{
+	const struct cedar_snapshot *s = rq->snap;
+
+	switch ((enum test_kind)n->kind) {
+	case TEST_CONTAINS_ANY:
+	case TEST_CONTAINS_ALL:
+	case TEST_MEMBER:
+		return of_set(n, v, s->consts.v[n->arg]);
+	case TEST_HAS:
+		return of_has(rq, n, v);
+	case TEST_IS:
+		return v.tag == V_ENTITY ? of_bool(n, request_type(rq, v) == n->arg) : OUT_ERROR;
+	case TEST_IN:
+		return of_in(rq, n, v);
+	default: /* TEST_IN_PATH, TEST_EQ_PATH */
+		return of_two(rq, n, v);
+	}
+}

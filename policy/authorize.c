@@ -77,11 +77,12 @@ static int walk_anchors(struct cedar_request *rq, enum ast_var var, unsigned whi
 static int run_side(struct cedar_request *rq, enum ast_var var, unsigned which)
 {
 	uint32_t self = rq->var[var].n;
-	const struct chot *hot = &rq->snap->entities.hot[self];
+	const struct chot *hot;
 	struct canchors reach;
 
 	/* What the store does not have reaches by what the request told of it. */
-	if (self == ENTITY_UNKNOWN || hot->n_ancestors != rq->n_above[var])
+	hot = self != ENTITY_UNKNOWN ? &rq->snap->entities.hot[self] : NULL;
+	if (!hot || hot->n_ancestors != rq->n_above[var])
 		return walk_anchors(rq, var, which);
 	reach = hot->reach[var == AST_RESOURCE];
 	if (reach.n == 0)
@@ -175,43 +176,58 @@ static void add_literals(struct cedar_request *rq, uint32_t uid, bool self)
 	}
 }
 
-static void find_keys(struct cedar_request *rq)
+/* Of an action that the store does not have; the request may have told of what it is below. */
+static __attribute__((noinline)) void find_told_keys(struct cedar_request *rq)
 {
-	const struct cedar_snapshot *s = rq->snap;
 	struct cval action = rq->var[AST_ACTION];
-	bool known = action.n != ENTITY_UNKNOWN;
 	struct entity_view v = { 0 };
 
-	rq->n_keys = 0;
-	add_key(rq, 0);
-	if (known && (rq->n_told == 0 || s->entities.e.v[action.n].present)) {
-		const struct centity *e = &s->entities.e.v[action.n];
-
-		for (uint32_t i = 0; i < e->n_keys; i++)
-			add_key(rq, s->index.action_keys.v[e->keys + i]);
-		return;
-	}
-	/* Not of the store: the request may have told of what it is below. */
-	if (known)
+	if (action.n != ENTITY_UNKNOWN)
 		add_literals(rq, action.n, true);
 	request_view(rq, action, &v);
 	for (uint32_t i = 0; i < v.n_ancestors; i++)
 		add_literals(rq, v.ancestors[i], false);
 }
 
-static void find_ancestors(struct cedar_request *rq, enum ast_var var)
+static void find_keys(struct cedar_request *rq)
 {
-	struct cval self = rq->var[var];
+	const struct cedar_snapshot *s = rq->snap;
+	uint32_t action = rq->var[AST_ACTION].n;
+
+	rq->n_keys = 0;
+	add_key(rq, 0);
+	if (action != ENTITY_UNKNOWN && (rq->n_told == 0 || s->entities.e.v[action].present)) {
+		const struct centity *e = &s->entities.e.v[action];
+
+		for (uint32_t i = 0; i < e->n_keys; i++)
+			add_key(rq, s->index.action_keys.v[e->keys + i]);
+	} else {
+		find_told_keys(rq);
+	}
+}
+
+static __attribute__((noinline)) void find_told_ancestors(struct cedar_request *rq, enum ast_var var)
+{
 	struct entity_view v = { 0 };
 
-	if (self.n != ENTITY_UNKNOWN) {
-		v.ancestors = rq->snap->entities.hot[self.n].ancestors;
-		v.n_ancestors = rq->snap->entities.hot[self.n].n_ancestors;
-	}
-	if (rq->n_told && v.n_ancestors == 0)
-		request_view(rq, self, &v);
+	request_view(rq, rq->var[var], &v);
 	rq->above[var] = v.ancestors;
 	rq->n_above[var] = v.n_ancestors;
+}
+
+static inline void find_ancestors(struct cedar_request *rq, enum ast_var var)
+{
+	uint32_t self = rq->var[var].n;
+
+	rq->n_above[var] = 0;
+	if (self != ENTITY_UNKNOWN) {
+		const struct chot *hot = &rq->snap->entities.hot[self];
+
+		rq->above[var] = hot->ancestors;
+		rq->n_above[var] = hot->n_ancestors;
+	}
+	if (rq->n_told && rq->n_above[var] == 0)
+		find_told_ancestors(rq, var);
 }
 
 static enum cedar_decision decide(const struct cedar_request *rq)

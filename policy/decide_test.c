@@ -5,18 +5,28 @@
 
 /* --- paths ------------------------------------------------------------------------------------ */
 
-/* eval_attr() without words for the failure, and straight for what the store has. */
-static enum outcome find_attr(struct cedar_request *rq, struct cval of, uint32_t sym,
-			      struct cval *ret)
+/* An attribute of an entity that is told, or nowhere. */
+static __attribute__((noinline)) const struct crecord *told_attrs(struct cedar_request *rq,
+								   struct cval entity)
 {
-	const struct crecord *rec = of.tag == V_RECORD ? of.record : NULL;
+	struct entity_view view = { 0 };
+
+	request_view(rq, entity, &view);
+	return view.attrs;
+}
+
+/* The machine's access to an attribute, without words for the failure. */
+static inline enum outcome find_attr(struct cedar_request *rq, const struct cval *of, uint32_t sym,
+				     struct cval *ret)
+{
+	const struct crecord *rec = of->tag == V_RECORD ? of->record : NULL;
 	const struct cval *v;
 
-	if (of.tag == V_ENTITY) {
-		struct entity_view view = { 0 };
+	if (of->tag == V_ENTITY) {
+		const struct centity *e =
+			of->n != ENTITY_UNKNOWN ? &rq->snap->entities.e.v[of->n] : NULL;
 
-		request_view(rq, of, &view);
-		rec = view.attrs;
+		rec = e && e->present ? e->attrs : told_attrs(rq, *of);
 	}
 	v = rec ? crecord_get(rec, sym) : NULL;
 	if (!v)
@@ -37,13 +47,13 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 	if (p->of == PATH_NONE) {
 		ret->v = p->var == AST_CONTEXT ? rq->context : rq->var[p->var];
 	} else if (p->of <= AST_CONTEXT) {
-		ret->out = (uint8_t)find_attr(rq, p->of == AST_CONTEXT ? rq->context : rq->var[p->of],
-					      p->sym, &ret->v);
+		ret->out = (uint8_t)find_attr(
+			rq, p->of == AST_CONTEXT ? &rq->context : &rq->var[p->of], p->sym, &ret->v);
 	} else {
 		of = &rq->path[p->of];
 		ret->out = of->out;
 		if (of->out == OUT_TRUE)
-			ret->out = (uint8_t)find_attr(rq, of->v, p->sym, &ret->v);
+			ret->out = (uint8_t)find_attr(rq, &of->v, p->sym, &ret->v);
 	}
 	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
 }
@@ -51,8 +61,12 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 /* From the nearest part that is known on. */
 void decide_load_path(struct cedar_request *rq, uint32_t path)
 {
-	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
+	uint32_t up[PATH_LENGTH_MAX + 1], n = 0, of = rq->snap->paths.v[path].of;
 
+	if (of == PATH_NONE || of <= AST_CONTEXT || rq->path[of].epoch == rq->epoch) {
+		find_path(rq, path, &rq->path[path]);
+		return;
+	}
 	do {
 		up[n++] = path;
 		path = rq->snap->paths.v[path].of;

@@ -2,9 +2,10 @@
 /*
  * An SEV-SNP report against a policy: guest policy bits, firmware, floors, lists and expected values.
  */
+#include "attest/snp_verify.h"
+
 #include "attest/bytes.h"
 #include "attest/expect.h"
-#include "attest/snp_verify.h"
 
 static bool version_at_least(const struct snp_version *a, const struct snp_version *b)
 {

@@ -3,6 +3,8 @@
  * Verification of an SEV-SNP report: form, keys and chain in this file; what a policy says of it in
  * snp_policy_check.c.
  */
+#include "attest/snp_verify.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
@@ -10,7 +12,6 @@
 
 #include "attest/bytes.h"
 #include "attest/roots.h"
-#include "attest/snp_verify.h"
 #include "user/base/cleanup.h"
 
 static const char *const chain_names[SNP_PRODUCTS] = { "Milan", "Genoa", "Turin" };

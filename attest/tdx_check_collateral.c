@@ -3,13 +3,13 @@
  * A TDX quote against Intel's statements: are they Intel's, do they speak of this platform, are they in
  * force, and what status follows from them.
  */
+#include "attest/tdx_verify.h"
+
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "attest/tdx_verify.h"
 #include "user/base/clock.h"
 
 /* The signer of statements that this collateral brings and that chains to the root; NULL with a finding

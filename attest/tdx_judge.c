@@ -2,9 +2,9 @@
 /*
  * From security versions to a status: which level fits, and how the statuses of parts converge.
  */
-#include <string.h>
-
 #include "attest/tdx_tcb.h"
+
+#include <string.h>
 
 const struct tdx_module *tdx_module_of(const struct tdx_tcb_info *t, struct span svn)
 {

@@ -2,15 +2,14 @@
 /*
  * A TDX quote against a policy: what the TD may do, what it measured, where it runs.
  */
+#include "attest/tdx_verify.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "attest/bytes.h"
 #include "attest/eventlog.h"
 #include "attest/expect.h"
-#include "attest/tdx_verify.h"
-#include "user/base/cleanup.h"
 
 #define CCEL_FIRST_RTMR 1 /* register 0 of a CC event log is MRTD */
 

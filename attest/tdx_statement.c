@@ -3,10 +3,11 @@
  * Signed JSON: which bytes a signature of Intel covers. The text is known to be JSON when it is walked
  * here, so the walk only needs to see strings, brackets and commas.
  */
+#include "attest/tdx_tcb.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "attest/tdx_tcb.h"
 #include "user/base/digest.h"
 
 struct walk {

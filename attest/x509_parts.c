@@ -2,6 +2,8 @@
 /*
  * Parts of certificates, and signatures in the raw form in which hardware writes them.
  */
+#include "attest/x509.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <openssl/asn1.h>
@@ -11,12 +13,9 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/param_build.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "attest/bytes.h"
-#include "attest/x509.h"
 
 static struct span only_cn(const X509_NAME *name)
 {

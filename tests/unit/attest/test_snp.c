@@ -345,6 +345,7 @@ static void a_revoked_authority_is_refused(void **state)
 	const struct make old = { .product = SNP_GENOA, .version = 3, .issuer = pki[g].old_ask, .issuer_key = pki[g].old_ask_key };
 	const struct make new = { .product = SNP_GENOA, .version = 3 };
 	X509_CRL *crl = pki_crl(pki[g].ark, pki[g].ark_key, PKI_PSS_SHA384, 4, true);
+	X509_CRL *other = pki_crl(pki[SNP_MILAN].ark, pki[SNP_MILAN].ark_key, PKI_PSS_SHA384, -1, true);
 	X509_CRL *forged = pki_crl(pki[g].ark, pki[g].asvk_key, PKI_PSS_SHA384, -1, true);
 	struct made d;
 
@@ -361,6 +362,9 @@ static void a_revoked_authority_is_refused(void **state)
 	pki_crl_der(crl, &d.crl);
 	judged(&d, "", false, ATTEST_AFFIRMING, "snp.crl", "not-revoked");
 	buf_clear(&d.crl);
+	pki_crl_der(other, &d.crl); /* of another product: as if there were none */
+	judged(&d, "", false, ATTEST_AFFIRMING, "snp.crl", "no-crl");
+	buf_clear(&d.crl);
 	pki_crl_der(forged, &d.crl);
 	judged(&d, "", false, ATTEST_REJECTED, "snp.crl", "forged");
 	buf_clear(&d.crl);
@@ -369,6 +373,7 @@ static void a_revoked_authority_is_refused(void **state)
 	unmake(&d);
 	X509_CRL_free(crl);
 	X509_CRL_free(forged);
+	X509_CRL_free(other);
 }
 
 /* Signed reports that say what they should not: here the signature is good, the content is not. */

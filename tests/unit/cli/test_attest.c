@@ -147,6 +147,7 @@ static void recorded_snp(void **state)
 	(void)snprintf(measurement, sizeof(measurement), "%s",
 		       json_string_value(json_object_get(json_object_get(j, "claims"), "measurement")));
 	assert_int_equal(strncmp(measurement, MEASUREMENT, strlen(MEASUREMENT)), 0);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(j, "claims"), "launch_mitigations")), "0xb");
 	json_decref(j);
 	assert_int_equal(RUN(&out, false, GENOA, "--report-data", HELLO, "--measurement", measurement), 3); /* no CRL */
 	assert_non_null(strstr(buf_cstr(&out), "! not-checked snp.crl"));

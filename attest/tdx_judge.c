@@ -61,8 +61,9 @@ enum tdx_status tdx_converge(enum tdx_status whole, enum tdx_status part)
 	if (whole >= TDX_REVOKED || part >= TDX_REVOKED)
 		return whole > part ? whole : part;
 	if (is_old(part) && !is_old(whole))
-		return needs_configuration(whole) ? TDX_OUT_OF_DATE_CONFIGURATION_NEEDED :
-						    TDX_OUT_OF_DATE;
+		return needs_configuration(whole) || needs_configuration(part) ?
+			       TDX_OUT_OF_DATE_CONFIGURATION_NEEDED :
+			       TDX_OUT_OF_DATE;
 	return whole > part ? whole : part;
 }
 

@@ -85,6 +85,7 @@ struct make {
 	bool mask;
 	int spl_reserved; /* value of reserved component .3.5 */
 	bool expired;
+	bool vlek_hwid, bad_csp, no_csp;
 };
 
 struct made {
@@ -136,10 +137,10 @@ static void add_extensions(X509 *x, const struct make *m)
 	memset(hwid + 2, 0xc1, size);
 	hwid[1] = (uint8_t)size;
 	hwid[2] = m->hwid_first;
-	if (m->key == SNP_KEY_VCEK && (!m->skip || strcmp(m->skip, "4") != 0))
+	if ((m->key == SNP_KEY_VCEK || m->vlek_hwid) && (!m->skip || strcmp(m->skip, "4") != 0))
 		pki_raw_ext(x, OID "4", m->wrapped_hwid ? hwid : hwid + 2, m->wrapped_hwid ? size + 2 : size);
-	if (m->key == SNP_KEY_VLEK)
-		pki_raw_ext(x, OID "5", "\x16\x04test", 6);
+	if (m->key == SNP_KEY_VLEK && !m->no_csp)
+		pki_raw_ext(x, OID "5", m->bad_csp ? "\x16\x05test" : "\x16\x04test", 6);
 }
 
 static void put_le(uint8_t *p, uint64_t v, unsigned n)
@@ -335,6 +336,12 @@ static void what_is_compared_must_be_there(void **state)
 		    "snp.certificates", exts[i].code);
 	one(&(struct make){ .product = SNP_TURIN, .version = 5, .twice = "3.8" }, ATTEST_REJECTED, "snp.certificates", "no-tcb");
 	one(&(struct make){ .product = SNP_MILAN, .version = 3, .spl_reserved = 1 }, ATTEST_REJECTED, "snp.certificates", "no-tcb");
+	one(&(struct make){ .product = SNP_MILAN, .version = 3, .key = SNP_KEY_VLEK, .vlek_hwid = true }, ATTEST_REJECTED,
+	    "snp.certificates", "hwid-in-vlek");
+	one(&(struct make){ .product = SNP_MILAN, .version = 3, .key = SNP_KEY_VLEK, .bad_csp = true }, ATTEST_REJECTED,
+	    "snp.certificates", "bad-csp-id");
+	one(&(struct make){ .product = SNP_MILAN, .version = 3, .key = SNP_KEY_VLEK, .no_csp = true }, ATTEST_AFFIRMING,
+	    "snp.csp", "no-expectation");
 	/* Without it Genoa's layout is whole: the component is Turin's alone. */
 	one(&(struct make){ .product = SNP_GENOA, .version = 3, .skip = "3.9" }, ATTEST_AFFIRMING, "snp.tcb", "certified");
 }

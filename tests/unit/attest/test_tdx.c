@@ -22,11 +22,11 @@ struct world {
 	const char *policy;
 };
 
-/* Two levels that a module of version 1 reaches from TDX component 2 on: (5, 11) with the first status,
- * (3, 5) with the second. */
+/* Two levels: SGX components 5, PCESVN 11, TDX components 5 0 3 with the first status; 3, 5, 3 0 2 with the
+ * second. */
 static void set_info(struct world *w, const char *first, const char *second, const char *module_new, const char *module_old)
 {
-	static const unsigned tdx[3] = { 5, 0, 3 };
+	static const unsigned tdx[3] = { 5, 0, 3 }, old_tdx[3] = { 3, 0, 2 };
 	struct buf b = { 0 };
 
 	put_tcb_head(&b);
@@ -34,7 +34,7 @@ static void set_info(struct world *w, const char *first, const char *second, con
 	assert_int_equal(buf_append_str(&b, "\"tcbLevels\":["), 0);
 	put_level(&b, 5, 11, tdx, first, "");
 	assert_int_equal(buf_append_str(&b, ","), 0);
-	put_level(&b, 3, 5, tdx, second, ",\"advisoryIDs\":[\"INTEL-SA-00001\"]");
+	put_level(&b, 3, 5, old_tdx, second, ",\"advisoryIDs\":[\"INTEL-SA-00001\"]");
 	assert_int_equal(buf_append_str(&b, "]}"), 0);
 	make_statement(&w->info, "tcbInfo", buf_cstr(&b));
 	buf_done(&b);
@@ -288,6 +288,61 @@ static void statuses_converge(void **state)
 	use_pck(make_pck(10, 5, 11, ""));
 }
 
+/* The module's own two components count where the module has no version of its own, and only there. */
+static void td_components_choose_the_level(void **state)
+{
+	static const struct {
+		uint8_t svn[3];
+		const char *code, *reason;
+	} cases[] = {
+		{ { 6, 1, 3 }, "accepted", "UpToDate" }, { { 6, 1, 2 }, "status-not-accepted", "OutOfDate" },
+		{ { 6, 1, 1 }, "tcb-not-supported", NULL }, { { 5, 0, 3 }, "accepted", "UpToDate" },
+		{ { 4, 0, 3 }, "status-not-accepted", "OutOfDate" }, { { 2, 0, 3 }, "tcb-not-supported", NULL },
+		{ { 5, 0, 2 }, "status-not-accepted", "OutOfDate" }, { { 5, 0, 1 }, "tcb-not-supported", NULL },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct quote_make m = good4;
+		struct world w;
+
+		memcpy(m.svn, cases[i].svn, 3);
+		world(&w, &m);
+		judged_with(&w, &tdx_pki.roots, strcmp(cases[i].code, "accepted") ? ATTEST_REJECTED : ATTEST_AFFIRMING,
+			    "tdx.tcb", cases[i].code, cases[i].reason);
+		end(&w);
+	}
+}
+
+/* Every pair of words: an old part makes the whole old and keeps its need of configuration; nothing makes
+ * a revoked or unknown part better. */
+static void every_pair_converges(void **state)
+{
+	for (unsigned w = 0; w <= TDX_NOT_SUPPORTED; w++) {
+		const enum tdx_status whole = (enum tdx_status)w;
+		const bool configure = w == TDX_CONFIGURATION_NEEDED || w == TDX_CONFIGURATION_AND_SW_HARDENING_NEEDED;
+
+		assert_int_equal(tdx_converge(whole, TDX_UP_TO_DATE), whole);
+		assert_int_equal(tdx_converge(TDX_UP_TO_DATE, whole), whole);
+		assert_true(tdx_converge(whole, TDX_REVOKED) >= TDX_REVOKED);
+		assert_true(tdx_converge(TDX_REVOKED, whole) >= TDX_REVOKED);
+		assert_int_equal(tdx_converge(whole, TDX_NOT_SUPPORTED), TDX_NOT_SUPPORTED);
+		if (w < TDX_RELAUNCH_ADVISED)
+			assert_int_equal(tdx_converge(whole, TDX_OUT_OF_DATE),
+					 configure ? TDX_OUT_OF_DATE_CONFIGURATION_NEEDED : TDX_OUT_OF_DATE);
+		if (w < TDX_RELAUNCH_ADVISED)
+			assert_int_equal(tdx_relaunch(TDX_OUT_OF_DATE, whole), configure ?
+					 TDX_RELAUNCH_ADVISED_CONFIGURATION_NEEDED : TDX_RELAUNCH_ADVISED);
+		else
+			assert_int_equal(tdx_relaunch(TDX_OUT_OF_DATE, whole), TDX_OUT_OF_DATE);
+		if (w != TDX_OUT_OF_DATE && w != TDX_OUT_OF_DATE_CONFIGURATION_NEEDED)
+			assert_int_equal(tdx_relaunch(whole, TDX_UP_TO_DATE), whole);
+	}
+	assert_int_equal(tdx_relaunch(TDX_OUT_OF_DATE_CONFIGURATION_NEEDED, TDX_UP_TO_DATE),
+			 TDX_RELAUNCH_ADVISED_CONFIGURATION_NEEDED);
+	assert_int_equal(tdx_converge(TDX_OUT_OF_DATE, TDX_OUT_OF_DATE_CONFIGURATION_NEEDED),
+			 TDX_OUT_OF_DATE_CONFIGURATION_NEEDED);
+}
+
 /* TDX 1.5 tells the module that launched the TD from the one that runs it. */
 static void an_old_launch_under_a_good_module(void **state)
 {
@@ -457,6 +512,8 @@ int main(void)
 		cmocka_unit_test(td_attributes),
 		cmocka_unit_test(revocation),
 		cmocka_unit_test(statuses_converge),
+		cmocka_unit_test(td_components_choose_the_level),
+		cmocka_unit_test(every_pair_converges),
 		cmocka_unit_test(an_old_launch_under_a_good_module),
 		cmocka_unit_test(advisories),
 		cmocka_unit_test(statements_are_read_strictly),

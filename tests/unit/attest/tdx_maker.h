@@ -54,7 +54,12 @@ static inline void pck_extension(struct buf *out, uint8_t svn, uint8_t pcesvn, c
 	struct buf list = { 0 }, tcb = { 0 };
 
 	for (uint8_t i = 1; i <= 17; i++)
-		pck_pair(&tcb, 2, i, 0x02, (struct span){ (char *)(i == 17 ? &pcesvn : &svn), 1 });
+		if (i != 7 || !strchr(skip, 'm')) /* one missing */
+			pck_pair(&tcb, 2, i, 0x02, (struct span){ (char *)(i == 17 ? &pcesvn : &svn), 1 });
+	if (strchr(skip, 'D')) /* one twice, one too many */
+		pck_pair(&tcb, 2, 7, 0x02, SPAN("\1"));
+	if (strchr(skip, 'x'))
+		pck_pair(&tcb, 2, 19, 0x02, SPAN("\1"));
 	pck_pair(&tcb, 2, 18, 0x04, SPAN("0123456789abcdef"));
 	if (!strchr(skip, '1'))
 		pck_pair(&list, 1, 0, 0x04, SPAN("ppid-ppid-ppid-p"));

@@ -263,6 +263,8 @@ static void good_evidence_of_every_kind(void **state)
 
 				make(&d, &m);
 				judged(&d, "", false, ATTEST_AFFIRMING, "snp.tcb", "certified");
+				judged(&d, "", false, ATTEST_AFFIRMING, "snp.minimum_tcb", "no-expectation");
+				judged(&d, k ? "" : "\"csp_ids\":[]", false, ATTEST_AFFIRMING, NULL, NULL); /* of VLEKs */
 				judged(&d, "", true, ATTEST_REJECTED, "snp.chain", "not-chained"); /* not AMD's root */
 				unmake(&d);
 			}
@@ -452,9 +454,72 @@ static void the_launch_counts_too(void **state)
 
 	make(&d, &m);
 	judged(&d, "\"minimum_tcb\":{\"genoa\":{\"microcode\":200}}", false, ATTEST_AFFIRMING, "snp.minimum_tcb", "reached");
+	d.report[0x1f7] = 255; /* a launch under newer firmware does not make up for what is reported */
+	sign_report(&d);
+	judged(&d, "\"minimum_tcb\":{\"genoa\":{\"microcode\":201}}", false, ATTEST_REJECTED, "snp.minimum_tcb", "below");
 	d.report[0x1f7] = 199;
 	sign_report(&d);
 	judged(&d, "\"minimum_tcb\":{\"genoa\":{\"microcode\":200}}", false, ATTEST_REJECTED, "snp.minimum_tcb", "below");
+	unmake(&d);
+}
+
+/* The ABI that the guest demands compares as major and minor, not each alone. */
+static void the_demanded_abi(void **state)
+{
+	static const struct {
+		const char *policy;
+		bool good;
+	} cases[] = {
+		{ "\"min_abi_minor\":9", true }, { "\"min_abi_major\":1", true }, { "\"min_abi_major\":1,\"min_abi_minor\":5", true },
+		{ "\"min_abi_major\":1,\"min_abi_minor\":6", false }, { "\"min_abi_major\":2", false },
+	};
+	const struct make m = { .product = SNP_GENOA, .version = 3 };
+	struct made d;
+
+	make(&d, &m);
+	d.report[8] = 5;
+	d.report[9] = 1;
+	sign_report(&d);
+	judged(&d, "", false, ATTEST_AFFIRMING, "snp.abi", "no-expectation");
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		judged(&d, cases[i].policy, false, cases[i].good ? ATTEST_AFFIRMING : ATTEST_REJECTED, "snp.abi", "demanded-abi");
+	unmake(&d);
+}
+
+static void row(struct buf *b, const uint8_t guid[16], uint32_t offset, uint32_t length)
+{
+	assert_int_equal(buf_append(b, guid, 16), 0);
+	assert_int_equal(buf_append(b, &offset, 4), 0);
+	assert_int_equal(buf_append(b, &length, 4), 0);
+}
+
+/* The table that the kernel gives: rows, a row of zeros, certificates. */
+static void tables_are_read_inside_their_bounds(void **state)
+{
+	static const uint8_t vcek[16] = { 0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd };
+	static const uint8_t unknown[16] = { 1 }, zero[16];
+	const struct make m = { .product = SNP_GENOA, .version = 3 };
+	struct buf der = { 0 };
+	struct made d;
+
+	make(&d, &m);
+	pki_der(d.leaf, &der);
+	for (unsigned i = 0; i < 6; i++) {
+		_cleanup_certs_ struct x509_certs c = { 0 };
+		_cleanup_buf_ struct buf t = { 0 };
+		const uint32_t n = (uint32_t)buf_len(&der), at = 4 * 24;
+
+		row(&t, unknown, 3, 17); /* no certificate, and none of ours */
+		row(&t, vcek, at, i == 1 ? n + 1 : i == 2 ? UINT32_MAX : i == 3 ? n - 1 : n);
+		row(&t, vcek, i == 4 ? at + n + 1 : 0, 0); /* an empty one */
+		row(&t, i == 5 ? unknown : zero, 0, 0);
+		assert_int_equal(buf_append(&t, buf_span(&der).p, n), 0);
+		if (i == 5) /* no end, and no room for another row */
+			t.end = t.start + at + 8;
+		assert_int_equal(snp_certs_add(&c, buf_span(&t)), i == 0 ? 0 : -EBADMSG);
+		assert_int_equal(c.n, i == 0);
+	}
+	buf_done(&der);
 	unmake(&d);
 }
 
@@ -470,6 +535,8 @@ int main(void)
 		cmocka_unit_test(signed_content_is_judged),
 		cmocka_unit_test(a_masked_chip_is_open),
 		cmocka_unit_test(the_launch_counts_too),
+		cmocka_unit_test(the_demanded_abi),
+		cmocka_unit_test(tables_are_read_inside_their_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, drop_pki);

@@ -392,6 +392,25 @@ static void advisories(void **state)
 	end(&w);
 }
 
+/* Below Intel's root there is more than one key: statements are signed by the one for them. */
+static void only_the_signer_of_statements_signs_them(void **state)
+{
+	EVP_PKEY *signer = tdx_pki.signer_key;
+	struct buf pem = tdx_pki.signer_pem;
+	struct world w;
+
+	tdx_pki.signer_key = tdx_pki.ca_key;
+	tdx_pki.signer_pem = (struct buf){ 0 };
+	pki_pem(tdx_pki.ca, &tdx_pki.signer_pem);
+	world(&w, &good4);
+	judged(&w, ATTEST_REJECTED, "tdx.tcb_info", "no-signer");
+	buf_done(&tdx_pki.signer_pem);
+	tdx_pki.signer_pem = pem;
+	judged(&w, ATTEST_REJECTED, "tdx.tcb_info", "bad-signature");
+	tdx_pki.signer_key = signer;
+	end(&w);
+}
+
 static void statements_are_read_strictly(void **state)
 {
 	static const struct {
@@ -480,8 +499,9 @@ static void the_signed_span_is_found(void **state)
 
 static void pck_extensions_are_read_strictly(void **state)
 {
-	static const char *const skips[] = { "1", "2", "3", "4", "d" };
-	X509 *good = make_pck(10, 7, 200 & 0x7f, "");
+	static const char *const skips[] = { "1", "2", "3", "4", "d", "m", "D", "x" };
+	X509 *good = make_pck(10, 7, 72, "");
+	struct buf ext = { 0 };
 	struct tdx_pck p;
 
 	assert_int_equal(tdx_pck_parse(good, &p), 0);
@@ -490,6 +510,32 @@ static void pck_extensions_are_read_strictly(void **state)
 	assert_int_equal(p.platform_instance.n, 16);
 	X509_free(good);
 	assert_int_equal(tdx_pck_parse(tdx_pki.ca, &p), -EBADMSG);
+	good = make_pck(10, 0x87, 11, ""); /* negative */
+	assert_int_equal(tdx_pck_parse(good, &p), -EBADMSG);
+	X509_free(good);
+	pck_extension(&ext, 5, 11, "");
+	for (size_t n = 0; n <= buf_len(&ext); n++) { /* cut anywhere, and with a byte behind it */
+		X509 *x = X509_new();
+		struct buf cut = { 0 };
+
+		put(&cut, buf_span(&ext).p, n);
+		if (n == buf_len(&ext))
+			put_fill(&cut, 0, 1);
+		pki_raw_ext(x, "1.2.840.113741.1.13.1", buf_span(&cut).p ? buf_span(&cut).p : "", buf_len(&cut));
+		assert_int_equal(tdx_pck_parse(x, &p), -EBADMSG);
+		buf_done(&cut);
+		X509_free(x);
+	}
+	for (size_t i = 0; i < 24; i++) { /* another tag, length or OID at its begin */
+		X509 *x = X509_new();
+
+		ext.data[ext.start + i] ^= 1;
+		pki_raw_ext(x, "1.2.840.113741.1.13.1", buf_span(&ext).p, buf_len(&ext));
+		ext.data[ext.start + i] ^= 1;
+		assert_int_equal(tdx_pck_parse(x, &p), i >= 20 ? 0 : -EBADMSG); /* the PPID itself may be any */
+		X509_free(x);
+	}
+	buf_done(&ext);
 	for (unsigned i = 0; i < ARRAY_SIZE(skips); i++) {
 		X509 *x = make_pck(10, 7, 11, skips[i]);
 		struct world w;
@@ -516,6 +562,7 @@ int main(void)
 		cmocka_unit_test(every_pair_converges),
 		cmocka_unit_test(an_old_launch_under_a_good_module),
 		cmocka_unit_test(advisories),
+		cmocka_unit_test(only_the_signer_of_statements_signs_them),
 		cmocka_unit_test(statements_are_read_strictly),
 		cmocka_unit_test(the_signed_span_is_found),
 		cmocka_unit_test(pck_extensions_are_read_strictly),

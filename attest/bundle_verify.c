@@ -158,6 +158,22 @@ static int judge_azure(const struct attest_bundle_input *in, const struct attest
 	return 0;
 }
 
+/* A daemon that was modified states the hash of the genuine one: what it states is its own word, however it
+ * compares, until the kernel's measurements say the same. */
+static void judge_identity(const struct attest_bundle *b, const struct tpm_policy *p, struct attest_result *res)
+{
+	const struct attest_finding *measured = attest_finding(res, "tpm.identity");
+	uint8_t bytes[32];
+
+	if (!measured || measured->verdict != ATTEST_PASS)
+		attest_unchecked(res, "binding.identity", "self-asserted",
+				 "nothing that was measured yields the daemon's digest: its identity is its own word");
+	else
+		(void)attest_check(res, policy_set_has(&p->programs, digest_of(b->binding.program_hash, bytes)) ||
+				   b->binding.program_hash.n == 0, "binding.identity", "measured",
+				   "the program hash that is stated compared with the measured programs");
+}
+
 int attest_verify_bundle(const struct attest_bundle_input *in, const struct attest_policy *p,
 			 struct attest_result *res)
 {
@@ -172,6 +188,7 @@ int attest_verify_bundle(const struct attest_bundle_input *in, const struct atte
 	else
 		attest_unchecked(res, "binding.hardware", "none",
 				 "platform %s: no hardware that is judged here is bound to the statement", platform);
+	judge_identity(in->bundle, &p->tpm, res);
 	res->complete = r == 0;
 	return r;
 }

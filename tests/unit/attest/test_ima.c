@@ -9,10 +9,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "attest/bundle.h"
 #include "attest/tpm_verify.h"
 #include "user/base/buf.h"
 #include "user/base/digest.h"
+#include "user/base/file.h"
 
 #define PROGRAM "/usr/sbin/tollgated"
 
@@ -226,6 +229,59 @@ static void malformed_lists_are_refused(void **state)
 	done(&l);
 }
 
+/* Evidence of a guest with a software TPM under Linux 6.1, which measured what it executed: the kernel's own
+ * list and the firmware's own log, bound by one quote. */
+#define GUEST "tests/fuzz/corpus/attest_bundle/guest"
+#define GUEST_PROGRAM "fabc71fe2ce8af152d3bb6a14abc0ab34bb6a3292075da928431efc5a04dfe41"
+#define GUEST_SHELL "3d9f2889d6782537624a4e1a10e68a2ddd53e0ee8bac02676f27308f42ec6bf6"
+
+static void a_kernels_own_list_proves_the_program(void **state)
+{
+	static const struct {
+		const char *program, *measured, *path;
+		enum attest_verdict identity; /* and open, not false, for who stated it */
+	} rows[] = {
+		{ GUEST_PROGRAM, GUEST_SHELL, "/bin/tollgate", ATTEST_PASS },
+		{ GUEST_SHELL, GUEST_SHELL, "/bin/tollgate", ATTEST_FAIL }, /* another program in its place */
+		{ GUEST_PROGRAM, GUEST_PROGRAM, "/bin/tollgate", ATTEST_FAIL }, /* the shell is not listed */
+		{ GUEST_PROGRAM, GUEST_SHELL, "/bin/tollgated", ATTEST_FAIL }, /* never ran */
+	};
+	struct buf json = { 0 };
+	struct attest_bundle b;
+
+	if (access(GUEST, R_OK) < 0) {
+		printf("skip: no %s: not run from the repository's root\n", GUEST);
+		skip();
+	}
+	assert_int_equal(file_read(GUEST, 1 << 20, &json), 0);
+	assert_int_equal(attest_bundle_read(buf_span(&json), &b), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct attest_bundle_input in = { .bundle = &b, .nonce = SPAN("\xaa\xbb\xcc\xdd"), .have_nonce = true };
+		struct policy_error e = { { 0 } };
+		struct attest_policy p;
+		struct attest_result res;
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "{\"version\":1,\"tpm\":{\"program_path\":[\"%s\"],\"programs\":\"%s\","
+			       "\"measured\":\"%s\"}}", rows[i].path, rows[i].program, rows[i].measured);
+		attest_policy_init(&p);
+		assert_int_equal(attest_policy_read(&p, span_of(text), &e), 0);
+		attest_result_init(&res, "tpm", 1796000000);
+		assert_int_equal(attest_verify_bundle(&in, &p, &res), 0);
+		assert_int_equal(attest_finding(&res, "tpm.ima")->verdict, ATTEST_PASS);
+		assert_int_equal(attest_finding(&res, "tpm.eventlog")->verdict, ATTEST_PASS);
+		assert_int_equal(attest_finding(&res, "binding.nonce")->verdict, ATTEST_PASS);
+		assert_int_equal(attest_finding(&res, "tpm.identity")->verdict, rows[i].identity);
+		assert_int_equal(attest_finding(&res, "binding.identity")->verdict,
+				 rows[i].identity == ATTEST_PASS ? ATTEST_PASS : ATTEST_NOT_CHECKED);
+		assert_int_equal(attest_appraise(&res, &p), rows[i].identity == ATTEST_PASS ? ATTEST_INCOMPLETE : ATTEST_REJECTED);
+		attest_result_done(&res);
+		attest_policy_done(&p);
+	}
+	attest_bundle_done(&b);
+	buf_done(&json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +291,7 @@ int main(void)
 		cmocka_unit_test(an_edited_list_does_not_replay),
 		cmocka_unit_test(what_the_quote_does_not_cover_is_not_counted),
 		cmocka_unit_test(malformed_lists_are_refused),
+		cmocka_unit_test(a_kernels_own_list_proves_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,8 @@ static void write_policy(struct span evidence, const char *name)
 	hex_encode(n.bytes, n.n, ak);
 	hex_encode(attest_evidence_part(&b.evidence, "pcrs").p, 32, pcr);
 	(void)snprintf(text, sizeof(text),
-		       "{\"version\":1,\"optional\":[\"binding.public_key\",\"binding.policy_hash\",\"binding.catalog_hash\"],"
+		       "{\"version\":1,\"optional\":[\"binding.public_key\",\"binding.policy_hash\",\"binding.catalog_hash\","
+		       "\"binding.identity\"],"
 		       "\"tpm\":{\"ak_names\":\"%s\",\"pcrs\":{\"sha256\":{\"0\":\"%s\"}}}}", ak, pcr);
 	write_file(name, span_of(text));
 	attest_bundle_done(&b);

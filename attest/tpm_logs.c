@@ -8,11 +8,15 @@
 #include "attest/eventlog.h"
 #include "attest/ima.h"
 #include "attest/tpm_verify.h"
+#include "user/base/cleanup.h"
 
 /* What firmware and boot loader extend, and nothing after them: the log explains each that was quoted, and
  * one that it does not speak of still has its first value. PCR 10 is IMA's; systemd extends 11 to 13 and 15
  * long after the log was closed, so those are compared by nobody here. */
 #define FIRMWARE_PCRS 0x43ffu
+
+/* Strongest first: where several banks are quoted, the weakest one must not speak for the others. */
+static const uint16_t banks[] = { TPM_HASH_SHA512, TPM_HASH_SHA384, TPM_HASH_SHA256, TPM_HASH_SHA1 };
 
 static bool explained(const struct eventlog_replay *rep, const struct tpm_pcrs *pcrs, unsigned pcr)
 {
@@ -38,9 +42,10 @@ void tpm_judge_event_log(struct span log, const struct tpm_pcrs *pcrs, struct at
 		attest_unchecked(res, "tpm.eventlog", "no-values", "without proven PCRs there is nothing to compare");
 		return;
 	}
-	for (unsigned i = 0; i < pcrs->selection.n && r == -ENOENT; i++) {
-		alg = pcrs->selection.bank[i].alg;
-		r = eventlog_replay(log, alg, &rep);
+	for (unsigned i = 0; i < ARRAY_SIZE(banks) && r == -ENOENT; i++) {
+		alg = banks[i];
+		if (tpm_selection_mask(&pcrs->selection, alg))
+			r = eventlog_replay(log, alg, &rep);
 	}
 	if (r < 0) {
 		attest_fail(res, "tpm.eventlog", r == -ENOENT ? "bank" : "malformed",
@@ -152,8 +157,8 @@ void tpm_judge_ima(struct span log, const struct tpm_pcrs *pcrs, const struct at
 					 "no measurement list: the daemon is self-asserted");
 		return;
 	}
-	for (unsigned i = 0; pcrs && i < pcrs->selection.n && quoted.n == 0; i++) {
-		alg = pcrs->selection.bank[i].alg;
+	for (unsigned i = 0; pcrs && i < ARRAY_SIZE(banks) && quoted.n == 0; i++) {
+		alg = banks[i];
 		quoted = tpm_pcrs_value(pcrs, alg, IMA_PCR);
 	}
 	if (quoted.n == 0) {

@@ -129,6 +129,26 @@ static void a_measured_daemon_is_known(void **state)
 	expect(&l, true, ATTEST_PASS, ATTEST_PASS);
 }
 
+/* Of two banks that were quoted the weaker one does not speak, whatever it holds. */
+static void the_strongest_bank_counts(void **state)
+{
+	struct lists l = begin();
+
+	add(&l, PROGRAM, "genuine");
+	l.pcrs.selection.n = 2;
+	l.pcrs.selection.bank[1].alg = TPM_HASH_SHA1;
+	l.pcrs.selection.bank[1].mask = 1u << IMA_PCR;
+	expect(&l, true, ATTEST_PASS, ATTEST_PASS);
+	l = begin();
+	add(&l, PROGRAM, "genuine");
+	l.pcrs.selection.n = 2;
+	l.pcrs.selection.bank[1] = l.pcrs.selection.bank[0];
+	l.pcrs.selection.bank[0].alg = TPM_HASH_SHA1;
+	memcpy(l.pcrs.value[1], l.pcrs.value[0], sizeof(l.pcrs.value[0]));
+	memset(l.pcrs.value[0], 0, sizeof(l.pcrs.value[0]));
+	expect(&l, true, ATTEST_PASS, ATTEST_PASS);
+}
+
 /* Whatever a modified daemon says of itself, the kernel saw it. */
 static void a_modified_daemon_is_never_affirmed(void **state)
 {
@@ -286,6 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_measured_daemon_is_known),
+		cmocka_unit_test(the_strongest_bank_counts),
 		cmocka_unit_test(a_modified_daemon_is_never_affirmed),
 		cmocka_unit_test(a_file_that_changed_while_measured_is_nothing),
 		cmocka_unit_test(an_edited_list_does_not_replay),

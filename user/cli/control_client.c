@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,30 @@
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
 #include "user/base/log.h"
+#include "user/conf/conf.h"
 
 #define ANSWER_MAX (64u << 20)
+
+int cli_find_sockets(struct cli *c)
+{
+	static char control[PATH_MAX], audit[PATH_MAX];
+	struct conf_error e = { 0 };
+	struct conf conf = { 0 };
+	int r = conf_load(c->config, &conf, &e);
+
+	if (r == -ENOENT && strcmp(c->config, CONF_PATH) == 0)
+		r = conf_default(&conf, &e);
+	if (r < 0) {
+		fprintf(stderr, "tollgate: read configuration: %s\n", e.text);
+		return CLI_FAILED;
+	}
+	(void)snprintf(control, sizeof(control), "%s/control.sock", conf.run_dir);
+	(void)snprintf(audit, sizeof(audit), "%s/audit.sock", conf.run_dir);
+	c->control = control;
+	c->audit = audit;
+	conf_free(&conf);
+	return CLI_OK;
+}
 
 static int dial(const char *path)
 {

@@ -10,6 +10,10 @@
  * the answer (json_decref() it). On failure a message has been printed and an exit status is returned. */
 int control_ask(struct cli *c, const char *request, json_t **ret);
 
+/* Fills c->control and c->audit from the configuration, which says where the sockets are; without one the
+ * defaults stand. CLI_OK, or an exit status after a message. */
+int cli_find_sockets(struct cli *c);
+
 /* Prints a document on standard output, indented, with a newline. */
 void cli_print_json(const json_t *j);
 

@@ -2,15 +2,13 @@
 /*
  * tollgate(1): a table of commands, one file each in user/cli.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "user/base/cleanup.h"
 #include "user/cli/cli.h"
+#include "user/cli/control_client.h"
 #include "user/conf/conf.h"
 #include "user/main/version.h"
 
@@ -27,7 +25,7 @@ static const struct {
 	{ "policy", cli_policy, "check, format and translate policies", true },
 	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs", true },
 	{ "audit", cli_audit, "read the log, take proofs away", false },
-	{ "attest", cli_attest, "verify evidence of hardware, offline", true },
+	{ "attest", cli_attest, "what hardware stands behind a node; verify evidence, offline", true },
 	{ "verify", cli_verify, "verify a log or a proof, offline", true },
 	{ "reload", cli_reload, "read policy and catalog again", false },
 	{ "release", cli_release, "end enforcement", false },
@@ -43,28 +41,6 @@ static void print_usage(FILE *f)
 	      "  --json         one JSON document instead of text\n"
 	      "  --version      print the version\n"
 	      "`tollgate COMMAND --help` explains a command; tollgate(1) explains them all.\n", f);
-}
-
-/* The sockets' place is in the configuration; without one the defaults stand. */
-static int find_sockets(struct cli *c)
-{
-	static char control[PATH_MAX], audit[PATH_MAX];
-	struct conf_error e = { 0 };
-	struct conf conf = { 0 };
-	int r = conf_load(c->config, &conf, &e);
-
-	if (r == -ENOENT && strcmp(c->config, CONF_PATH) == 0)
-		r = conf_default(&conf, &e);
-	if (r < 0) {
-		fprintf(stderr, "tollgate: read configuration: %s\n", e.text);
-		return CLI_FAILED;
-	}
-	(void)snprintf(control, sizeof(control), "%s/control.sock", conf.run_dir);
-	(void)snprintf(audit, sizeof(audit), "%s/audit.sock", conf.run_dir);
-	c->control = control;
-	c->audit = audit;
-	conf_free(&conf);
-	return CLI_OK;
 }
 
 /* --json may stand anywhere before "--": it is the one option that every command has. */
@@ -113,7 +89,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; optind < argc && i < ARRAY_SIZE(commands); i++)
 		if (strcmp(argv[optind], commands[i].name) == 0) {
-			r = commands[i].offline ? CLI_OK : find_sockets(&c);
+			r = commands[i].offline ? CLI_OK : cli_find_sockets(&c);
 			return r != CLI_OK ? r : commands[i].run(&c, argc - optind, argv + optind);
 		}
 	if (optind < argc)

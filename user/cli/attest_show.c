@@ -204,6 +204,8 @@ int attest_evidence_command(struct cli *c, int argc, char **argv)
 		return CLI_USAGE;
 	}
 	b.nonce.p = (const char *)nonce;
+	if (!c->control && cli_find_sockets(c) != CLI_OK)
+		return CLI_FAILED;
 	r = ask_daemon(c, &b, &key, &status);
 	if (r != CLI_OK)
 		return r;

@@ -18,16 +18,18 @@
 #include "tests/unit/attest/vectors.h"
 #include "user/base/cleanup.h"
 #include "user/base/digest.h"
+#include "user/notary/checkpoint.h"
 
 #define ARGS_MAX 32
 
 static char dir[] = "/tmp/test_attest_tpm.XXXXXX";
 static bool tpm_here;
+static const char *control = "/nonexistent/control.sock";
 
 /* Runs the command with what follows "attest"; its standard output is in out, standard error is dropped. */
 static int run(struct buf *out, bool json, const char *const *words)
 {
-	struct cli c = { .json = json, .control = "/nonexistent/control.sock" };
+	struct cli c = { .json = json, .control = control };
 	char *argv[ARGS_MAX + 1] = { (char *)"attest" };
 	int argc = 1, fd = memfd_create("out", MFD_CLOEXEC), one, two, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	int status;
@@ -153,6 +155,66 @@ static void evidence_of_a_tpm_is_judged(void **state)
 	assert_int_equal(unlink(in_dir("policy")), 0);
 }
 
+/* A daemon played by a child process: one question, one answer. */
+static pid_t daemon_with(const char *path, const char *answer)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	pid_t pid;
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%.100s", path);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	pid = fork();
+	if (pid == 0) {
+		char line[64] = "";
+		int fd = accept(listener, NULL, NULL);
+
+		if (read(fd, line, sizeof(line) - 1) <= 0 || strncmp(line, "status", 6) != 0)
+			_exit(1);
+		_exit(write(fd, answer, strlen(answer)) == (ssize_t)strlen(answer) ? 0 : 1);
+	}
+	close(listener);
+	return pid;
+}
+
+static void evidence_states_what_the_daemon_says(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 };
+	uint8_t public_key[KEY_SIZE] = { 1, 2, 3 };
+	struct attest_bundle b;
+	struct verifier_key vk;
+	char answer[1024];
+	const char *path = in_dir("control");
+	int status;
+	pid_t pid;
+
+	verifier_key_of("node.example", public_key, &vk);
+	assert_int_equal(verifier_key_text(&vk, &key), 0);
+	(void)snprintf(answer, sizeof(answer),
+		       "{\"mode\":\"enforcing\",\"policy_hash\":\"sha256:p\",\"catalog_hash\":\"sha256:c\",\"program_hash\":"
+		       "\"sha256:d\",\"kernel_hash\":\"sha256:k\",\"node\":\"node.example\",\"log\":{\"public_key\":\"%s\"}}\n",
+		       buf_cstr(&key));
+	pid = daemon_with(path, answer);
+	control = path;
+	assert_int_equal(RUN(&out, false, "evidence", "--nonce", "aabb", "--provider", "software-only"), 0);
+	control = "/nonexistent/control.sock";
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(attest_bundle_read(buf_span(&out), &b), 0);
+	assert_true(span_is(b.binding.policy_hash, "sha256:p"));
+	assert_true(span_is(b.binding.catalog_hash, "sha256:c"));
+	assert_true(span_is(b.binding.program_hash, "sha256:d"));
+	assert_true(span_is(b.binding.kernel_program_hash, "sha256:k"));
+	assert_true(span_is(b.binding.mode, "enforcing"));
+	assert_true(span_is(b.binding.origin, "node.example"));
+	assert_true(span_eq(b.binding.public_key, (struct span){ (const char *)public_key, sizeof(public_key) }));
+	assert_true(span_eq(b.binding.nonce, SPAN("\xaa\xbb")));
+	assert_int_equal(b.binding.boot_id.n, 36);
+	attest_bundle_done(&b);
+}
+
 static void a_wrong_command_line_is_told(void **state)
 {
 	_cleanup_buf_ struct buf out = { 0 };
@@ -220,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stands_behind_a_node_is_said),
 		cmocka_unit_test(evidence_of_a_tpm_is_judged),
+		cmocka_unit_test(evidence_states_what_the_daemon_says),
 		cmocka_unit_test(a_wrong_command_line_is_told),
 		cmocka_unit_test(recorded_evidence_has_its_status),
 	};

@@ -67,10 +67,12 @@ int tpm_primary(struct tpm_dev *d, ESYS_TR hierarchy, const TPM2B_PUBLIC *templa
 	return 0;
 }
 
+/* Exempt from the lock-out for guessed authorisations: it has none to guess, and power cuts count as guesses. */
 int tpm_ak_load(struct tpm_dev *d, struct tpm_key *ret, struct buf *public)
 {
-	static const TPM2B_PUBLIC template =
-		P256(BORN_HERE | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT, ECDSA);
+	static const TPM2B_PUBLIC template = P256(BORN_HERE | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA |
+							  TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT,
+						  ECDSA);
 
 	return tpm_primary(d, ESYS_TR_RH_ENDORSEMENT, &template, ret, public);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <string.h>
 #include <time.h>
@@ -126,6 +127,8 @@ static void collect(const struct say *s, struct buf *json)
 
 /* Expected values as an operator would have noted them when all was well. */
 static char pcr0[65], pcr7[65];
+static struct span ak_cert; /* and the roots that are pinned, for the test of them */
+static const struct x509_certs *ak_roots;
 
 static void note_pcrs(const struct buf *json)
 {
@@ -152,6 +155,11 @@ static void expect_with(const char *optional, const struct buf *json, const stru
 	char policy[2048], key[65];
 	enum attest_status got;
 
+	if (ak_cert.n) { /* the certificate vouches instead of the enroller */
+		in.enrolment = (struct span){ 0 };
+		in.ak_certs = ak_cert;
+		in.roots = ak_roots;
+	}
 	hex_encode(s->key, 32, key);
 	(void)snprintf(policy, sizeof(policy),
 		       "{\"version\":1,\"optional\":[\"%s\"],\"binding\":{\"public_keys\":\"%s\",\"policy_hashes\":\"%s\",\"catalog_hashes\":\"%s\","
@@ -225,6 +233,93 @@ static void evidence_affirms_and_each_change_is_refused(void **state)
 	collect(&genuine, &later);
 	expect(&later, &genuine, ATTEST_REJECTED, "tpm.expected");
 	expect(&json, &genuine, ATTEST_AFFIRMING, "tpm.expected"); /* the old one stays what it was */
+}
+
+static EVP_PKEY *read_ca_key(void)
+{
+	char path[160];
+	EVP_PKEY *key;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/ca/key.pem", swtpm_dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	fclose(f);
+	assert_non_null(key);
+	return key;
+}
+
+static void read_cert(const char *name, struct x509_certs *ret)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "%s/ca/%s", swtpm_dir, name);
+	assert_int_equal(file_read(path, 65536, &b), 0);
+	assert_int_equal(x509_certs_add(ret, buf_span(&b)), 0);
+}
+
+/* What a privacy authority issues after a credential activation: the maker's authority stands in for it. */
+static void issue(EVP_PKEY *ak, X509 *issuer, struct buf *pem)
+{
+	EVP_PKEY *ca = read_ca_key();
+	BIO *bio = BIO_new(BIO_s_mem());
+	X509 *cert = X509_new();
+	BUF_MEM *mem;
+
+	X509_set_version(cert, X509_VERSION_3);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 77);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+	X509_set_issuer_name(cert, X509_get_subject_name(issuer));
+	X509_set_pubkey(cert, ak);
+	assert_true(X509_sign(cert, ca, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_bio_X509(bio, cert), 1);
+	assert_int_equal(PEM_write_bio_X509(bio, issuer), 1);
+	BIO_get_mem_ptr(bio, &mem);
+	assert_int_equal(buf_append(pem, mem->data, mem->length), 0);
+	BIO_free(bio);
+	X509_free(cert);
+	EVP_PKEY_free(ca);
+}
+
+static void the_makers_root_can_be_pinned(void **state)
+{
+	_cleanup_certs_ struct x509_certs issuer = { 0 }, root = { 0 }, unrelated = { 0 };
+	_cleanup_buf_ struct buf json = { 0 }, pem = { 0 }, other_pem = { 0 };
+	struct attest_bundle b;
+	struct tpm_public pub;
+	EVP_PKEY *ak = NULL;
+	bool has;
+
+	if (!here)
+		skip();
+	swtpm_stop();
+	assert_true(swtpm_start());
+	collect(&genuine, &json);
+	assert_int_equal(attest_bundle_read(buf_span(&json), &b), 0);
+	assert_int_equal(tpm_ak_read(attest_evidence_part(&b.evidence, "ak_public"), &ak, &pub, &has), 0);
+	read_cert("issuer.pem", &issuer);
+	read_cert("swtpm-localca-rootca-cert.pem", &root);
+	issue(ak, issuer.cert[0], &pem);
+	issue(enroller, issuer.cert[0], &other_pem);
+	assert_int_equal(x509_certs_add(&unrelated, buf_span(&other_pem)), 0);
+	X509_free(unrelated.cert[--unrelated.n]); /* leaves one that issued nothing */
+	ak_cert = buf_span(&pem);
+	ak_roots = &root;
+	expect(&json, &genuine, ATTEST_AFFIRMING, "tpm.ak.certificate");
+	ak_cert = buf_span(&other_pem); /* a true certificate, of another key */
+	expect(&json, &genuine, ATTEST_REJECTED, "tpm.ak.certificate_key");
+	ak_cert = buf_span(&pem);
+	ak_roots = &(struct x509_certs){ 0 };
+	expect(&json, &genuine, ATTEST_INCOMPLETE, "tpm.ak.certificate");
+	ak_roots = &unrelated;
+	expect(&json, &genuine, ATTEST_REJECTED, "tpm.ak.certificate");
+	ak_cert = (struct span){ 0 };
+	ak_roots = NULL;
+	attest_bundle_done(&b);
+	EVP_PKEY_free(ak);
 }
 
 /* Every part belongs to the same statement and key: none can come from other evidence. */
@@ -372,7 +467,7 @@ static struct span certified(struct tpm_dev *d, uint32_t index, uint32_t kind, s
 
 static void indices_only_move_forward(void **state)
 {
-	_cleanup_buf_ struct buf pre_attest = { 0 }, post_attest = { 0 };
+	_cleanup_buf_ struct buf pre_attest = { 0 }, post_attest = { 0 }, json = { 0 };
 	uint8_t digest[32] = { 9 }, chain[64], want[32], zero[64] = { 0 };
 	uint64_t first = 0, second = 0;
 	struct span pre, post, counter;
@@ -403,6 +498,11 @@ static void indices_only_move_forward(void **state)
 	assert_int_equal((uint8_t)counter.p[7], (uint8_t)second);
 	assert_null(certified(d, TPM_INDEX_COUNTER, TPM_NT_EXTEND, &post_attest).p); /* one kind is not the other */
 	tpm_dev_close(d);
+	swtpm_stop();
+	assert_true(swtpm_start());
+	collect(&genuine, &json);
+	assert_non_null(strstr(buf_cstr(&json), "\"nv_counter\""));
+	expect(&json, &genuine, ATTEST_AFFIRMING, "tpm.nv.contents");
 }
 
 /* --- which provider ----------------------------------------------------------------------------- */
@@ -515,6 +615,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_is_enrolled_by_credential_activation),
 		cmocka_unit_test(evidence_affirms_and_each_change_is_refused),
+		cmocka_unit_test(the_makers_root_can_be_pinned),
 		cmocka_unit_test(parts_cannot_be_exchanged),
 		cmocka_unit_test(the_co_signing_key_signs_only_in_its_state),
 		cmocka_unit_test(a_sealed_key_comes_back_only_in_its_state),

@@ -12,35 +12,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-
-#include "attest/json_text.h"
+#include "tests/unit/attest/signer.h"
 #include "user/base/file.h"
-
-static const uint8_t seed[32] = { 42 };
-
-static void base64url(const uint8_t *p, size_t n, char *ret)
-{
-	EVP_EncodeBlock((unsigned char *)ret, p, (int)n);
-	for (char *c = ret; *c; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c;
-}
 
 static void sign(json_t *receipt)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	_cleanup_buf_ struct buf b = { 0 };
-	uint8_t raw[64];
-	char text[100];
-	size_t n = sizeof(raw);
+	EVP_PKEY *key = signer_key(42);
 
-	assert_int_equal(json_canonical(receipt, JSON_FORM_JCS, "signature", &b), 0);
-	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
-	assert_int_equal(EVP_DigestSign(ctx, raw, &n, (const uint8_t *)buf_span(&b).p, buf_len(&b)), 1);
-	base64url(raw, sizeof(raw), text);
-	json_object_set_new(receipt, "signature", json_string(text));
-	EVP_MD_CTX_free(ctx);
+	signer_sign_form(key, receipt, JSON_FORM_JCS);
 	EVP_PKEY_free(key);
 }
 
@@ -55,18 +34,16 @@ static void hash(const json_t *v, char ret[SHA256_PREFIXED_SIZE])
 /* A receipt for a call of ours, by a controller whose key is known, two minutes before it is judged. */
 static json_t *document(void)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
+	EVP_PKEY *key = signer_key(42);
 	json_t *action = json_pack("{s:s, s:s, s:s, s:s}", "agent_id", "spiffe://a", "action_type", "move",
 				   "action_scope", "arm", "action_timestamp", "2026-07-06T15:22:13Z");
 	json_t *evidence = json_pack("{s:s, s:s}", "terminal_state", "done", "physical_completion_claim", "none");
 	char x[64], ref[SHA256_PREFIXED_SIZE], evidence_hash[SHA256_PREFIXED_SIZE];
-	uint8_t raw[32];
-	size_t n = sizeof(raw);
+	uint8_t raw[ED25519_KEY_SIZE];
 	json_t *receipt, *doc;
 
-	EVP_PKEY_get_raw_public_key(key, raw, &n);
+	signer_public(key, raw, x);
 	EVP_PKEY_free(key);
-	base64url(raw, sizeof(raw), x);
 	hash(action, ref);
 	hash(evidence, evidence_hash);
 	json_object_set_new(action, "action_ref", json_string(ref));

@@ -11,9 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-
-#include "attest/json_text.h"
+#include "tests/unit/attest/signer.h"
 
 #define NOW 1800000000
 #define AT "2027-01-15T08:00:00+00:00" /* NOW */
@@ -26,33 +24,9 @@ static json_t *claim, *bundle;
 static struct claim_expect expect;
 static struct attest_result res;
 
-static void base64url(const uint8_t *p, size_t n, char *ret)
-{
-	EVP_EncodeBlock((unsigned char *)ret, p, (int)n);
-	for (char *c = ret; *c; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c;
-}
-
-static void sign(json_t *object, const char *member, struct span message)
-{
-	uint8_t raw[ED25519_SIGNATURE_SIZE];
-	size_t n = sizeof(raw);
-	char text[2 * ED25519_SIGNATURE_SIZE];
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, signer), 1);
-	assert_int_equal(EVP_DigestSign(ctx, raw, &n, (const uint8_t *)message.p, message.n), 1);
-	EVP_MD_CTX_free(ctx);
-	base64url(raw, sizeof(raw), text);
-	json_object_set_new(object, member, json_string(text));
-}
-
 static void sign_form(json_t *object, enum json_form form)
 {
-	_cleanup_buf_ struct buf b = { 0 };
-
-	assert_int_equal(json_canonical(object, form, "signature", &b), 0);
-	sign(object, "signature", buf_span(&b));
+	signer_sign_form(signer, object, form);
 }
 
 static void sign_claim(void)
@@ -98,7 +72,8 @@ static void chain(void)
 	snprintf(tip, sizeof(tip), "sha256:%s", hex);
 	json_object_set_new(at(claim, "trace.tool_transcript"), "hash", json_string(tip));
 	assert_int_equal(json_canonical_sha256(entries, JSON_FORM_ASCII, NULL, digest), 0);
-	sign(bundle, "bundle_signature", (struct span){ (const char *)digest, sizeof(digest) });
+	signer_sign(signer, bundle, "bundle_signature",
+		    (struct span){ (const char *)digest, sizeof(digest) });
 	sign_claim();
 }
 
@@ -122,13 +97,10 @@ static json_t *new_entry(int number, const char *type, const char *tool, const c
 
 static int make(void **state)
 {
-	static const uint8_t seed[32] = { 7 };
 	char x[64], hex[2 * ED25519_KEY_SIZE + 1], kid[16], subject[64];
-	size_t n = sizeof(public_key);
 
-	signer = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	EVP_PKEY_get_raw_public_key(signer, public_key, &n);
-	base64url(public_key, sizeof(public_key), x);
+	signer = signer_key(7);
+	signer_public(signer, public_key, x);
 	hex_encode(public_key, sizeof(public_key), hex);
 	snprintf(kid, sizeof(kid), "cmcp-%.8s", hex);
 	snprintf(subject, sizeof(subject), "spiffe://cmcp.gateway/tee/%.16s", hex);
@@ -352,7 +324,7 @@ static void bind_nonce(const char *break_what)
 	sha256(root, sizeof(root), nonce + 32);
 	if (break_what)
 		nonce[strcmp(break_what, "key") == 0 ? 31 : 63] ^= 1;
-	base64url(nonce, sizeof(nonce), text);
+	signer_base64url(nonce, sizeof(nonce), text);
 	set("trace.runtime", "nonce", json_string(text));
 }
 

@@ -12,42 +12,22 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-
-#include "attest/json_text.h"
+#include "tests/unit/attest/signer.h"
 #include "user/base/file.h"
 
 #define NOW 1800000000
 #define DIGEST "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 #define ZERO "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
-static const uint8_t seed[32] = { 9 };
 static json_t *record;
 static struct claim_expect expect;
 static struct attest_result res;
 
-static void base64url(const uint8_t *p, size_t n, char *ret)
-{
-	EVP_EncodeBlock((unsigned char *)ret, p, (int)n);
-	for (char *c = ret; *c; c++)
-		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c;
-}
-
 static void sign(void)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	_cleanup_buf_ struct buf b = { 0 };
-	uint8_t raw[64];
-	char text[100];
-	size_t n = sizeof(raw);
+	EVP_PKEY *key = signer_key(9);
 
-	assert_int_equal(json_canonical(record, JSON_FORM_JCS, "signature", &b), 0);
-	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
-	assert_int_equal(EVP_DigestSign(ctx, raw, &n, (const uint8_t *)buf_span(&b).p, buf_len(&b)), 1);
-	base64url(raw, sizeof(raw), text);
-	json_object_set_new(record, "signature", json_string(text));
-	EVP_MD_CTX_free(ctx);
+	signer_sign_form(key, record, JSON_FORM_JCS);
 	EVP_PKEY_free(key);
 }
 
@@ -62,14 +42,12 @@ static void set(const char *object, const char *member, json_t *v)
 
 static int make(void **state)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof(seed));
-	uint8_t raw[32];
-	size_t n = sizeof(raw);
+	EVP_PKEY *key = signer_key(9);
+	uint8_t raw[ED25519_KEY_SIZE];
 	char x[64];
 
-	EVP_PKEY_get_raw_public_key(key, raw, &n);
+	signer_public(key, raw, x);
 	EVP_PKEY_free(key);
-	base64url(raw, sizeof(raw), x);
 	record = json_pack("{s:s, s:i, s:s, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:s, s:{s:i, s:s}, s:{s:s, s:s}, "
 			   "s:{s:s}, s:s, s:{s:{s:s, s:s, s:s}}}",
 			   "eat_profile", "tag:agentrust-io.com,2026:trace-v0.2", "iat", NOW, "subject",
@@ -120,12 +98,14 @@ static void sound_is_incomplete(void **state)
 
 static void signature(void **state)
 {
+	static const uint8_t other[ED25519_KEY_SIZE] = { 1 };
+
 	json_object_set_new(record, "data_class", json_string("secret"));
 	rejected("signature-valid");
 	json_object_del(record, "signature");
 	rejected("signature-valid");
 	sign();
-	expect.key = seed;
+	expect.key = other;
 	rejected("key-pinned");
 	expect.key = NULL;
 	set("cnf.jwk", "kty", json_string("EC"));

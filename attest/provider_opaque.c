@@ -59,7 +59,10 @@ static int ask(int fd, const struct attest_digests *bound)
 	}
 	if (r == 0) /* 32 bytes end in one '=', which base64url leaves out */
 		r = buf_printf(&line, "{\"nonce\":\"%.*s\"}\n", (int)buf_len(&b64) - 1, buf_span(&b64).p);
-	return r < 0 ? r : fd_write_all(fd, buf_span(&line).p, buf_len(&line));
+	if (r < 0)
+		return r;
+	/* One short line: it goes whole or not at all, and an adapter that hangs up ends no process. */
+	return send(fd, buf_span(&line).p, buf_len(&line), MSG_NOSIGNAL) == (ssize_t)buf_len(&line) ? 0 : -EPIPE;
 }
 
 /* Three parts of base64url with dots between them. */

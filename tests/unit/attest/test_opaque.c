@@ -78,6 +78,31 @@ static void what_is_no_token_is_refused(void **state)
 		assert_int_equal(ask(bad[i], &e), -EBADMSG);
 }
 
+/* The adapter hangs up before it is asked. */
+static void an_adapter_that_goes_away_is_an_error(void **state)
+{
+	const struct attest_config c = { .provider = "opaque", .token_socket = path };
+	const struct attest_binding b = { .mode = SPAN("enforcing") };
+	struct attest_evidence e = { 0 };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	pid_t pid;
+
+	(void)unlink(path);
+	strcpy(sun.sun_path, path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(accept(listener, NULL, NULL));
+		close(accept(listener, NULL, NULL));
+		_exit(0);
+	}
+	close(listener);
+	assert_true(attest_evidence(&c, SPAN("nonce"), &b, &e) < 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void it_is_never_chosen_unasked(void **state)
 {
 	const struct attest_config c = { .tcti = "swtpm:path=/nonexistent", .token_socket = path };
@@ -111,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_is_a_vendors_word),
 		cmocka_unit_test(what_is_no_token_is_refused),
+		cmocka_unit_test(an_adapter_that_goes_away_is_an_error),
 		cmocka_unit_test(it_is_never_chosen_unasked),
 	};
 

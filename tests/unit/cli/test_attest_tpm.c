@@ -170,7 +170,11 @@ static pid_t daemon_with(const char *path, const char *answer)
 		char line[64] = "";
 		int fd = accept(listener, NULL, NULL);
 
-		if (read(fd, line, sizeof(line) - 1) <= 0 || strncmp(line, "status", 6) != 0)
+		/* The whole question first: an answer and an end in its middle would break the asker's pipe. */
+		for (size_t n = 0; !strchr(line, '\n'); n++)
+			if (n == sizeof(line) - 1 || read(fd, line + n, 1) != 1)
+				_exit(1);
+		if (strcmp(line, "status\n") != 0)
 			_exit(1);
 		_exit(write(fd, answer, strlen(answer)) == (ssize_t)strlen(answer) ? 0 : 1);
 	}

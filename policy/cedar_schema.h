@@ -22,7 +22,7 @@
 #define CEDAR_SCHEMA_NESTING_MAX 128
 /* What common types may unfold to, in nodes: `type A = {x: B, y: B}; type B = {x: C, y: C}; ...`
  * doubles with every line. */
-#define CEDAR_SCHEMA_TYPES_MAX (1u << 20)
+#define CEDAR_SCHEMA_TYPES_MAX (1u << 16)
 /* Entity types, actions and common types that a schema may declare, each. */
 #define CEDAR_SCHEMA_NAMES_MAX (1u << 17)
 /* Memory for a schema's text, declarations and types, each. */

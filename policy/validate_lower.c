@@ -242,27 +242,58 @@ static struct occ *negate(struct checker *c, uint32_t pos, struct occ *a)
 
 typedef VEC(struct occ *) occ_list;
 
+/* Two literals at the beginning become one, as when Cedar reads a policy: it matters to `==`, for which
+ * literals are known. */
+static void fold_literals(struct checker *c, enum core_op op, occ_list *list)
+{
+	struct core x = { .op = CORE_BOOL };
+	const struct core *a, *b;
+
+	if (list->n != 2)
+		return;
+	a = list->v[0]->node;
+	b = list->v[1]->node;
+	if (a->op != CORE_BOOL || b->op != CORE_BOOL)
+		return;
+	x.num = op == CORE_AND ? a->num && b->num : a->num || b->num;
+	list->v[0] = make(c, x, list->v[0]->pos, 0, NULL);
+	list->n = 1;
+}
+
 /* (a && b) && c is a && b && c: what is joined from the left is one node. */
+static int add_operand(struct checker *c, enum core_op op, occ_list *list, struct occ *k)
+{
+	int r = 0;
+
+	if (list->n > 0 || k->node->op != op) {
+		r = vec_push(list, k);
+		fold_literals(c, op, list);
+		return r;
+	}
+	for (uint32_t i = 0; r == 0 && i < k->node->n; i++)
+		r = vec_push(list, k->kid[i]);
+	return r;
+}
+
 static struct occ *logic(struct checker *c, const struct ast *e, enum core_op op)
 {
 	occ_list list = { 0 };
 	struct occ *x = NULL;
+	uint32_t i;
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < e->n; i++) {
+	for (i = 0; r == 0 && i < e->n; i++) {
 		struct occ *k = lower(c, e->kid[i]);
 
 		if (!k)
 			break;
-		if (i == 0 && k->node->op == op) {
-			for (uint32_t m = 0; r == 0 && m < k->node->n; m++)
-				r = vec_push(&list, k->kid[m]);
-		} else {
-			r = vec_push(&list, k);
-		}
-		if (i + 1 == e->n && r == 0)
-			x = make(c, (struct core){ .op = op }, e->pos, list.n, list.v);
+		r = add_operand(c, op, &list, k);
+		if (r == 0 && !list.v[0])
+			break;
 	}
+	if (r == 0 && i == e->n)
+		x = list.n == 1 ? list.v[0]
+				: make(c, (struct core){ .op = op }, e->pos, list.n, list.v);
 	vec_done(&list);
 	return r < 0 ? no_memory(c) : x;
 }

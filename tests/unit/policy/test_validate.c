@@ -119,6 +119,8 @@ static void accepted(void **state)
 		"action in Action::\"read\" && action == Action::\"view\"",
 		"{a: 1, b: true} == {b: false, a: 2}",
 		"[true, false].contains(principal.b) && [{a: true}, {a: false}].contains({a: principal.b})",
+		/* Literals are joined when they are read, and then known to `==`. */
+		"(true && false) == \"x\" || (false || true && true) == 1 || principal.b",
 		/* What cannot be reached is not typed, but for what it names. */
 		"(1 == 2 && principal.zz) || true",
 		"principal is Plain && principal.zz",
@@ -164,6 +166,7 @@ static void refused(void **state)
 		{ "resource.getTag(\"t\") == \"\"", false, CEDAR_UNSAFE_TAG, 10, "Doc has no tags", NULL },
 		{ "action.foo", false, CEDAR_UNKNOWN_ATTRIBUTE, 8, "in Action", NULL },
 		{ "principal.n == \"x\"", true, CEDAR_INCOMPATIBLE_TYPES, 13, "Long and String", NULL },
+		{ "(principal.b && true) == \"x\"", true, CEDAR_INCOMPATIBLE_TYPES, 23, "Bool and String", NULL },
 		{ "{a: 1} == {b: 1}", true, CEDAR_INCOMPATIBLE_TYPES, 8, "{a: Long} and {b: Long}", NULL },
 		{ "principal.r == {x: 1}", true, CEDAR_INCOMPATIBLE_TYPES, 13, "not compatible", NULL },
 		{ "[1].contains(\"a\")", true, CEDAR_INCOMPATIBLE_TYPES, 5, "Long and String", NULL },

@@ -59,6 +59,20 @@ static int dial(const char *path)
 	return take_fd(fd);
 }
 
+/* A daemon that hangs up in the middle of a question is an error to tell, not a signal to die of. */
+static int send_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t k = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (k < 0 && errno != EINTR)
+			return -errno;
+		p += k > 0 ? k : 0;
+		n -= k > 0 ? (size_t)k : 0;
+	}
+	return 0;
+}
+
 static void explain_dial(const char *path, int r)
 {
 	fprintf(stderr, "tollgate: connect %s: %s%s\n", path, err_text(r),
@@ -89,9 +103,9 @@ int control_ask(struct cli *c, const char *request, json_t **ret)
 		explain_dial(c->control, fd);
 		return CLI_FAILED;
 	}
-	r = fd_write_all(fd, request, strlen(request));
+	r = send_all(fd, request, strlen(request));
 	if (r >= 0)
-		r = fd_write_all(fd, "\n", 1);
+		r = send_all(fd, "\n", 1);
 	if (r >= 0)
 		r = file_read_fd(fd, ANSWER_MAX / 2, &answer);
 	if (r < 0) {

@@ -154,6 +154,10 @@ struct quote_make {
 	uint16_t qe_isvsvn; /* 0: 4 */
 	uint8_t qe_prodid; /* 0: 2 */
 	bool qe_debug, qe_data_tail, other_ak;
+	uint16_t key_type, outer, inner; /* 0: as they must be */
+	uint32_t tee;
+	bool no_tee;
+	unsigned inside; /* bytes behind the chain but inside the signature data */
 	unsigned trailing;
 };
 
@@ -234,8 +238,8 @@ static inline void make_quote(struct buf *out, const struct quote_make *m)
 	EVP_PKEY *stranger = NULL;
 
 	put_number(out, m->version, 2);
-	put_number(out, 2, 2);
-	put_number(out, 0x81, 4);
+	put_number(out, m->key_type ? m->key_type : 2, 2);
+	put_number(out, m->no_tee ? 0 : m->tee ? m->tee : 0x81, 4);
 	put_number(out, 0, 4);
 	put(out, "\x93\x9a\x72\x33\xf7\x9c\x4c\xa9\x94\x0a\x0d\xb3\x95\x7f\x06\x07", 16);
 	put_fill(out, 0, 20);
@@ -258,13 +262,14 @@ static inline void make_quote(struct buf *out, const struct quote_make *m)
 	put(&inner, sig, 64);
 	put_number(&inner, 32, 2);
 	put_fill(&inner, 0x0a, 32);
-	put_number(&inner, 5, 2);
+	put_number(&inner, m->inner ? m->inner : 5, 2);
 	put_number(&inner, buf_len(&tdx_pki.chain) + 1, 4);
 	put(&inner, buf_span(&tdx_pki.chain).p, buf_len(&tdx_pki.chain));
 	put_fill(&inner, 0, 1);
-	put_number(&auth, 6, 2);
+	put_number(&auth, m->outer ? m->outer : 6, 2);
 	put_number(&auth, buf_len(&inner), 4);
 	put(&auth, buf_span(&inner).p, buf_len(&inner));
+	put_fill(&auth, 0, m->inside);
 	put_number(out, buf_len(&auth), 4);
 	put(out, buf_span(&auth).p, buf_len(&auth));
 	put_fill(out, 0x77, m->trailing);

@@ -152,6 +152,31 @@ static void three_signatures_tie_the_report_to_the_platform(void **state)
 	one(&m, "", ATTEST_REJECTED, "tdx.module", "unknown-module");
 }
 
+/* Well signed all the same: what the header says decides what is understood at all. */
+static void headers_that_are_not_understood(void **state)
+{
+	static const struct {
+		struct quote_make m;
+		const char *code;
+	} cases[] = {
+		{ { .version = 3, .body = TDX_BODY_10, .svn = { 6, 1, 3 } }, "sgx-quote" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .no_tee = true }, "sgx-quote" },
+		{ { .version = 6, .body = TDX_BODY_10, .svn = { 6, 1, 3 } }, "unknown-version" },
+		{ { .version = 2, .body = TDX_BODY_10, .svn = { 6, 1, 3 } }, "unknown-version" },
+		{ { .version = 0xd2, .body = TDX_BODY_10, .svn = { 6, 1, 3 } }, "unsupported-format" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .tee = 0x82 }, "unknown-tee" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .key_type = 3 }, "unknown-algorithm" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .outer = 5 }, "bad-certification" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .inner = 6 }, "bad-certification" },
+		{ { .version = 4, .body = TDX_BODY_10, .svn = { 6, 1, 3 }, .inside = 1 }, "bad-certification" },
+		{ { .version = 5, .body = (enum tdx_body)5, .svn = { 6, 1, 3 } }, "unknown-body" },
+		{ { .version = 5, .body = (enum tdx_body)1, .svn = { 6, 1, 3 } }, "sgx-quote" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		one(&cases[i].m, "", ATTEST_REJECTED, "tdx.quote", cases[i].code);
+}
+
 static void chains_of_another_shape_are_refused(void **state)
 {
 	X509 *stranger = pki_cert("Someone", tdx_pki.pck_key, tdx_pki.ca, 11, false, true);
@@ -554,6 +579,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_quotes_of_every_body),
 		cmocka_unit_test(three_signatures_tie_the_report_to_the_platform),
+		cmocka_unit_test(headers_that_are_not_understood),
 		cmocka_unit_test(chains_of_another_shape_are_refused),
 		cmocka_unit_test(td_attributes),
 		cmocka_unit_test(revocation),

@@ -59,10 +59,12 @@ if (process.argv[3] === 'answers') {
 	writeFileSync(`${dir}/answered.json`, JSON.stringify(answered));
 }
 
+// Processor time: a call is long enough to be interrupted by others, which is not its fault.
 const took = calls.slice(0, 100).map((call) => {
-	const begin = process.hrtime.bigint();
+	const begin = process.cpuUsage();
 	statefulIsAuthorized(call);
-	return Number(process.hrtime.bigint() - begin);
+	const { user, system } = process.cpuUsage(begin);
+	return (user + system) * 1000;
 }).sort((a, b) => a - b);
 const mean = took.reduce((a, b) => a + b, 0) / took.length;
 console.log(`p50 ${took[took.length >> 1]} ns, mean ${Math.round(mean)} ns`);

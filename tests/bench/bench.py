@@ -34,10 +34,11 @@ Method. All figures are of this run, on this machine, one after the other, media
 ways alternate; only ratios mean anything elsewhere. Policy, pin and record are on for every message.
 stdio: a host in C makes {CALLS} tools/call of 256 bytes or 4 KiB ({BIG_CALLS} of 1 MiB), one after the other, to a
 server in C, on pipes: directly; through a relay of two pipes that copies and looks at nothing (tests/bench/relay.c);
-and, the same host enrolled, with Tollgate. What is compared is the added p50: p50 of the way minus p50 direct; for 1
-MiB also the whole p50, which is the time the message takes. "one core": host, server, relay and Tollgate bound to one
-core; "free": wherever the scheduler puts them. Wake-ups are voluntary context switches of the relay, and of all
-processes of Tollgate together, over the free run, for each message (a call and its answer are two).
+and, the same host enrolled, with Tollgate. What is compared is the added p50: p50 of the way minus p50 direct, and
+the whole p50, which is the time the call takes. "one core": host, server, relay and Tollgate bound to one core; "free":
+wherever the scheduler puts them. Processor time (which other programs on the machine disturb least) and wake-ups
+(voluntary context switches; a call and its answer are two messages) are the relay's, and those of all processes of
+Tollgate together, the log's among them.
 HTTP: wrk, 1 thread, 32 keep-alive connections, {SECONDS} s, POST of a 1 KiB tools/call; the origin is one C process.
 nginx is one worker with proxy_pass and keep-alive upstream. nginx and Tollgate each have one core, wrk and the
 origin go where the scheduler puts them.
@@ -63,6 +64,20 @@ def p50(argv, cpu):
 def woken(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return next(int(l.split()[1]) for l in f if l.startswith("voluntary_ctxt_switches:"))
+
+
+def spent(pids):
+    """How often processes were woken, and their processor time in nanoseconds."""
+    cpu = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+            cpu += int(f.read().split()[0])
+    return sum(map(woken, pids)), cpu
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [pid, *map(int, f.read().split())]
 
 
 def judged_instructions():
@@ -115,16 +130,16 @@ class Bench:
         ways = {"direct": [self.host, str(calls), str(size), "--", self.server],
                 "relay": [self.host, str(calls), str(size), "--", self.relay, self.server],
                 "tollgate": [self.agent_host, str(calls), str(size), "--", self.server]}
-        times, wakeups = {w: [] for w in ways}, {"relay": [], "tollgate": []}
-        os.environ["RELAY_WAKEUPS"] = self.work.path("wakeups")
+        times, costs = {w: [] for w in ways}, {"relay": [], "tollgate": []}
+        os.environ["RELAY_SPENT"] = self.work.path("spent")
         for _ in range(ROUNDS):
             for way, argv in ways.items():
-                before = self.woken()
+                before = spent(self.pids())
                 times[way].append(p50(argv, cpu))
                 if way == "tollgate":
-                    wakeups[way].append(self.woken() - before)
-            with open(self.work.path("wakeups"), encoding="ascii") as f:
-                wakeups["relay"].append(int(f.read()))
+                    costs[way].append([b - a for a, b in zip(before, spent(self.pids()))])
+            with open(self.work.path("spent"), encoding="ascii") as f:
+                costs["relay"].append(list(map(int, f.read().split())))
         self.gate.stop()
         t = {w: statistics.median(v) for w, v in times.items()}
         relay, tollgate = t["relay"] - t["direct"], t["tollgate"] - t["direct"]
@@ -132,14 +147,14 @@ class Bench:
         what = f"stdio, {name}, {size >> 20} MiB" if size >= MIB else f"stdio, {name}, {size} B"
         print(f"{what:<25} p50 direct {t['direct']:7.1f} us   added by relay {relay:7.1f} us   "
               f"added by Tollgate {tollgate:7.1f} us   = {ratio}", flush=True)
-        if size >= MIB:
-            print(f"{'':<25} whole: {t['tollgate'] / t['relay']:.2f} x relay", flush=True)
-        if cpu is None and size < MIB:
-            w = {k: statistics.median(v) / (2 * calls) for k, v in wakeups.items()}
-            print(f"{'':<25} wake-ups a message: relay {w['relay']:.2f}   Tollgate {w['tollgate']:.2f}", flush=True)
+        (woken_r, cpu_r), (woken_t, cpu_t) = ([statistics.median(c[i] for c in costs[w]) / calls for i in (0, 1)]
+                                              for w in ("relay", "tollgate"))
+        print(f"{'':<25} whole p50: {t['tollgate'] / t['relay']:.2f} x relay   processor time a call: relay "
+              f"{cpu_r / 1000:.1f} us, Tollgate {cpu_t / 1000:.1f} us = {cpu_t / cpu_r:.2f} x   "
+              f"wake-ups a message: {woken_r / 2:.2f}, {woken_t / 2:.2f}", flush=True)
 
-    def woken(self):
-        return sum(woken(pid) for pid in {self.gate.daemon.pid, *self.gate.left_processes()})
+    def pids(self):
+        return {self.gate.daemon.pid, *self.gate.left_processes()}
 
     def start_nginx(self):
         config = self.work.write("nginx.conf", f"""daemon off; worker_processes 1; pid {self.work.path('nginx.pid')};
@@ -173,19 +188,25 @@ http {{
         nginx = self.start_nginx()
         self.start_gate(OTHER_CPU)
         ways = {"direct": ("wrk", self.port), "nginx": ("wrk", self.nginx_port), "tollgate": (self.agent_wrk, self.port)}
-        rates = {w: [] for w in ways}
+        rates, cpu = {w: [] for w in ways}, {w: [] for w in ways}
         for _ in range(ROUNDS):
             for way, (program, port) in ways.items():
+                pids = self.pids() if way == "tollgate" else children(nginx.pid)
+                before = spent(pids)[1]
                 rates[way].append(self.wrk(program, port)[0])
+                cpu[way].append((spent(pids)[1] - before) / (rates[way][-1] * SECONDS) / 1000)
         self.gate.stop()
         self.work.stop(nginx)
         r = {w: statistics.median(v) for w, v in rates.items()}
         print(f"HTTP, 1 KiB     direct {r['direct']:9.0f}/s   nginx {r['nginx']:9.0f}/s   Tollgate {r['tollgate']:9.0f}/s"
-              f"   = {r['tollgate'] / r['nginx']:.2f} x nginx, {r['tollgate'] / r['direct']:.2f} x direct", flush=True)
+              f"   = {r['tollgate'] / r['nginx']:.2f} x nginx, {r['tollgate'] / r['direct']:.2f} x direct")
+        c = {w: statistics.median(v) for w, v in cpu.items()}
+        print(f"{'':<25} processor time a request: nginx {c['nginx']:.1f} us, Tollgate {c['tollgate']:.1f} us = "
+              f"{c['tollgate'] / c['nginx']:.2f} x", flush=True)
 
     def resident(self):
         total = 0
-        for pid in {self.gate.daemon.pid, *self.gate.left_processes()}:
+        for pid in self.pids():
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
                 total += next(int(l.split()[1]) for l in f if l.startswith("Pss:"))
         return total

@@ -2,13 +2,15 @@
 /*
  * The bare two-pipe relay that Tollgate is measured beside: relay COMMAND ARG... starts the command and
  * copies between its own standard descriptors and the command's, looking at nothing. One process, poll,
- * read, write. At its end it says how often it was woken, to the file that RELAY_WAKEUPS names.
+ * read, write. At its end it says to the file that RELAY_SPENT names how often it was
+ * woken and how many nanoseconds of processor time it used.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int copy(int from, int to)
@@ -26,16 +28,18 @@ static int copy(int from, int to)
 	return n > 0 ? 0 : -1;
 }
 
-static void tell_wakeups(void)
+static void tell_spent(void)
 {
-	const char *name = getenv("RELAY_WAKEUPS");
+	const char *name = getenv("RELAY_SPENT");
 	FILE *f = name ? fopen(name, "w") : NULL;
+	struct timespec t;
 	struct rusage u;
 
 	if (!f)
 		return;
 	getrusage(RUSAGE_SELF, &u);
-	fprintf(f, "%ld\n", u.ru_nvcsw);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	fprintf(f, "%ld %lld\n", u.ru_nvcsw, (long long)t.tv_sec * 1000000000 + t.tv_nsec);
 	fclose(f);
 }
 
@@ -69,7 +73,7 @@ int main(int argc, char **argv)
 		if (p[1].revents && copy(from[0], STDOUT_FILENO))
 			break;
 	}
-	tell_wakeups();
+	tell_spent();
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -120,9 +120,9 @@ class Http:
                 pass
         except (OSError, ValueError) as error:
             self.out.line(f"broken response: {error}".encode())
-        if self.connection is connection:
+        if self.connection is connection:  # else another one is waited for by now
             self.connection = None
-        self.out.end()
+            self.out.end()
 
     def response(self, stream):
         status = stream.readline()

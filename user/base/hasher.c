@@ -8,6 +8,7 @@
 #include "user/base/hasher.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 
@@ -29,6 +30,8 @@ int hasher_new(struct hasher **ret)
 
 void hasher_free(struct hasher *h)
 {
+	if (h)
+		OPENSSL_cleanse(h, sizeof(*h)); /* the last digest may have been a key */
 	free(h);
 }
 

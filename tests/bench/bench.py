@@ -36,9 +36,9 @@ stdio: a host in C makes {CALLS} tools/call of 256 bytes or 4 KiB ({BIG_CALLS} o
 server in C, on pipes: directly; through a relay of two pipes that copies and looks at nothing (tests/bench/relay.c);
 and, the same host enrolled, with Tollgate. What is compared is the added p50: p50 of the way minus p50 direct, and
 the whole p50, which is the time the call takes. "one core": host, server, relay and Tollgate bound to one core; "free":
-wherever the scheduler puts them. Processor time (which other programs on the machine disturb least) and wake-ups
-(voluntary context switches; a call and its answer are two messages) are the relay's, and those of all processes of
-Tollgate together, the log's among them.
+wherever the scheduler puts them. Processor time (which other programs on the machine disturb least) and
+switches (how often a process had to be put on a processor, by a wake-up or after it was preempted; a call and its
+answer are two messages) are the relay's, and those of all processes of Tollgate together, the log's among them.
 HTTP: wrk, 1 thread, 32 keep-alive connections, {SECONDS} s, POST of a 1 KiB tools/call; the origin is one C process.
 nginx is one worker with proxy_pass and keep-alive upstream. nginx and Tollgate each have one core, wrk and the
 origin go where the scheduler puts them.
@@ -61,18 +61,15 @@ def p50(argv, cpu):
     return int(run(argv, cpu).split()[0]) / 1000
 
 
-def woken(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        return next(int(l.split()[1]) for l in f if l.startswith("voluntary_ctxt_switches:"))
-
-
 def spent(pids):
-    """How often processes were woken, and their processor time in nanoseconds."""
-    cpu = 0
+    """How often processes were put on a processor, and their time there in nanoseconds."""
+    switches = cpu = 0
     for pid in pids:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
             cpu += int(f.read().split()[0])
-    return sum(map(woken, pids)), cpu
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            switches += sum(int(l.split()[1]) for l in f if "ctxt_switches:" in l)
+    return switches, cpu
 
 
 def children(pid):
@@ -147,11 +144,11 @@ class Bench:
         what = f"stdio, {name}, {size >> 20} MiB" if size >= MIB else f"stdio, {name}, {size} B"
         print(f"{what:<25} p50 direct {t['direct']:7.1f} us   added by relay {relay:7.1f} us   "
               f"added by Tollgate {tollgate:7.1f} us   = {ratio}", flush=True)
-        (woken_r, cpu_r), (woken_t, cpu_t) = ([statistics.median(c[i] for c in costs[w]) / calls for i in (0, 1)]
+        (switches_r, cpu_r), (switches_t, cpu_t) = ([statistics.median(c[i] for c in costs[w]) / calls for i in (0, 1)]
                                               for w in ("relay", "tollgate"))
         print(f"{'':<25} whole p50: {t['tollgate'] / t['relay']:.2f} x relay   processor time a call: relay "
               f"{cpu_r / 1000:.1f} us, Tollgate {cpu_t / 1000:.1f} us = {cpu_t / cpu_r:.2f} x   "
-              f"wake-ups a message: {woken_r / 2:.2f}, {woken_t / 2:.2f}", flush=True)
+              f"switches a message: {switches_r / 2:.2f}, {switches_t / 2:.2f}", flush=True)
 
     def pids(self):
         return {self.gate.daemon.pid, *self.gate.left_processes()}

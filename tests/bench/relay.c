@@ -3,7 +3,7 @@
  * The bare two-pipe relay that Tollgate is measured beside: relay COMMAND ARG... starts the command and
  * copies between its own standard descriptors and the command's, looking at nothing. One process, poll,
  * read, write. At its end it says to the file that RELAY_SPENT names how often it was
- * woken and how many nanoseconds of processor time it used.
+ * put on a processor and how many nanoseconds of processor time it used.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ static void tell_spent(void)
 		return;
 	getrusage(RUSAGE_SELF, &u);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	fprintf(f, "%ld %lld\n", u.ru_nvcsw, (long long)t.tv_sec * 1000000000 + t.tv_nsec);
+	fprintf(f, "%ld %lld\n", u.ru_nvcsw + u.ru_nivcsw, (long long)t.tv_sec * 1000000000 + t.tv_nsec);
 	fclose(f);
 }
 

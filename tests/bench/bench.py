@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Tollgate costs, as ratios within one run: beside a bare relay over stdio, beside nginx over HTTP, and in
 memory. Run by scripts/bench, which compiles the programs; BENCH names their folder, QUICK=1 shortens everything."""
+import contextlib
 import os
 import platform
 import shutil
@@ -65,10 +66,11 @@ def spent(pids):
     """How often processes were put on a processor, and their time there in nanoseconds."""
     switches = cpu = 0
     for pid in pids:
-        with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
-            cpu += int(f.read().split()[0])
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            switches += sum(int(l.split()[1]) for l in f if "ctxt_switches:" in l)
+        with contextlib.suppress(OSError):  # an injector ends after its takeover
+            with open(f"/proc/{pid}/schedstat", encoding="ascii") as f:
+                cpu += int(f.read().split()[0])
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                switches += sum(int(l.split()[1]) for l in f if "ctxt_switches:" in l)
     return switches, cpu
 
 
@@ -204,8 +206,8 @@ http {{
     def resident(self):
         total = 0
         for pid in self.pids():
-            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-                total += next(int(l.split()[1]) for l in f if l.startswith("Pss:"))
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+                total += next((int(l.split()[1]) for l in f if l.startswith("Pss:")), 0)
         return total
 
     def memory(self):
@@ -240,10 +242,10 @@ def main():
             b.stdio("one core", CPU, size, calls)
             b.stdio("free", None, size, calls)
         b.http()
-        b.memory()
         judged_instructions()
-        print(METHOD)
+        b.memory()
     finally:
+        print(METHOD)
         b.close()
 
 

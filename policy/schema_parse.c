@@ -8,256 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/parser.h"
-#include "policy/schema.h"
-
-#define KEEP(ps, list) parser_keep(ps, (list).v, (list).n, sizeof(*(list).v))
-
-static bool parse_type(struct parser *ps, struct decl_type *ret);
-
-/* The lexer knows no `?` that stands alone. */
-static bool accept_question(struct parser *ps)
-{
-	if (ps->tok.kind != TOK_BAD || !span_is(ps->tok.text, "?"))
-		return false;
-	parser_advance(ps);
-	return true;
-}
-
-static bool accept_word(struct parser *ps, const char *word)
-{
-	if (!parser_at_word(ps, word))
-		return false;
-	parser_advance(ps);
-	return true;
-}
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-static bool word_is_reserved(struct span s)
-{
-	return is_reserved(s) && !span_is(s, "__cedar");
-}
-
-static bool parse_ident(struct parser *ps, const char *expected, struct decl_name *ret)
-{
-	struct token t = ps->tok;
-
-	if (t.kind != TOK_IDENT)
-		return parser_unexpected(ps, expected);
-	if (word_is_reserved(t.text))
-		return parser_fail(ps, t.pos,
-				   "`%.*s` is a reserved word and cannot be used as a name",
-				   (int)t.text.n, t.text.p);
-	*ret = (struct decl_name){ t.text, t.pos };
-	parser_advance(ps);
-	return true;
-}
-
-/* An identifier or a string. */
-static bool parse_word(struct parser *ps, const char *expected, struct decl_name *ret)
-{
-	if (ps->tok.kind != TOK_STRING)
-		return parse_ident(ps, expected, ret);
-	ret->pos = ps->tok.pos;
-	return parse_string(ps, &ret->s);
-}
-
-/* The rest of a path behind its first identifier; with id, a string may end it, which makes it an
- * entity (id->p set). */
-static bool parse_rest(struct parser *ps, struct decl_name first, struct decl_name *ret,
-		       struct span *id)
-{
-	VEC(char) name = { 0 };
-	struct decl_name part = first;
-	bool ok = true;
-	char *copy;
-
-	for (;;) {
-		if (vec_reserve(&name, (uint32_t)part.s.n + 2) < 0) {
-			ok = parser_no_memory(ps);
-			break;
-		}
-		memcpy(name.v + name.n, part.s.p, part.s.n);
-		name.n += (uint32_t)part.s.n;
-		if (!parser_accept(ps, TOK_PATH))
-			break;
-		if (id && ps->tok.kind == TOK_STRING) {
-			ok = parse_string(ps, id);
-			break;
-		}
-		ok = parse_ident(ps, "a name after `::`", &part);
-		if (!ok)
-			break;
-		memcpy(name.v + name.n, "::", 2);
-		name.n += 2;
-	}
-	copy = ok ? parser_keep(ps, name.v, name.n, 1) : NULL;
-	if (copy)
-		*ret = (struct decl_name){ { copy, name.n }, first.pos };
-	free(name.v);
-	return copy != NULL;
-}
-
-static bool parse_name(struct parser *ps, const char *expected, struct decl_name *ret)
-{
-	struct decl_name first;
-
-	return parse_ident(ps, expected, &first) && parse_rest(ps, first, ret, NULL);
-}
-
-/* One name, or any number in brackets. */
-static bool parse_name_list(struct parser *ps, struct decl_names *ret)
-{
-	VEC(struct decl_name) list = { 0 };
-	bool many = parser_accept(ps, TOK_LBRACKET), ok = true;
-
-	if (!many || ps->tok.kind != TOK_RBRACKET) {
-		do {
-			struct decl_name name;
-
-			ok = parse_name(ps, "an entity type", &name);
-			if (ok && vec_push(&list, name) < 0)
-				ok = parser_no_memory(ps);
-		} while (ok && many && parser_accept(ps, TOK_COMMA));
-	}
-	if (ok && many)
-		ok = parser_expect(ps, TOK_RBRACKET, "`,` or `]`");
-	if (ok) {
-		ret->v = KEEP(ps, list);
-		ret->n = list.n;
-		ok = ret->v != NULL;
-	}
-	free(list.v);
-	return ok;
-}
-
-/* --- annotations ------------------------------------------------------------------------------ */
-
-static bool parse_annotation(struct parser *ps, struct schema_annotation *ret)
-{
-	if (ps->tok.kind != TOK_IDENT)
-		return parser_unexpected(ps, "the name of an annotation");
-	*ret = (struct schema_annotation){ .key = ps->tok.text };
-	parser_advance(ps);
-	if (!parser_accept(ps, TOK_LPAREN))
-		return true;
-	if (ps->tok.kind != TOK_STRING)
-		return parser_unexpected(ps, "a string");
-	return parse_string(ps, &ret->value) && parser_expect(ps, TOK_RPAREN, "`)`");
-}
-
-static bool parse_annotations(struct parser *ps, struct schema_annotations *ret)
-{
-	VEC(struct schema_annotation) list = { 0 };
-	bool ok = true;
-
-	while (ok && ps->tok.kind == TOK_AT) {
-		struct schema_annotation a = { 0 };
-		uint32_t pos = ps->tok.pos;
-
-		parser_advance(ps);
-		ok = parse_annotation(ps, &a);
-		for (uint32_t i = 0; ok && i < list.n; i++) {
-			if (span_eq(list.v[i].key, a.key))
-				ok = parser_fail(ps, pos, "the annotation @%.*s is given twice",
-						 (int)a.key.n, a.key.p);
-		}
-		if (ok && list.n == SCHEMA_ANNOTATIONS_MAX)
-			ok = parser_fail(ps, pos, "more than %u annotations",
-					 SCHEMA_ANNOTATIONS_MAX);
-		if (ok && vec_push(&list, a) < 0)
-			ok = parser_no_memory(ps);
-	}
-	if (ok) {
-		ret->v = KEEP(ps, list);
-		ret->n = list.n;
-		ok = ret->v != NULL;
-	}
-	free(list.v);
-	return ok;
-}
-
-/* --- types ------------------------------------------------------------------------------------ */
-
-static bool parse_attr(struct parser *ps, struct decl_attr *ret)
-{
-	struct decl_name name;
-
-	*ret = (struct decl_attr){ 0 };
-	if (!parse_annotations(ps, &ret->annotations) ||
-	    !parse_word(ps, "the name of an attribute or `}`", &name))
-		return false;
-	ret->name = name.s;
-	ret->pos = name.pos;
-	ret->optional = accept_question(ps);
-	return parser_expect(ps, TOK_COLON, ret->optional ? "`:`" : "`:` or `?`") &&
-	       parse_type(ps, &ret->type);
-}
-
-/* Behind the brace. */
-static bool parse_record(struct parser *ps, struct decl_type *ret)
-{
-	VEC(struct decl_attr) list = { 0 };
-	bool ok = true;
-
-	while (ok && ps->tok.kind != TOK_RBRACE) {
-		struct decl_attr a;
-
-		ok = parse_attr(ps, &a);
-		if (ok && vec_push(&list, a) < 0)
-			ok = parser_no_memory(ps);
-		if (!parser_accept(ps, TOK_COMMA))
-			break;
-	}
-	ok = ok && parser_expect(ps, TOK_RBRACE, "`,` or `}`");
-	if (ok) {
-		ret->kind = DECL_RECORD;
-		ret->attrs = KEEP(ps, list);
-		ret->n = list.n;
-		ok = ret->attrs != NULL;
-	}
-	free(list.v);
-	return ok;
-}
-
-static bool parse_set(struct parser *ps, struct decl_type *ret)
-{
-	ret->kind = DECL_SET;
-	ret->element = arena_zalloc(ps->mem, sizeof(*ret->element));
-	if (!ret->element)
-		return parser_no_memory(ps);
-	return parse_type(ps, ret->element) && parser_expect(ps, TOK_GT, "`>`");
-}
-
-static bool parse_named(struct parser *ps, struct decl_type *ret)
-{
-	struct decl_name first, name;
-
-	if (!parse_ident(ps, "a type", &first))
-		return false;
-	if (span_is(first.s, "Set") && parser_accept(ps, TOK_LT))
-		return parse_set(ps, ret);
-	if (!parse_rest(ps, first, &name, NULL))
-		return false;
-	ret->kind = DECL_NAME;
-	ret->name = name.s;
-	return true;
-}
-
-static bool parse_type(struct parser *ps, struct decl_type *ret)
-{
-	bool ok;
-
-	*ret = (struct decl_type){ .pos = ps->tok.pos };
-	if (ps->depth == CEDAR_SCHEMA_NESTING_MAX)
-		return parser_fail(ps, ps->tok.pos, "types are nested more than %u deep",
-				   CEDAR_SCHEMA_NESTING_MAX);
-	ps->depth++;
-	ok = parser_accept(ps, TOK_LBRACE) ? parse_record(ps, ret) : parse_named(ps, ret);
-	ps->depth--;
-	return ok;
-}
+#include "policy/schema_parse.h"
 
 /* --- declarations ----------------------------------------------------------------------------- */
 
@@ -271,7 +22,7 @@ static bool parse_declared(struct parser *ps, bool strings, const char *what,
 	do {
 		struct decl_name name;
 
-		ok = strings ? parse_word(ps, what, &name) : parse_ident(ps, what, &name);
+		ok = strings ? schema_parse_word(ps, what, &name) : schema_parse_ident(ps, what, &name);
 		if (ok && vec_push(&list, name) < 0)
 			ok = parser_no_memory(ps);
 	} while (ok && parser_accept(ps, TOK_COMMA));
@@ -312,18 +63,18 @@ static bool parse_enum(struct parser *ps, struct decl_entity *e)
 
 static bool parse_entity_body(struct parser *ps, struct decl_entity *e)
 {
-	if (accept_word(ps, "enum"))
+	if (schema_accept_word(ps, "enum"))
 		return parse_enum(ps, e);
-	if (accept_word(ps, "in") && !parse_name_list(ps, &e->parents))
+	if (schema_accept_word(ps, "in") && !schema_parse_names(ps, &e->parents))
 		return false;
 	if (parser_accept(ps, TOK_ASSIGN) || ps->tok.kind == TOK_LBRACE) {
 		e->shape.pos = ps->tok.pos;
-		if (!parser_expect(ps, TOK_LBRACE, "`{`") || !parse_record(ps, &e->shape))
+		if (!parser_expect(ps, TOK_LBRACE, "`{`") || !schema_parse_record(ps, &e->shape))
 			return false;
 		e->has_shape = e->shape.n > 0;
 	}
-	e->has_tags = accept_word(ps, "tags");
-	return !e->has_tags || parse_type(ps, &e->tags);
+	e->has_tags = schema_accept_word(ps, "tags");
+	return !e->has_tags || schema_parse_type(ps, &e->tags);
 }
 
 /* The error of what could not be added sticks. */
@@ -356,13 +107,13 @@ static bool parse_action_ref(struct parser *ps, struct decl_action_ref *ret)
 	*ret = (struct decl_action_ref){ .pos = ps->tok.pos };
 	if (ps->tok.kind == TOK_STRING)
 		return parse_string(ps, &ret->id);
-	if (!parse_ident(ps, "an action", &first))
+	if (!schema_parse_ident(ps, "an action", &first))
 		return false;
 	if (ps->tok.kind != TOK_PATH) {
 		ret->id = first.s;
 		return true;
 	}
-	if (!parse_rest(ps, first, &name, &ret->id))
+	if (!schema_parse_rest(ps, first, &name, &ret->id))
 		return false;
 	if (!ret->id.p)
 		return parser_fail(ps, first.pos,
@@ -413,7 +164,7 @@ static bool parse_applies_part(struct parser *ps, struct decl_action *a, bool *s
 		return false;
 	if (i == 2) {
 		a->has_context = true;
-		if (!parse_type(ps, &a->context))
+		if (!schema_parse_type(ps, &a->context))
 			return false;
 		/* A name must be that of a common type here. */
 		if (a->context.kind == DECL_NAME)
@@ -421,7 +172,7 @@ static bool parse_applies_part(struct parser *ps, struct decl_action *a, bool *s
 		return true;
 	}
 	pos = ps->tok.pos;
-	if (!parse_name_list(ps, i ? &a->resources : &a->principals))
+	if (!schema_parse_names(ps, i ? &a->resources : &a->principals))
 		return false;
 	if ((i ? a->resources.n : a->principals.n) == 0)
 		return parser_fail(ps, pos, "`%s` lists no type: leave out `appliesTo` for an "
@@ -456,10 +207,10 @@ static bool parse_action(struct parser *ps, struct cedar_schema *s, uint32_t at,
 
 	a.applies = true;
 	if (!parse_declared(ps, true, "the name of an action", &names) ||
-	    (accept_word(ps, "in") && !parse_action_refs(ps, &a)) ||
-	    (accept_word(ps, "appliesTo") && !parse_applies(ps, &a)))
+	    (schema_accept_word(ps, "in") && !parse_action_refs(ps, &a)) ||
+	    (schema_accept_word(ps, "appliesTo") && !parse_applies(ps, &a)))
 		return false;
-	if (accept_word(ps, "attributes") &&
+	if (schema_accept_word(ps, "attributes") &&
 	    (!parser_expect(ps, TOK_LBRACE, "`{`") || !parser_expect(ps, TOK_RBRACE, "`}`")))
 		return false;
 	if (!parser_expect(ps, TOK_SEMICOLON, "`;`"))
@@ -474,8 +225,8 @@ static bool parse_action(struct parser *ps, struct cedar_schema *s, uint32_t at,
 
 static bool parse_common(struct parser *ps, struct cedar_schema *s, uint32_t at, struct decl_common c)
 {
-	if (!parse_ident(ps, "the name of a type", &c.name) ||
-	    !parser_expect(ps, TOK_ASSIGN, "`=`") || !parse_type(ps, &c.type) ||
+	if (!schema_parse_ident(ps, "the name of a type", &c.name) ||
+	    !parser_expect(ps, TOK_ASSIGN, "`=`") || !schema_parse_type(ps, &c.type) ||
 	    !parser_expect(ps, TOK_SEMICOLON, "`;`"))
 		return false;
 	return added(ps, schema_add_common(s, at, &c));
@@ -487,11 +238,11 @@ static bool parse_decl(struct parser *ps, struct cedar_schema *s, uint32_t at,
 		       struct schema_annotations notes)
 {
 	ps->depth = 0;
-	if (accept_word(ps, "entity"))
+	if (schema_accept_word(ps, "entity"))
 		return parse_entity(ps, s, at, (struct decl_entity){ .annotations = notes });
-	if (accept_word(ps, "action"))
+	if (schema_accept_word(ps, "action"))
 		return parse_action(ps, s, at, (struct decl_action){ .annotations = notes });
-	if (accept_word(ps, "type"))
+	if (schema_accept_word(ps, "type"))
 		return parse_common(ps, s, at, (struct decl_common){ .annotations = notes });
 	return parser_unexpected(ps, "`entity`, `action` or `type`");
 }
@@ -516,7 +267,7 @@ static bool parse_space(struct parser *ps, struct cedar_schema *s, struct schema
 	struct decl_space ds = { .annotations = notes };
 	uint32_t at = s->spaces.n;
 
-	if (!parse_name(ps, "the name of a namespace", &ds.name) ||
+	if (!schema_parse_name(ps, "the name of a namespace", &ds.name) ||
 	    !parser_expect(ps, TOK_LBRACE, "`{`"))
 		return false;
 	if (vec_push(&s->spaces, ds) < 0)
@@ -526,7 +277,7 @@ static bool parse_space(struct parser *ps, struct cedar_schema *s, struct schema
 
 		if (ps->errors->n == CEDAR_ERRORS_MAX)
 			return false;
-		if (!parse_annotations(ps, &inner) || !parse_decl(ps, s, at, inner))
+		if (!schema_parse_annotations(ps, &inner) || !parse_decl(ps, s, at, inner))
 			skip_decl(ps);
 	}
 	return parser_expect(ps, TOK_RBRACE, "`}`");
@@ -543,9 +294,9 @@ int schema_parse(struct cedar_schema *s, struct cedar_errors *errors)
 	parser_advance(&ps);
 	while (ps.tok.kind != TOK_END && ps.r == 0 && errors->n < CEDAR_ERRORS_MAX) {
 		struct schema_annotations notes = { 0 };
-		bool ok = parse_annotations(&ps, &notes);
+		bool ok = schema_parse_annotations(&ps, &notes);
 
-		if (ok && accept_word(&ps, "namespace"))
+		if (ok && schema_accept_word(&ps, "namespace"))
 			ok = parse_space(&ps, s, notes);
 		else if (ok)
 			ok = parse_decl(&ps, s, 0, notes);

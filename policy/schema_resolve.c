@@ -46,8 +46,10 @@ static struct span join(struct cedar_schema *s, struct span space, struct span n
 
 	if (!p)
 		return (struct span){ NULL, 0 };
-	if (space.n == 0)
-		return memcpy(p, name.p, name.n), (struct span){ p, name.n };
+	if (space.n == 0) {
+		memcpy(p, name.p, name.n);
+		return (struct span){ p, name.n };
+	}
 	memcpy(p, space.p, space.n);
 	memcpy(p + space.n, "::", 2);
 	memcpy(p + space.n + 2, name.p, name.n);

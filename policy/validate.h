@@ -180,6 +180,9 @@ struct checker {
 
 /* validate_lower.c: NULL without memory, or when it is too deep (c->too_deep). */
 struct occ *lower(struct checker *c, const struct ast *e);
+
+/* validate_node.c: the node that is like *x, whose arrays are copied; NULL without memory. */
+const struct core *core_keep(struct checker *c, struct core *x);
 int checker_init(struct checker *c);
 /* Forgets nodes and types when they take too much memory. */
 int checker_trim(struct checker *c);
@@ -199,6 +202,12 @@ struct typing type_of(struct checker *c, const struct occ *e, uint32_t caps);
 /* validate_op.c: what is not Boolean logic; t are the types of the kids, all there. */
 struct typing type_of_op(struct checker *c, const struct occ *e, const struct type *const *t,
 			 uint32_t caps);
+
+/* The types of operands are not what they should be: a finding, and no type. */
+struct typing type_unexpected(struct checker *c, const struct occ *at, const char *expected,
+			      const struct type *t);
+/* validate_call.c: extension functions. */
+struct typing type_call(struct checker *c, const struct occ *e, const struct type *const *t);
 
 /* finding.c: for the current policy; what is said already at the place is not said again. */
 void finding(struct checker *c, enum cedar_finding_kind kind, uint32_t pos, const char *suggestion,

@@ -19,8 +19,8 @@ static struct typing typed(struct checker *c, const struct type *t)
 	return (struct typing){ t, CAPS_NONE };
 }
 
-static struct typing unexpected(struct checker *c, const struct occ *at, const char *expected,
-				const struct type *t)
+struct typing type_unexpected(struct checker *c, const struct occ *at, const char *expected,
+			      const struct type *t)
 {
 	finding(c, CEDAR_UNEXPECTED_TYPE, at->pos, NULL, "expected %s, found %s", expected,
 	     type_words(c, t));
@@ -90,9 +90,9 @@ static struct typing type_less(struct checker *c, const struct occ *e, const str
 			       const struct type *b)
 {
 	if (a->kind != TYPE_LONG && a->kind != TYPE_DATETIME && a->kind != TYPE_DURATION)
-		return unexpected(c, e->kid[0], "Long, datetime or duration", a);
+		return type_unexpected(c, e->kid[0], "Long, datetime or duration", a);
 	if (b->kind != TYPE_LONG && b->kind != TYPE_DATETIME && b->kind != TYPE_DURATION)
-		return unexpected(c, e->kid[1], "Long, datetime or duration", b);
+		return type_unexpected(c, e->kid[1], "Long, datetime or duration", b);
 	return a == b ? just(TYPE_BOOL) : incompatible(c, e, a, b);
 }
 
@@ -142,11 +142,11 @@ static struct typing type_in(struct checker *c, const struct occ *e, const struc
 	bool is;
 
 	if (a->kind != TYPE_ENTITY)
-		return unexpected(c, e->kid[0], "an entity", a);
+		return type_unexpected(c, e->kid[0], "an entity", a);
 	if (of->kind == TYPE_NEVER)
 		return just(TYPE_FALSE);
 	if (of->kind != TYPE_ENTITY)
-		return unexpected(c, e->kid[1], "an entity or a set of entities", b);
+		return type_unexpected(c, e->kid[1], "an entity or a set of entities", b);
 	if (action_in(c, e->node->kid[0], e->node->kid[1], &is))
 		return just(is ? TYPE_TRUE : TYPE_FALSE);
 	return just(may_be_in(c, a, of) ? TYPE_BOOL : TYPE_FALSE);
@@ -155,7 +155,7 @@ static struct typing type_in(struct checker *c, const struct occ *e, const struc
 static struct typing type_is(struct checker *c, const struct occ *e, const struct type *a)
 {
 	if (a->kind != TYPE_ENTITY)
-		return unexpected(c, e->kid[0], "an entity", a);
+		return type_unexpected(c, e->kid[0], "an entity", a);
 	if (!numbers_have(a->etypes, a->n, e->node->etype))
 		return just(TYPE_FALSE);
 	return just(a->n == 1 ? TYPE_TRUE : TYPE_BOOL);
@@ -210,7 +210,7 @@ static struct typing type_has(struct checker *c, const struct occ *e, const stru
 	cap_t cap;
 
 	if (!has_fields(a))
-		return unexpected(c, e->kid[0], "an entity or a record", a);
+		return type_unexpected(c, e->kid[0], "an entity or a record", a);
 	for (uint32_t i = 0; !attr && i < shapes(a); i++)
 		attr = type_get(shape_of(c, a, i), name);
 	if (!attr)
@@ -238,7 +238,7 @@ static struct typing type_get_attr(struct checker *c, const struct occ *e, const
 	bool required = true;
 
 	if (!has_fields(a))
-		return unexpected(c, e->kid[0], "an entity or a record", a);
+		return type_unexpected(c, e->kid[0], "an entity or a record", a);
 	for (uint32_t i = 0; i < shapes(a); i++) {
 		const struct type_attr *attr = type_get(shape_of(c, a, i), name);
 		int r;
@@ -291,9 +291,9 @@ static struct typing type_tag(struct checker *c, const struct occ *e, const stru
 	const struct type *tags;
 
 	if (a->kind != TYPE_ENTITY)
-		return unexpected(c, e->kid[0], "an entity", a);
+		return type_unexpected(c, e->kid[0], "an entity", a);
 	if (b->kind != TYPE_STRING)
-		return unexpected(c, e->kid[1], "String", b);
+		return type_unexpected(c, e->kid[1], "String", b);
 	tags = tags_of(c, a);
 	if (e->node->op == CORE_HAS_TAG && !tags)
 		return just(TYPE_FALSE);
@@ -319,9 +319,9 @@ static struct typing type_contains(struct checker *c, const struct occ *e, const
 	int r;
 
 	if (a->kind != TYPE_SET)
-		return unexpected(c, e->kid[0], "a set", a);
+		return type_unexpected(c, e->kid[0], "a set", a);
 	if (sets && b->kind != TYPE_SET)
-		return unexpected(c, e->kid[1], "a set", b);
+		return type_unexpected(c, e->kid[1], "a set", b);
 	if (!c->strict)
 		return just(TYPE_BOOL);
 	r = type_lub(&c->types, true, a->element, sets ? b->element : b, &lub);
@@ -372,96 +372,12 @@ static struct typing type_record_of(struct checker *c, const struct occ *e,
 	return typed(c, rec);
 }
 
-/* --- extension functions ---------------------------------------------------------------------- */
-
-static const struct {
-	enum type_kind ret, arg[2];
-} signatures[EXT_FN_COUNT] = {
-	[EXT_DECIMAL] = { TYPE_DECIMAL, { TYPE_STRING } },
-	[EXT_IP] = { TYPE_IPADDR, { TYPE_STRING } },
-	[EXT_DATETIME] = { TYPE_DATETIME, { TYPE_STRING } },
-	[EXT_DURATION] = { TYPE_DURATION, { TYPE_STRING } },
-	[EXT_LESS_THAN] = { TYPE_BOOL, { TYPE_DECIMAL, TYPE_DECIMAL } },
-	[EXT_LESS_THAN_OR_EQUAL] = { TYPE_BOOL, { TYPE_DECIMAL, TYPE_DECIMAL } },
-	[EXT_GREATER_THAN] = { TYPE_BOOL, { TYPE_DECIMAL, TYPE_DECIMAL } },
-	[EXT_GREATER_THAN_OR_EQUAL] = { TYPE_BOOL, { TYPE_DECIMAL, TYPE_DECIMAL } },
-	[EXT_IS_IPV4] = { TYPE_BOOL, { TYPE_IPADDR } },
-	[EXT_IS_IPV6] = { TYPE_BOOL, { TYPE_IPADDR } },
-	[EXT_IS_LOOPBACK] = { TYPE_BOOL, { TYPE_IPADDR } },
-	[EXT_IS_MULTICAST] = { TYPE_BOOL, { TYPE_IPADDR } },
-	[EXT_IS_IN_RANGE] = { TYPE_BOOL, { TYPE_IPADDR, TYPE_IPADDR } },
-	[EXT_OFFSET] = { TYPE_DATETIME, { TYPE_DATETIME, TYPE_DURATION } },
-	[EXT_DURATION_SINCE] = { TYPE_DURATION, { TYPE_DATETIME, TYPE_DATETIME } },
-	[EXT_TO_DATE] = { TYPE_DATETIME, { TYPE_DATETIME } },
-	[EXT_TO_TIME] = { TYPE_DURATION, { TYPE_DATETIME } },
-	[EXT_TO_MILLISECONDS] = { TYPE_LONG, { TYPE_DURATION } },
-	[EXT_TO_SECONDS] = { TYPE_LONG, { TYPE_DURATION } },
-	[EXT_TO_MINUTES] = { TYPE_LONG, { TYPE_DURATION } },
-	[EXT_TO_HOURS] = { TYPE_LONG, { TYPE_DURATION } },
-	[EXT_TO_DAYS] = { TYPE_LONG, { TYPE_DURATION } },
-};
-
-static bool text_parses(enum ext_fn fn, struct span s)
-{
-	struct cip ip;
-	int64_t v;
-
-	switch (fn) {
-	case EXT_DECIMAL:
-		return ext_decimal_parse(s, &v) == 0;
-	case EXT_DATETIME:
-		return ext_datetime_parse(s, &v) == 0;
-	case EXT_DURATION:
-		return ext_duration_parse(s, &v) == 0;
-	default:
-		return ext_ip_parse(s, &ip) == 0;
-	}
-}
-
-/* The argument of what makes an extension value. */
-static bool check_text(struct checker *c, const struct occ *e)
-{
-	const struct core *arg = e->node->kid[0];
-	const char *name = ext_info((enum ext_fn)e->node->num)->name;
-
-	if (arg->op == CORE_STRING && !text_parses((enum ext_fn)e->node->num, arg->str))
-		finding(c, CEDAR_EXTENSION, e->kid[0]->pos, NULL, "`%.*s` is no value for %s()",
-		     (int)(arg->str.n > 60 ? 60 : arg->str.n), arg->str.p, name);
-	else if (arg->op != CORE_STRING && c->strict)
-		finding(c, CEDAR_EXTENSION, e->kid[0]->pos, NULL,
-		     "%s() takes a string literal only, so that it can be checked here", name);
-	else
-		return true;
-	return false;
-}
-
-static struct typing type_call(struct checker *c, const struct occ *e, const struct type *const *t)
-{
-	enum ext_fn fn = (enum ext_fn)e->node->num;
-	const struct ext_info *info = ext_info(fn);
-
-	if (e->node->n != info->arity) {
-		finding(c, CEDAR_EXTENSION, e->pos, NULL, "%s() takes %u arguments, not %u",
-		     info->name, info->arity - info->method, e->node->n - info->method);
-		return none;
-	}
-	for (uint32_t i = 0; i < e->node->n; i++) {
-		enum type_kind want = signatures[fn].arg[i];
-
-		if (t[i]->kind != want)
-			return unexpected(c, e->kid[i], type_words(c, type_simple(want)), t[i]);
-	}
-	if (!info->method && !check_text(c, e))
-		return none;
-	return just(signatures[fn].ret);
-}
-
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static struct typing type_not(struct checker *c, const struct occ *e, const struct type *a)
 {
 	if (!type_is_bool(a))
-		return unexpected(c, e->kid[0], "Bool", a);
+		return type_unexpected(c, e->kid[0], "Bool", a);
 	return just(a->kind == TYPE_TRUE    ? TYPE_FALSE
 		    : a->kind == TYPE_FALSE ? TYPE_TRUE
 					    : TYPE_BOOL);
@@ -473,7 +389,7 @@ static struct typing type_all(struct checker *c, const struct occ *e, const stru
 {
 	for (uint32_t i = 0; i < e->node->n; i++) {
 		if (t[i]->kind != want)
-			return unexpected(c, e->kid[i], type_words(c, type_simple(want)), t[i]);
+			return type_unexpected(c, e->kid[i], type_words(c, type_simple(want)), t[i]);
 	}
 	return just(ret);
 }
@@ -514,7 +430,7 @@ struct typing type_of_op(struct checker *c, const struct occ *e, const struct ty
 		return type_contains(c, e, t[0], t[1]);
 	case CORE_IS_EMPTY:
 		return t[0]->kind == TYPE_SET ? just(TYPE_BOOL)
-					      : unexpected(c, e->kid[0], "a set", t[0]);
+					      : type_unexpected(c, e->kid[0], "a set", t[0]);
 	case CORE_HAS_TAG:
 	case CORE_GET_TAG:
 		return type_tag(c, e, t[0], t[1], caps);

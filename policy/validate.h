@@ -206,7 +206,8 @@ struct typing type_of_op(struct checker *c, const struct occ *e, const struct ty
 /* The types of operands are not what they should be: a finding, and no type. */
 struct typing type_unexpected(struct checker *c, const struct occ *at, const char *expected,
 			      const struct type *t);
-/* validate_call.c: extension functions. */
+/* validate_call.c: extension functions; the type of an argument, the receiver first, or NULL. */
+const struct type *call_argument(enum ext_fn fn, uint32_t i);
 struct typing type_call(struct checker *c, const struct occ *e, const struct type *const *t);
 
 /* finding.c: for the current policy; what is said already at the place is not said again. */

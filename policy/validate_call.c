@@ -31,6 +31,11 @@ static const struct {
 	[EXT_TO_DAYS] = { TYPE_LONG, { TYPE_DURATION } },
 };
 
+const struct type *call_argument(enum ext_fn fn, uint32_t i)
+{
+	return i < ext_info(fn)->arity ? type_simple(signatures[fn].arg[i]) : NULL;
+}
+
 static bool text_parses(enum ext_fn fn, struct span s)
 {
 	struct cip ip;

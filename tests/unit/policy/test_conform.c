@@ -62,6 +62,7 @@ static void conforming(void **state)
 		"{\"n\":1,\"ip\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}},\"d\":{\"fn\":\"decimal\",\"arg\":\"1.5\"}}",
 		"{\"n\":1,\"t\":{\"__extn\":{\"fn\":\"offset\",\"args\":[{\"__extn\":{\"fn\":\"datetime\",\"arg\":\"2026-01-31\"}},"
 		"{\"__extn\":{\"fn\":\"duration\",\"arg\":\"1h\"}}]}}}",
+		"{\"n\":1,\"t\":{\"fn\":\"offset\",\"args\":[\"2026-01-31\",{\"fn\":\"duration\",\"arg\":\"1h\"}]}}",
 		"{\"n\":1,\"us\":[{\"type\":\"User\",\"id\":\"v\"},{\"__entity\":{\"type\":\"User\",\"id\":\"w\"}}]}",
 		"{\"n\":1,\"us\":[],\"r\":{\"x\":2,\"u\":{\"type\":\"User\",\"id\":\"v\"}}}",
 		"{\"n\":1,\"act\":{\"type\":\"Action\",\"id\":\"read\"}}",
@@ -93,6 +94,8 @@ static void refused(void **state)
 		{ "{\"n\":1,\"k\":{\"type\":\"Kind\",\"id\":\"c\"}}", "[]", "{}", "`c` is not among the ids of `Kind`" },
 		{ "{\"n\":1,\"ip\":\"10.0.0.0.1\"}", "[]", "{}", "cannot be read" },
 		{ "{\"n\":1,\"ip\":{\"__extn\":{\"fn\":\"decimal\",\"arg\":\"1.5\"}}}", "[]", "{}", "expected" },
+		{ "{\"n\":1,\"t\":{\"fn\":\"offset\",\"args\":[\"2026-01-31\",\"1h\",\"1h\"]}}", "[]", "{}", "cannot be read" },
+		{ "{\"n\":1,\"t\":{\"fn\":\"nope\",\"args\":[]}}", "[]", "{}", "cannot be read" },
 		{ "{\"n\":1,\"o\":{\"__extn\":{\"fn\":\"ip\",\"arg\":\"::1\"}}}", "[]", "{}", "expected string" },
 		{ "{\"n\":1,\"us\":[1]}", "[]", "{}", "u us[]: expected entity, found long" },
 		{ "{\"n\":1,\"us\":{}}", "[]", "{}", "u us: expected set, found record" },

@@ -49,7 +49,9 @@ int attest_binding(const struct attest_binding *b, struct attest_digests *ret)
 
 	if (r < 0)
 		return r;
-	(void)SHA256((const uint8_t *)buf_span(&s).p, buf_len(&s), ret->sha256);
-	(void)SHA512((const uint8_t *)buf_span(&s).p, buf_len(&s), ret->sha512);
+	/* They take memory, and leave the digest as it was when there is none. */
+	if (!SHA256((const uint8_t *)buf_span(&s).p, buf_len(&s), ret->sha256) ||
+	    !SHA512((const uint8_t *)buf_span(&s).p, buf_len(&s), ret->sha512))
+		return -ENOMEM;
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include "user/notary/store_private.h"
 
 #define CHUNK 4096u /* hashes compared with the tree file at a time */
+#define TORN_NAME_MAX 64
 #define TORN_MAX 100 /* torn files for one leaf: more means a crash loop, which a human must see */
 
 DEFINE_CLEANUP(struct segment_reader *, segment_reader_close)
@@ -108,15 +109,19 @@ static int is_last_segment(int dirfd, const char *name)
 	return segment_name_parse(name, &first) == 0 && n > 0 && all[n - 1] == first;
 }
 
+static void torn_name(uint64_t leaf, int i, char ret[TORN_NAME_MAX])
+{
+	(void)snprintf(ret, TORN_NAME_MAX, i ? "torn-%016" PRIu64 ".%d" : "torn-%016" PRIu64, leaf, i);
+}
+
 static int create_torn(int dirfd, uint64_t leaf)
 {
-	char name[64];
+	char name[TORN_NAME_MAX];
 
 	for (int i = 0; i < TORN_MAX; i++) {
 		int fd;
 
-		(void)snprintf(name, sizeof(name), i ? "torn-%016" PRIu64 ".%d" : "torn-%016" PRIu64, leaf,
-			       i);
+		torn_name(leaf, i, name);
 		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 		if (fd >= 0 || errno != EEXIST)
 			return fd >= 0 ? fd : -errno;
@@ -192,6 +197,22 @@ static int read_all(struct recovery *v, store_seen_fn seen, void *arg, struct st
 	return r;
 }
 
+/* A start before this one may have set an end aside and not lived to record it: then nothing follows it yet. */
+static int earlier_torn(struct recovery *v, struct store_recovery *ret)
+{
+	char name[TORN_NAME_MAX];
+	struct stat st;
+
+	for (int i = 0; i < TORN_MAX; i++) {
+		torn_name(v->s->tree.size, i, name);
+		if (fstatat(v->s->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? 0 : -errno;
+		ret->torn_leaf = v->s->tree.size;
+		ret->torn_bytes += (uint64_t)st.st_size;
+	}
+	return 0;
+}
+
 int recovery_run(struct store *s, store_seen_fn seen, void *arg, struct store_recovery *ret)
 {
 	_cleanup_free_ struct tree_hash *chunk = calloc(CHUNK, sizeof(*chunk));
@@ -206,6 +227,8 @@ int recovery_run(struct store *s, store_seen_fn seen, void *arg, struct store_re
 		r = read_all(&v, seen, arg, &found);
 	if (r == 0)
 		r = settle_chunk(&v);
+	if (r == 0 && found.torn_bytes == 0)
+		r = earlier_torn(&v, &found);
 	if (r < 0)
 		return r;
 	if (s->tree.size < v.cp.size)

@@ -90,8 +90,9 @@ static void a_tail_torn_anywhere_is_set_aside(void **state)
 			assert_int_equal(buf_len(&torn), cut - keep);
 			assert_memory_equal(buf_span(&torn).p, s.p + keep, cut - keep);
 		}
+		/* Told again until a record follows, the one that speaks of it. */
 		assert_int_equal(reopen(f, &found, &size), 0);
-		assert_int_equal(found.torn_bytes, 0);
+		assert_int_equal(found.torn_bytes, cut - keep);
 	}
 }
 

@@ -78,23 +78,23 @@ char *__wrap_strdup(const char *s)
 	return __wrap_strndup(s, strlen(s));
 }
 
-static void *alloc_crypto(size_t n, const char *file, int line)
+static inline void *alloc_crypto(size_t n, const char *file, int line)
 {
 	return alloc_fails() ? NULL : __real_malloc(n);
 }
 
-static void *alloc_crypto_again(void *p, size_t n, const char *file, int line)
+static inline void *alloc_crypto_again(void *p, size_t n, const char *file, int line)
 {
 	return alloc_fails() ? NULL : __real_realloc(p, n);
 }
 
-static void alloc_crypto_free(void *p, const char *file, int line)
+static inline void alloc_crypto_free(void *p, const char *file, int line)
 {
 	free(p);
 }
 
 /* Before anything else of libcrypto. */
-static void alloc_take_crypto(void)
+static inline void alloc_take_crypto(void)
 {
 	(void)CRYPTO_set_mem_functions(alloc_crypto, alloc_crypto_again, alloc_crypto_free);
 }

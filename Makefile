@@ -65,7 +65,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
 .PHONY: all check check-long check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
-	units install clean help print-config
+	tsan units install clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -73,7 +73,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants install clean print-config'
+	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants tsan install clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -187,6 +187,12 @@ flood: all
 
 models:
 	scripts/models
+
+# Programs with threads, under the thread sanitizer: the others have one each.
+THREADED = enrol/test_listener kern/test_scope policy/test_authorize query/test_query
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread $(patsubst %,$(BUILD)/tsan/tests/unit/%,$(THREADED))
+	set -e; for test in $(THREADED); do $(BUILD)/tsan/tests/unit/$$test; done
 
 # What check does for a minute, for as long as it deserves.
 check-long: all units fuzz-build

@@ -168,7 +168,7 @@ fuzz_room = $(firstword $(subst _, ,$(1)))
 fuzz_srcs = $(foreach d,$(filter-out llhttp,$(call uniq,$(call closure,$(1)))),$(call room_src,$(d))) \
 	$(if $(filter llhttp,$(call closure,$(1))),$(patsubst %,$(LLHTTP_DIR)/%.c,llhttp api http))
 fuzz-build: $(FUZZERS)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.[ch] policy/*.[ch] attest/*.[ch])
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.[ch] policy/*.[ch] attest/*.[ch]) | $(BPF_SKEL)
 	$(call say,FUZZ,$@) mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD) -isystem $(LLHTTP_INC) -I$(LLHTTP_INC)/llhttp \
 		-DLLHTTP_STRICT_MODE=1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		$< $(call fuzz_srcs,$(call fuzz_room,$*)) $(LIBS) -o $@

@@ -200,15 +200,30 @@ static int pwrite_all(int fd, const void *p, size_t n, off_t at)
 	return 0;
 }
 
+/* A segment that was unlinked takes with it what is written to it. */
+static int still_there(const struct store *s)
+{
+	struct stat st;
+
+	if (s->fd < 0)
+		return 0;
+	if (fstat(s->fd, &st) < 0)
+		return -errno;
+	return st.st_nlink ? 0 : -ESTALE;
+}
+
 int store_flush(struct store *s)
 {
 	struct span all = buf_span(&s->lines);
-	int r = 0;
+	int r;
 
 	if (s->error)
 		return s->error;
 	if (s->pending == 0)
 		return 0;
+	r = still_there(s);
+	if (r < 0)
+		return take_back(s, r);
 	if (s->fd < 0 || s->segment_bytes >= s->segment_max) {
 		r = s->fd < 0 ? 0 : store_sync(s);
 		if (r == 0)

@@ -258,6 +258,26 @@ static void a_full_disk_loses_nothing(void **state)
 	assert_int_equal(found.torn_bytes, 0);
 }
 
+/* Whoever removes the log must not have calls go on into a file that nobody can read. */
+static void a_log_that_was_removed_takes_nothing(void **state)
+{
+	struct log_fixture *f = *state;
+	struct store_recovery found;
+	struct record_line line;
+	struct store *s;
+
+	assert_int_equal(store_open(f->dirfd, 0, NULL, NULL, &found, &s), 0);
+	line = fixture_line(f, "echo", RECORD_ALLOW);
+	assert_int_equal(store_append(s, line.text), 0);
+	assert_int_equal(store_flush(s), 0);
+	fixture_wipe(f->dir);
+	line = fixture_line(f, "echo", RECORD_ALLOW);
+	assert_int_equal(store_append(s, line.text), 0);
+	assert_int_equal(store_flush(s), -ESTALE);
+	assert_int_equal(store_size(s), 1);
+	store_close(s);
+}
+
 static void odd_names_in_the_directory_are_not_segments(void **state)
 {
 	uint64_t leaf;
@@ -285,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_missing_segment_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(the_tree_file_is_rebuilt, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_log_that_was_removed_takes_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test(odd_names_in_the_directory_are_not_segments),
 	};
 

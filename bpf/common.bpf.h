@@ -12,7 +12,6 @@
 #define SIGKILL 9
 #define SIGCONT 18
 #define SIGSTOP 19
-#define EPERM 1
 #define ESRCH 3
 #define ENOSYS 38
 #define ENOENT 2

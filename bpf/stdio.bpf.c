@@ -226,7 +226,7 @@ static __always_inline int read_done(struct task_struct *t, u64 fd, u32 form, u6
 	if (!follow_read(entry.stream, form, a, n, ret))
 		return 0;
 	count(TG_STAT_STDIO_HELD_READ);
-	if (t->ptrace) {
+	if (traced_by_agent(t)) {
 		s = bpf_map_lookup_elem(&streams, &entry.stream);
 		if (s)
 			stream_flag(s, TG_STREAM_TRACED);

@@ -28,9 +28,7 @@ __noinline int signal_process(u32 tgid, u64 start, int sig)
 	t = bpf_task_from_pid(tgid);
 	if (!t)
 		return r;
-	if (sig == SIGSTOP && t->ptrace)
-		r = EPERM; /* its tracer could let it run on */
-	else if (task_start(t) == start)
+	if (task_start(t) == start)
 		r = -bpf_send_signal_task(t, sig, PIDTYPE_TGID, 0);
 	bpf_task_release(t);
 	return r;

@@ -352,6 +352,8 @@ static void way_traced(void)
 	pause_ms(50);
 	pid = fork();
 	if (pid == 0) {
+		close(to_server);
+		close(from_server);
 		if (ptrace(PTRACE_SEIZE, server, NULL, NULL))
 			fail("ptrace");
 		while (waitpid(server, &st, __WALL) == server && WIFSTOPPED(st))

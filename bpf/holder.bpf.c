@@ -14,7 +14,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define O_RDWR 2
 #define O_CLOEXEC 02000000
 #define BITS_PER_LONG 64
-/* A table that grew to more than 1,048,576 descriptors (the default of fs.nr_open) is cut; the count then lacks some. */
+/* Of a table beyond 1,048,576 descriptors (the default of fs.nr_open) the rest is not seen; the count then lacks
+ * some. */
 #define TABLE_WORDS (1048576 / BITS_PER_LONG)
 
 /* The count is a plain one up to 6.12, and one less than the references since 6.13. */

@@ -136,6 +136,17 @@ static __always_inline int candidate(struct task_struct *p)
 	return 0;
 }
 
+/* Read for one process that was in place before its scope was: its streams are followed from here on. */
+SEC("iter/task")
+int iter_candidate(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+
+	if (t && t->pid == t->tgid)
+		candidate(t);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_candidate, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
 {

@@ -54,6 +54,7 @@ def main():
         os.chmod(agent, 0o755)
         gate = g.Gate(work, [{"name": "host", "exe": agent}], POLICY)
         gate.scan("bench", [server])
+        gate.take_turn()
         without = value([host, "call", str(CALLS)])
         gate.start()
         t = alternate({w: [p, "first", str(SERVERS), "--", server] for w, p in (("plain", host), ("enrolled", agent))})

@@ -5,8 +5,8 @@
  *	stdio host VERB CALL SERVER LOG [COMMAND...]	starts a server and sends it one tools/call by the verb's way
  *	stdio serve LOG [speak|reexec]		the server: LOG gets every byte that a read returned
  *
- * SERVER is this program under the path that is approved. COMMAND stands before the server's own command line (sh -c, bwrap ...). The host prints every line that comes back,
- * then "end". It waits as long as hosts do, so a server that was killed or a call that was refused ends it at once.
+ * SERVER is this program under the path that is approved. COMMAND stands before the server's own command line (sh -c,
+ * bwrap ...). The host prints every line that comes back, then "end". It waits as long as hosts do, so a server that was killed or a call that was refused ends it at once.
  */
 #include <errno.h>
 #include <fcntl.h>

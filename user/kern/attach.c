@@ -31,6 +31,7 @@ const struct kern_prog_spec kern_prog_table[KP_MAX_] = {
 	[KP_SOCKOPS_SERVER] = { "sockops_server", KW_DAEMON, BPF_CGROUP_SOCK_OPS },
 	[KP_GETSOCKOPT] = { "getsockopt_origin", KW_DAEMON, BPF_CGROUP_GETSOCKOPT },
 	[KP_ITER_LABELS] = { "iter_labels", KW_RUN, 0 },
+	[KP_ITER_CANDIDATE] = { "iter_candidate", KW_RUN, 0 },
 	[KP_ITER_SCOPE_HOLDERS] = { "iter_scope_holders", KW_RUN, 0 },
 	[KP_ITER_HOLDERS] = { "iter_holders", KW_RUN, 0 },
 	[KP_STDIO_CONTROL] = { "stdio_control", KW_RUN, 0 },

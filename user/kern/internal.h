@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "user/kern/kern.h"
+#include "user/kern/scope.h"
 
 /* Shared maps, in the order of kern_map_table. */
 enum kern_map {
@@ -36,7 +37,7 @@ enum kern_prog {
 	KP_SYS_EXIT, KP_URING, KP_EXEC_CANDIDATE, KP_SYS_ENTER, /* in the order in which they are attached */
 	KP_CONNECT4, KP_CONNECT6, KP_GETPEERNAME4, KP_GETPEERNAME6, KP_SOCKOPS_CLIENT,
 	KP_SOCKOPS_SERVER, KP_GETSOCKOPT,
-	KP_ITER_LABELS, KP_ITER_SCOPE_HOLDERS, KP_ITER_HOLDERS, KP_STDIO_CONTROL,
+	KP_ITER_LABELS, KP_ITER_CANDIDATE, KP_ITER_SCOPE_HOLDERS, KP_ITER_HOLDERS, KP_STDIO_CONTROL,
 	KP_MAX_,
 };
 
@@ -95,6 +96,11 @@ int load_adopt(struct kern *k);
 
 /* Whether the pins under a v<N> directory say that kern_open() mounted the file system. */
 bool load_was_mounted(const char *dir);
+
+/* --- scope.c ---------------------------------------------------------------------------------- */
+
+/* Runs a task iterator for one process (0: all) to its end; fn sees the lines of iter_labels. */
+int iterate_tasks(struct kern *k, enum kern_prog p, pid_t pid, kern_scope_fn fn, void *arg);
 
 /* --- health.c --------------------------------------------------------------------------------- */
 

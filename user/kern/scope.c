@@ -148,8 +148,7 @@ int kern_scope_cgroup(struct kern *k, uint64_t cgroup, const struct tg_label *la
 	return bpf_map_update_elem(fd, &cgroup, label, BPF_ANY) < 0 ? -errno : 0;
 }
 
-/* Reads the label iterator for one process (0: all) to its end. */
-static int iterate(struct kern *k, pid_t pid, kern_scope_fn fn, void *arg)
+int iterate_tasks(struct kern *k, enum kern_prog p, pid_t pid, kern_scope_fn fn, void *arg)
 {
 	union bpf_iter_link_info info = { .task.pid = (uint32_t)pid };
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -162,7 +161,7 @@ static int iterate(struct kern *k, pid_t pid, kern_scope_fn fn, void *arg)
 		opts.iter_info = &info;
 		opts.iter_info_len = sizeof(info);
 	}
-	link = bpf_link_create(k->prog[KP_ITER_LABELS], 0, BPF_TRACE_ITER, &opts);
+	link = bpf_link_create(k->prog[p], 0, BPF_TRACE_ITER, &opts);
 	if (link < 0)
 		return -errno;
 	fd = bpf_iter_create(link);
@@ -195,7 +194,7 @@ int kern_scope_label(struct kern *k, pid_t pid, const struct tg_label *label)
 	if (bpf_map_update_elem(k->map[KM_LABELS], &pidfd, label, BPF_ANY) < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
 	/* The pidfd names the leader; the walk hands the label to its other threads. */
-	return iterate(k, pid, NULL, NULL);
+	return iterate_tasks(k, KP_ITER_LABELS, pid, NULL, NULL);
 }
 
 int kern_scope_of(struct kern *k, pid_t pid, struct tg_label *ret)
@@ -215,7 +214,7 @@ int kern_scope_of(struct kern *k, pid_t pid, struct tg_label *ret)
 
 int kern_scope_each(struct kern *k, kern_scope_fn fn, void *arg)
 {
-	return iterate(k, 0, fn, arg);
+	return iterate_tasks(k, KP_ITER_LABELS, 0, fn, arg);
 }
 
 int kern_daemon_attach(struct kern *k, const char *dir)

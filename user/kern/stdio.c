@@ -99,6 +99,11 @@ int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret)
 	return bpf_map_lookup_elem(k->map[KM_STREAMS], &key, ret) < 0 ? -errno : 0;
 }
 
+int kern_stdio_of_reader(struct kern *k, uint64_t ino, uint64_t *ret_key)
+{
+	return bpf_map_lookup_elem(k->map[KM_READERS], &ino, ret_key) < 0 ? -errno : 0;
+}
+
 static int copy_of(struct kern *k, enum kern_map map, uint64_t key, uint32_t len,
 		   uint8_t ret[TG_HEAD_BYTES], size_t *ret_n)
 {
@@ -202,6 +207,11 @@ int kern_stdio_forget(struct kern *k, uint64_t key)
 int kern_stdio_hold(struct kern *k, uint64_t key)
 {
 	return control(k, TG_VERB_HOLD, key);
+}
+
+int kern_stdio_follow(struct kern *k, pid_t pid)
+{
+	return iterate_tasks(k, KP_ITER_CANDIDATE, pid, NULL, NULL);
 }
 
 bool kern_stdio_found(const struct tg_stream *s)

@@ -29,6 +29,9 @@ int kern_stdio_key(int fd, uint64_t *ret);
 /* -ENOENT when the stream is not followed. */
 int kern_stdio_read(struct kern *k, uint64_t key, struct tg_stream *ret);
 
+/* Key of the stream whose reader holds this object (inode number of a pipe or socket). -ENOENT. */
+int kern_stdio_of_reader(struct kern *k, uint64_t ino, uint64_t *ret_key);
+
 /* The first bytes written to the stream since it is followed; *ret_n is min(written, TG_HEAD_BYTES)
  * unless the stream has TG_STREAM_HEAD_GAP: then the copy is good for *ret_n bytes, and more were
  * written that are not in it. */
@@ -68,6 +71,9 @@ int kern_stdio_seek(struct kern *k, const struct tg_sought *what);
 /* Makes n descriptors, the caller's, each good for one pass over the holders of what is sought, in the scopes or
  * on the whole machine: read to its end it gives struct tg_holding. 0 or -errno. */
 int kern_stdio_walks(struct kern *k, bool everywhere, int *ret_fds, unsigned n);
+
+/* Follows what a running, labelled process reads and writes as if it had just executed. 0 or -errno. */
+int kern_stdio_follow(struct kern *k, pid_t pid);
 
 /* Holds a stream's readers by hand (start-up scan): reads do not return to them. */
 int kern_stdio_hold(struct kern *k, uint64_t key);

@@ -146,6 +146,8 @@ void sup_enrol_event(struct supervisor *s, const struct tg_event *e);
 void sup_enrol_rescan(struct supervisor *s);
 /* Brings a process into an agent's scope by hand. 0 or -errno. */
 int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, const char *why);
+/* The same for a process that ran before the node did, with everything below it. */
+void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index);
 void sup_enrol_tick(struct supervisor *s);
 void sup_enrol_stop(struct supervisor *s);
 
@@ -155,7 +157,8 @@ void sup_stdio_event(struct supervisor *s, const struct tg_event *e);
 void sup_stdio_rescan(struct supervisor *s);
 /* Whether pid stands still for one of our takeovers. */
 bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid);
-/* Conversations that ran before Tollgate did: children of a matching host that the catalog knows. */
+/* Agents that ran before Tollgate did: brings them into scope, takes over the conversations with servers that the
+ * catalog knows, and follows the others. */
 void sup_stdio_scan_running(struct supervisor *s);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m);

@@ -23,6 +23,7 @@
 #include "user/kern/kern.h"
 #include "user/kern/scope.h"
 #include "user/kern/stdio.h"
+#include "user/proc/tree.h"
 #include "user/role/sup.h"
 
 #define UNIT_DEPTH 6 /* slices within slices that are searched for a unit */
@@ -293,6 +294,27 @@ int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, con
 	int r = proc_identity_read(pid, &id);
 
 	return r < 0 ? r : enrol(s, &id, agent_index, why);
+}
+
+#define RUNNING_PASSES 8 /* over a tree that may go on forking outside the scope */
+
+/* What was there before the node goes on where it is, but new connections are steered and new conversations judged. */
+void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index)
+{
+	size_t before = 0;
+
+	for (int i = 0; i < RUNNING_PASSES; i++) {
+		_cleanup_pids_ struct proc_pids tree = { 0 };
+
+		if (proc_descendants(pid, &tree) < 0 || tree.n == before)
+			return;
+		before = tree.n;
+		for (size_t k = 0; k < tree.n; k++) {
+			(void)kern_heartbeat(s->kern); /* measuring takes its time */
+			if (sup_enrol_process(s, tree.v[k], agent_index, "it ran before the node") == 0)
+				(void)kern_stdio_follow(s->kern, tree.v[k]);
+		}
+	}
 }
 
 /* --- the exec guard: the new image stands at its first instruction -------------------------------- */

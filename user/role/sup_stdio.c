@@ -514,6 +514,9 @@ static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg 
 		r = kern_stdio_taken(s->kern, job->key, (uint8_t *)out.head, &n, &out.taken);
 	out.head_len = (uint32_t)n;
 	mark_ours(s, m);
+	/* A conversation that ran before is followed since its host was brought into scope. */
+	if (!job->key && kern_stdio_of_reader(s->kern, job->ino0, &job->key) < 0)
+		job->key = 0;
 	if (job->key)
 		(void)kern_stdio_forget(s->kern, job->key);
 	job->key = 0;
@@ -659,8 +662,9 @@ void sup_stdio_scan_running(struct supervisor *s)
 		match_identity(&s->conf, &id, &m);
 		if (m.is != MATCH_AGENT)
 			continue;
-		log_warn("agent %s: pid %d ran before the node: its network is not steered until it is restarted",
+		log_warn("agent %s: pid %d ran before the node: connections that it has are not steered",
 			 s->conf.agents[m.agent].name, (int)all.v[i]);
+		sup_enrol_running(s, all.v[i], (unsigned)m.agent);
 		scan_host(s, all.v[i], (uint32_t)m.agent + 1);
 	}
 	proc_pids_done(&all);

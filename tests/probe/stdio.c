@@ -6,7 +6,8 @@
  *	stdio serve LOG [speak|reexec]		the server: LOG gets every byte that a read returned
  *
  * SERVER is this program under the path that is approved. COMMAND stands before the server's own command line (sh -c,
- * bwrap ...). The host prints every line that comes back, then "end". It waits as long as hosts do, so a server that was killed or a call that was refused ends it at once.
+ * bwrap ...). The host prints every line that comes back, then "end". It waits as long as hosts do, so a server that was
+ * killed or a call that was refused ends it at once. With STDIO_WAIT in its environment it begins when that file is there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -470,6 +471,7 @@ static void hear(void)
 
 static int host(const char *verb, const char *call, const char *server, const char *log, char **command, int n)
 {
+	const char *wait_for = getenv("STDIO_WAIT");
 	char *argv[64];
 	int argc = 0;
 	pid_t pid;
@@ -494,6 +496,8 @@ static int host(const char *verb, const char *call, const char *server, const ch
 				       "\"params\":{\"name\":\"%s\",\"arguments\":{}}}\n", call);
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (wait_for && access(wait_for, F_OK))
+		pause_ms(10);
 	pid = start(verbs[i].socket, argv);
 	verbs[i].way();
 	hear();

@@ -181,6 +181,7 @@ enum {
 	TG_STREAM_LOST = 1 << 8, /* the ring was full: no event went out for it */
 	TG_STREAM_TAKEN_GAP = 1 << 9, /* the copy of what was read is not the whole */
 	TG_STREAM_TRACED = 1 << 10, /* its reader was killed: a tracer could have continued it */
+	TG_STREAM_UNSEARCHED = 1 << 11, /* while held it was read by a 32-bit call: nobody knows what its reader has */
 };
 
 /* A named pipe's key: this bit, 23 bits of device, 40 bits of inode number. */

@@ -210,6 +210,8 @@ __noinline int follow_read(u64 key, u32 form, u64 a, u64 n, s64 ret)
 		s->taken_len = 0;
 		__sync_fetch_and_and(&s->flags, ~TG_STREAM_TAKEN_GAP);
 	}
+	if (form == FORM_COMPAT)
+		stream_flag(s, TG_STREAM_UNSEARCHED);
 	if (form < FORM_OPAQUE && c && !scan_found(&s->read_scan))
 		why = read_search(s, c, ret, peek);
 	if (!held && !why && (peek || scan_idle(&s->read_scan)))

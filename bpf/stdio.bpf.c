@@ -260,6 +260,8 @@ static __always_inline int compat_exit(struct task_struct *t, struct pt_regs *re
 	} else if (!ARCH_COMPAT_READS(nr)) {
 		return 0;
 	}
+	if (nr == ARCH_COMPAT_READ)
+		return read_done(t, fd, FORM_BUFFER, (u32)ARCH_COMPAT_ARG2(regs), ret, ret);
 	return read_done(t, fd, FORM_COMPAT, 0, 0, ret);
 }
 

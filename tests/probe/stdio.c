@@ -7,7 +7,8 @@
  *
  * SERVER is this program under the path that is approved. COMMAND stands before the server's own command line (sh -c,
  * bwrap ...). The host prints every line that comes back, then "end". It waits as long as hosts do, so a server that was
- * killed or a call that was refused ends it at once. With STDIO_WAIT in its environment it begins when that file is there.
+ * killed or a call that was refused ends it at once. With STDIO_WAIT in its environment it begins when that file is there;
+ * with STDIO_WAIT_THEN it starts the server, and writes when that file is there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -471,7 +472,7 @@ static void hear(void)
 
 static int host(const char *verb, const char *call, const char *server, const char *log, char **command, int n)
 {
-	const char *wait_for = getenv("STDIO_WAIT");
+	const char *wait_for = getenv("STDIO_WAIT"), *wait_then = getenv("STDIO_WAIT_THEN");
 	char *argv[64];
 	int argc = 0;
 	pid_t pid;
@@ -499,6 +500,8 @@ static int host(const char *verb, const char *call, const char *server, const ch
 	while (wait_for && access(wait_for, F_OK))
 		pause_ms(10);
 	pid = start(verbs[i].socket, argv);
+	while (wait_then && access(wait_then, F_OK))
+		pause_ms(10);
 	verbs[i].way();
 	hear();
 	close(to_server);

@@ -404,7 +404,8 @@ static void look(struct supervisor *s, struct sup_job *job)
 static void undecided(struct supervisor *s, struct sup_job *job, const struct msg_looked *l)
 {
 	struct tg_stream st;
-	bool seen = kern_stdio_read(s->kern, job->key, &st) == 0 && kern_stdio_found(&st);
+	bool seen = kern_stdio_read(s->kern, job->key, &st) == 0 &&
+		    (kern_stdio_found(&st) || st.flags & TG_STREAM_UNSEARCHED);
 	bool old = clock_mono_ns() - job->since >= LOOK_LONGEST_NS;
 
 	if (seen && (l->full || l->ended) && !l->empty)

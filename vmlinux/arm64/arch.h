@@ -66,7 +66,8 @@ enum {
 #define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 342)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 387)
-/* Calls whose first argument is a descriptor to read from. */
+/* Calls whose first argument is a descriptor to read from; read itself. */
+#define ARCH_COMPAT_READ 3
 #define ARCH_COMPAT_READS(nr) \
 	((nr) == 3 || (nr) == 145 || (nr) == 291 || (nr) == 292 || (nr) == 297 || (nr) == 340 || \
 	 (nr) == 342 || (nr) == 361 || (nr) == 365 || (nr) == 392)

@@ -70,7 +70,8 @@ enum {
 #define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 315)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 358)
-/* Calls whose first argument is a descriptor to read from. */
+/* Calls whose first argument is a descriptor to read from; read itself. */
+#define ARCH_COMPAT_READ 3
 #define ARCH_COMPAT_READS(nr) \
 	((nr) == 3 || (nr) == 145 || (nr) == 313 || (nr) == 315 || (nr) == 333 || (nr) == 337 || \
 	 (nr) == 371 || (nr) == 372 || (nr) == 378)

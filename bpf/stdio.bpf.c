@@ -11,6 +11,8 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define MSG_PEEK 2
+#define O_ACCMODE 3
+#define O_WRONLY 1
 
 static __always_inline bool labelled(struct task_struct *t)
 {
@@ -225,13 +227,15 @@ int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
 static __always_inline int read_done(struct task_struct *t, u64 fd, u32 form, u64 a, u64 n, long ret)
 {
 	struct tg_stopped entry = { .kind = TG_STOP_STDIO };
+	struct file *f = file_of(t, (u32)fd);
 	struct tg_stream *s;
 	struct object o;
 	u64 *key;
 
-	object_of(file_of(t, (u32)fd), &o);
+	object_of(f, &o);
 	key = o.key ? bpf_map_lookup_elem(&readers, &o.key) : NULL;
-	if (!key)
+	/* vmsplice() on the writing end of a pipe is a write. */
+	if (!key || (BPF_CORE_READ(f, f_flags) & O_ACCMODE) == O_WRONLY)
 		return 0;
 	entry.stream = *key;
 	if (!follow_read(entry.stream, form, a, n, ret))

@@ -105,6 +105,7 @@ enum tg_selector_kind {
 	TG_SEL_EXE = 1, /* a = dev, b = ino */
 	TG_SEL_SCRIPT, /* a = dev, b = ino of the interpreter, c = FNV-1a 64 of an argument's
 			* base name */
+	TG_SEL_NAME, /* a = dev, b = ino of a directory, c = FNV-1a 64 of a name in it */
 	TG_SEL_UID, /* a = real uid */
 	TG_SEL_CGROUP, /* a = cgroup id; its descendants match too */
 	TG_SEL_KIND_MAX_,

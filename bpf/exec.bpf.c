@@ -94,6 +94,33 @@ static __always_inline void match_script(struct task_struct *p, struct match *m)
 	}
 }
 
+#define NAME_BYTES 255
+
+/* By the name it was executed under, whatever file stands there now: one that replaced it since the selectors were
+ * set is the agent as well. */
+static __always_inline void match_name(struct task_struct *p, struct match *m)
+{
+	struct file *f = BPF_CORE_READ(p, mm, exe_file);
+	struct dentry *d = BPF_CORE_READ(f, f_path.dentry);
+	const unsigned char *name = BPF_CORE_READ(d, d_name.name);
+	u32 zero = 0;
+	u8 *copy = bpf_map_lookup_elem(&argv_copy, &zero);
+	u64 hash = TG_FNV_BASIS;
+
+	if (!copy || bpf_probe_read_kernel_str(copy, NAME_BYTES + 1, name) <= 0)
+		return;
+	for (u32 i = 0; i < NAME_BYTES; i++) {
+		if (!copy[i])
+			break;
+		hash = (hash ^ copy[i]) * TG_FNV_PRIME;
+	}
+	m->key.kind = TG_SEL_NAME;
+	m->key.b = BPF_CORE_READ(d, d_parent, d_inode, i_ino);
+	m->key.c = hash;
+	selector_try(m);
+	m->key.c = 0;
+}
+
 static __always_inline void match_cgroup(struct match *m)
 {
 	m->key.kind = TG_SEL_CGROUP;
@@ -125,6 +152,9 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 		m->key.c = 0;
 	}
 	if (s && selector_try(m))
+		return;
+	match_name(p, m);
+	if (m->found)
 		return;
 	match_cgroup(m);
 	if (m->found)

@@ -113,6 +113,13 @@ static int put_selector(struct kern *k, uint32_t epoch, const struct kern_select
 		key.kind = TG_SEL_SCRIPT;
 		key.c = kern_basename_hash(s->script);
 		break;
+	case TG_SEL_NAME:
+		if (!s->script || !*s->script || strchr(s->script, '/'))
+			return -EINVAL;
+		key.a = s->exe.dev;
+		key.b = s->exe.ino;
+		key.c = kern_basename_hash(s->script);
+		break;
 	case TG_SEL_UID:
 		key.a = s->uid;
 		break;

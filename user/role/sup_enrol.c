@@ -451,16 +451,33 @@ static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_
 	return 0;
 }
 
+/* The place of a program as well as the file: what replaces it by rename runs before anybody looks again. A script's
+ * interpreter is watched as a file only. */
+static int name_selector_of(const struct conf_agent *a, uint32_t number, struct kern_selector *ret)
+{
+	const char *path = a->exe_real ? a->exe_real : a->exe;
+	char dir[PATH_MAX];
+
+	if (!path || a->script)
+		return -ENOENT;
+	*ret = (struct kern_selector){ .kind = TG_SEL_NAME, .agent = number, .script = strrchr(path, '/') + 1 };
+	(void)snprintf(dir, sizeof(dir), "%.*s/", (int)(ret->script - 1 - path), path);
+	return kern_file_key(dir, &ret->exe);
+}
+
 static int set_selectors(struct supervisor *s)
 {
-	_cleanup_free_ struct kern_selector *sel = calloc(s->conf.nagents + 1, sizeof(*sel));
+	_cleanup_free_ struct kern_selector *sel = calloc(2 * s->conf.nagents + 1, sizeof(*sel));
 	size_t n = 0;
 
 	if (!sel)
 		return -ENOMEM;
-	for (unsigned i = 0; i < s->conf.nagents; i++)
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		if (selector_of(&s->conf.agents[i], i + 1, &sel[n]) == 0)
 			n++;
+		if (name_selector_of(&s->conf.agents[i], i + 1, &sel[n]) == 0)
+			n++;
+	}
 	return kern_selectors_set(s->kern, sel, n);
 }
 

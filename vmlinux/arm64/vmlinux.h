@@ -199,10 +199,25 @@ struct inode {
 	atomic_t i_count;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	const struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
 struct file {
 	void *private_data;
 	struct inode *f_inode;
 	unsigned int f_flags;
+	const struct path f_path;
 };
 
 struct fdtable {

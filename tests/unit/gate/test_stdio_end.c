@@ -204,9 +204,35 @@ static void a_begun_message_is_judged_whole(void **state)
 	ends_close(&e);
 }
 
+/* Behind a line that was let through as no MCP. */
+static void a_begun_message_is_denied_whole(void **state)
+{
+	struct ends e;
+	char c;
+
+	ends_open(&e, "hello\n{\"jsonrpc", 15);
+	assert_int_equal(e.decided, GO);
+	say(&e, e.host_out, DROP + 9);
+	hears_part(e.host_in, "\"id\":2,\"error\"");
+	assert_int_equal(read(e.server_in, &c, 1), 0); /* the end, and not a byte before it */
+	ends_close(&e);
+}
+
+/* Who reads values and not lines could act upon it. */
+static void a_message_without_its_newline_is_judged_at_once(void **state)
+{
+	struct ends e;
+
+	ends_open(&e, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":\"drop\"}}", 71);
+	assert_int_equal(e.decided, KILL);
+	ends_close(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_begun_message_is_denied_whole),
+		cmocka_unit_test(a_message_without_its_newline_is_judged_at_once),
 		cmocka_unit_test(the_record_comes_first),
 		cmocka_unit_test(a_denied_call_is_answered),
 		cmocka_unit_test(a_failed_log_ends_what_waits),

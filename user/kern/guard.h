@@ -17,8 +17,8 @@ struct kern_selector {
 	enum tg_selector_kind kind;
 	uint32_t agent;
 	struct tg_file_key exe; /* TG_SEL_EXE, TG_SEL_SCRIPT (the interpreter) */
-	/* TG_SEL_SCRIPT: base name of the script; TG_SEL_NAME: of the program, in the directory that exe names; borrowed
-	 * during the call */
+	/* TG_SEL_SCRIPT: base name of the script; TG_SEL_NAME: of the program, in the directory that exe names.
+	 * Borrowed during the call. */
 	const char *script;
 	uint32_t uid; /* TG_SEL_UID */
 	uint64_t cgroup; /* TG_SEL_CGROUP */

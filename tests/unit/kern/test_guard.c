@@ -138,6 +138,35 @@ static void stops_by_program(void **state)
 	bed_close(&b);
 }
 
+/* Whatever file stands at the place is stopped; the same file elsewhere is not. */
+static void stops_by_name(void **state)
+{
+	struct kern_selector s = { .kind = TG_SEL_NAME, .agent = AGENT };
+	char dir[64], first[PATH_MAX], moved[PATH_MAX];
+	struct run r;
+	struct bed b;
+
+	bed_open(&b);
+	program(&r, dir);
+	strcpy(first, r.file);
+	assert_int_equal(kern_file_key(dir, &s.exe), 0);
+	s.script = strrchr(first, '/') + 1;
+	assert_int_equal(kern_selectors_set(b.k, &s, 1), 0);
+	assert_int_equal(stopped_then(&b, NULL, &r), 0);
+	snprintf(moved, sizeof(moved), "%s/moved", dir);
+	assert_int_equal(rename(first, moved), 0);
+	strcpy(r.file, moved);
+	assert_int_equal(bed_run(&b, NULL, run, &r), 0);
+	assert_int_equal(link(moved, first), 0);
+	strcpy(r.file, first);
+	assert_int_equal(stopped_then(&b, NULL, &r), 0);
+	s.script = "";
+	assert_int_equal(kern_selectors_set(b.k, &s, 1), -EINVAL);
+	assert_int_equal(unlink(moved), 0);
+	program_done(dir);
+	bed_close(&b);
+}
+
 static void stops_by_script(void **state)
 {
 	struct kern_selector s = { .kind = TG_SEL_SCRIPT, .agent = AGENT, .script = "agent.sh" };
@@ -357,6 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stops_by_program),
+		cmocka_unit_test(stops_by_name),
 		cmocka_unit_test(stops_by_script),
 		cmocka_unit_test(stops_by_user_and_cgroup),
 		cmocka_unit_test(kills_without_a_supervisor),

@@ -138,6 +138,11 @@ static __always_inline int candidate(struct task_struct *p)
 	return 0;
 }
 
+__noinline int candidate_now(void)
+{
+	return candidate(bpf_get_current_task_btf());
+}
+
 /* Read for one process that was in place before its scope was: its streams are followed from here on. */
 SEC("iter/task")
 int iter_candidate(struct bpf_iter__task *ctx)
@@ -164,7 +169,7 @@ static __always_inline int compat_enter(struct task_struct *t, struct pt_regs *r
 	if (!labelled(t))
 		return 0;
 	if (ARCH_COMPAT_EXECS(nr))
-		return candidate(t);
+		return candidate_now();
 	if (ARCH_COMPAT_SPLICES(nr)) {
 		fd = nr == ARCH_COMPAT_SPLICE ? ARCH_COMPAT_ARG3(regs) : ARCH_COMPAT_ARG2(regs);
 	} else if (ARCH_COMPAT_SOCKETCALL(nr)) {
@@ -216,16 +221,18 @@ int BPF_PROG(sys_enter_follow, struct pt_regs *regs, long nr)
 		break;
 	case NR_execve:
 	case NR_execveat:
-		return labelled(t) ? candidate(t) : 0;
+		return labelled(t) ? candidate_now() : 0;
 	default:
 		return 0;
 	}
 	return labelled(t) ? follow_enter((u32)fd, form, ARCH_ARG2(regs), ARCH_ARG3(regs)) : 0;
 }
 
-/* A read has its bytes and its code has not seen them: when they must not be seen yet, the reader stops here. */
-static __always_inline int read_done(struct task_struct *t, u64 fd, u32 form, u64 a, u64 n, long ret)
+/* A read has its bytes and its code has not seen them: when they must not be seen yet, the reader stops here. A
+ * function of its own, as candidate_now() is: the programs that run at every system call need no stack for it. */
+__noinline int read_done(u64 fd, u32 form, u64 a, u64 n, s64 ret)
 {
+	struct task_struct *t = bpf_get_current_task_btf();
 	struct tg_stopped entry = { .kind = TG_STOP_STDIO };
 	struct file *f = file_of(t, (u32)fd);
 	struct tg_stream *s;
@@ -252,7 +259,7 @@ static __always_inline int read_done(struct task_struct *t, u64 fd, u32 form, u6
 	return 0;
 }
 
-static __always_inline int compat_exit(struct task_struct *t, struct pt_regs *regs, long nr, long ret)
+static __always_inline int compat_exit(struct pt_regs *regs, long nr, long ret)
 {
 	u64 fd = ARCH_COMPAT_ARG1(regs);
 	u32 word = 0;
@@ -265,8 +272,8 @@ static __always_inline int compat_exit(struct task_struct *t, struct pt_regs *re
 		return 0;
 	}
 	if (nr == ARCH_COMPAT_READ)
-		return read_done(t, fd, FORM_BUFFER, (u32)ARCH_COMPAT_ARG2(regs), ret, ret);
-	return read_done(t, fd, FORM_COMPAT, 0, 0, ret);
+		return read_done(fd, FORM_BUFFER, (u32)ARCH_COMPAT_ARG2(regs), ret, ret);
+	return read_done(fd, FORM_COMPAT, 0, 0, ret);
 }
 
 SEC("tp_btf/sys_exit")
@@ -278,7 +285,7 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 
 	if (ARCH_IS_COMPAT(&t->thread_info)) {
 		st = state_get();
-		return st && st->readers && ret > 0 && labelled(t) ? compat_exit(t, regs, ARCH_NR(regs), ret) : 0;
+		return st && st->readers && ret > 0 && labelled(t) ? compat_exit(regs, ARCH_NR(regs), ret) : 0;
 	}
 	switch (ARCH_NR(regs) & ARCH_NR_MASK) {
 	case NR_write:
@@ -314,6 +321,6 @@ int BPF_PROG(sys_exit_follow, struct pt_regs *regs, long ret)
 	st = state_get();
 	if (!st || !st->readers || ret <= 0 || !labelled(t))
 		return 0;
-	return read_done(t, ARCH_ARG1(regs), form, ARCH_ARG2(regs),
+	return read_done(ARCH_ARG1(regs), form, ARCH_ARG2(regs),
 			 (form & ~FORM_PEEK) == FORM_BUFFER ? (u64)ret : ARCH_ARG3(regs), ret);
 }

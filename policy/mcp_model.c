@@ -45,19 +45,18 @@ static int put_item(struct buf *b, const void *p, size_t n)
 	return r < 0 ? r : buf_append(b, p, n);
 }
 
-static int hash_texts(const struct mcp_model_input *in, char ret[SHA256_PREFIXED_SIZE])
+int mcp_texts_hash(const struct mcp_policy_text *texts, size_t n, char ret[SHA256_PREFIXED_SIZE])
 {
-	_cleanup_free_ const struct mcp_policy_text **order =
-		calloc(in->n_texts + 1, sizeof(*order));
+	_cleanup_free_ const struct mcp_policy_text **order = calloc(n + 1, sizeof(*order));
 	_cleanup_buf_ struct buf b = { 0 };
 	uint8_t digest[SHA256_SIZE];
 	int r = order ? put_item(&b, HASH_DOMAIN, sizeof(HASH_DOMAIN) - 1) : -ENOMEM;
 
-	for (size_t i = 0; order && i < in->n_texts; i++)
-		order[i] = &in->texts[i];
+	for (size_t i = 0; order && i < n; i++)
+		order[i] = &texts[i];
 	if (r == 0)
-		qsort(order, in->n_texts, sizeof(*order), by_name);
-	for (size_t i = 0; r == 0 && i < in->n_texts; i++) {
+		qsort(order, n, sizeof(*order), by_name);
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		sha256(order[i]->text.p, order[i]->text.n, digest);
 		r = put_item(&b, order[i]->name, strlen(order[i]->name));
 		if (r == 0)
@@ -304,7 +303,7 @@ int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct m
 	if (r == 0)
 		r = name_policies(m);
 	if (r == 0)
-		r = hash_texts(in, m->hash);
+		r = mcp_texts_hash(in->texts, in->n_texts, m->hash);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(m);

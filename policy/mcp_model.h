@@ -90,6 +90,8 @@ DEFINE_CLEANUP(struct mcp_model *, mcp_model_unref)
 /* "sha256:..." over the policy texts, whatever their order: a domain tag, then for each text in
  * order of names both name and SHA-256 of the text, every item with its length before it. */
 const char *mcp_model_hash(const struct mcp_model *m);
+/* The same without a model. 0 or -ENOMEM. */
+int mcp_texts_hash(const struct mcp_policy_text *texts, size_t n, char ret[SHA256_PREFIXED_SIZE]);
 size_t mcp_model_policies(const struct mcp_model *m);
 
 /* --- a message to judge ----------------------------------------------------------------------- */

@@ -12,7 +12,9 @@
 static const char usage_text[] =
 	"usage: tollgate policy check [--catalog FILE | --schema FILE] [--level N] FILE... [--json]\n"
 	"       tollgate policy format [--check] [--width N] FILE... [--json]\n"
+	"       tollgate policy hash [FILE... | --bundle DIR [--verify-key KEY]] [--json]\n"
 	"       tollgate policy schema --catalog FILE [--json]\n"
+	"       tollgate policy sign --bundle DIR --key FILE [--json]\n"
 	"       tollgate policy test --catalog FILE --tests FILE FILE... [--json]\n"
 	"       tollgate policy translate --to json|cedar FILE [--json]\n"
 	"\n"
@@ -23,7 +25,12 @@ static const char usage_text[] =
 	"format     lays the files out anew, in place; \"-\" is standard input, written to standard\n"
 	"           output. Comments stay, and so does the meaning.\n"
 	"           --check only names the files that would change; --width is 80 unless given.\n"
+	"hash       prints the hash by which records name these policies, or those of the configuration;\n"
+	"           --bundle: that of a cMCP policy bundle, whose signature --verify-key also checks\n"
+	"           (hex, base64url or a PEM file).\n"
 	"schema     prints the Cedar schema that a catalog gives policies; --json in its JSON form.\n"
+	"sign       signs a cMCP policy bundle with an Ed25519 key in PEM; the signature goes into its\n"
+	"           manifest.json.\n"
 	"test       puts the requests of a file to the policies and compares the decisions with what\n"
 	"           the file expects: tollgate-policy(7) has the format.\n"
 	"translate  writes the policies of a file in the other form to standard output.\n"
@@ -35,7 +42,9 @@ static const struct {
 } commands[] = {
 	{ "check", policy_check },
 	{ "format", policy_format },
+	{ "hash", policy_hash },
 	{ "schema", policy_schema },
+	{ "sign", policy_sign },
 	{ "test", policy_test },
 	{ "translate", policy_translate },
 };

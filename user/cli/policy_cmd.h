@@ -8,7 +8,9 @@
  * may move some. They print their own messages and return an exit status. */
 int policy_check(struct cli *cli, int n, char **words);
 int policy_format(struct cli *cli, int n, char **words);
+int policy_hash(struct cli *cli, int n, char **words);
 int policy_schema(struct cli *cli, int n, char **words);
+int policy_sign(struct cli *cli, int n, char **words);
 int policy_test(struct cli *cli, int n, char **words);
 int policy_translate(struct cli *cli, int n, char **words);
 

@@ -6,7 +6,7 @@
 
 #include "policy/mcp_model.h"
 
-/* Shared by mcp_model.c, which makes models, and mcp_judge.c, which asks them. */
+/* Shared by mcp_model.c, which makes models, mcp_judge.c, which asks them, and the dialect of cmcp.h. */
 
 struct mcp_policy {
 	const char *name; /* @id, else policyN */
@@ -22,5 +22,8 @@ struct mcp_model {
 
 /* Whether "SERVER/x" can only be read one way. */
 bool mcp_server_name_ok(const char *name);
+
+/* Adds all texts that parse. -EINVAL: the reasons of the others, a line each, are appended to *errors. */
+int mcp_add_texts(struct cedar_policies *ps, const struct mcp_policy_text *texts, size_t n, struct buf *errors);
 
 #endif

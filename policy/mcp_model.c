@@ -189,15 +189,14 @@ static int add_entities(const struct mcp_model_input *in, struct cedar_entities 
 
 /* --- the model -------------------------------------------------------------------------------- */
 
-static int add_texts(const struct mcp_model_input *in, struct cedar_policies *ps,
-		     struct buf *errors)
+int mcp_add_texts(struct cedar_policies *ps, const struct mcp_policy_text *texts, size_t n, struct buf *errors)
 {
 	struct cedar_errors found;
 	bool bad = false;
 
-	for (size_t i = 0; i < in->n_texts; i++) {
-		const char *name = in->texts[i].name;
-		int r = cedar_policies_add(ps, name, in->texts[i].text, &found);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = texts[i].name;
+		int r = cedar_policies_add(ps, name, texts[i].text, &found);
 
 		if (r == -ENOMEM)
 			return r;
@@ -288,7 +287,7 @@ int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct m
 	if (r == 0)
 		r = cedar_entities_new(&es);
 	if (r == 0)
-		r = add_texts(in, ps, errors);
+		r = mcp_add_texts(ps, in->texts, in->n_texts, errors);
 	if (r == 0)
 		r = add_entities(in, es, errors);
 	if (r == 0)

@@ -160,18 +160,35 @@ $(BUILD)/tests/claim_vectors: tests/trace/claim_vectors.c $(call libs_of,attest)
 		-Wl,--start-group $(call libs_of,attest) -Wl,--end-group $(LIBS) -o $@
 units: $(BUILD)/tests/claim_vectors
 
-# tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/.
-FUZZ_SRC = $(wildcard tests/fuzz/*.c)
-FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+# tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/. The rooms are compiled once
+# more for them, with clang and its instrumentation.
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 60
+FUZZ_CC = $(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD) -isystem $(LLHTTP_INC) -I$(LLHTTP_INC)/llhttp \
+	-DLLHTTP_STRICT_MODE=1 -fno-sanitize-recover=all -MMD -MP
+FUZZ_SAN = address,undefined
 fuzz_room = $(firstword $(subst _, ,$(1)))
-fuzz_srcs = $(foreach d,$(filter-out llhttp,$(call uniq,$(call closure,$(1)))),$(call room_src,$(d))) \
-	$(if $(filter llhttp,$(call closure,$(1))),$(patsubst %,$(LLHTTP_DIR)/%.c,llhttp api http))
-fuzz-build: $(FUZZERS)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard user/*/*.[ch] policy/*.[ch] attest/*.[ch]) | $(BPF_SKEL)
-	$(call say,FUZZ,$@) mkdir -p $(@D) && $(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD) -isystem $(LLHTTP_INC) -I$(LLHTTP_INC)/llhttp \
-		-DLLHTTP_STRICT_MODE=1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$< $(call fuzz_srcs,$(call fuzz_room,$*)) $(LIBS) -o $@
+fuzz_libs = $(foreach d,$(call uniq,$(call closure,$(call fuzz_room,$(1)))),$(BUILD)/fuzz/lib/$(d).a)
+
+$(BUILD)/fuzz/obj/%.o: %.c | $(BPF_SKEL)
+	$(call say,FUZZCC,$<) mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c $< -o $@
+$(BUILD)/fuzz/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c
+	$(call say,FUZZCC,$<) mkdir -p $(@D) && $(FUZZ_CC) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -c $< -o $@
+
+define fuzz_lib_rule
+$(BUILD)/fuzz/lib/$(1).a: $(2)
+	$$(call say,AR,$$@) mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call fuzz_lib_rule,$(r),$(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(call room_src,$(r))))))
+$(eval $(call fuzz_lib_rule,llhttp,$(patsubst %,$(BUILD)/fuzz/obj/llhttp/%.o,llhttp api http)))
+
+define fuzz_rule
+$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call fuzz_libs,$(1))
+	$$(call say,FUZZ,$$@) mkdir -p $$(@D) && $(FUZZ_CC) -MF $$@.d -fsanitize=fuzzer,$(FUZZ_SAN) $$< \
+		-Wl,--start-group $(call fuzz_libs,$(1)) -Wl,--end-group $(LIBS) -o $$@
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+fuzz-build: $(FUZZERS:%=$(BUILD)/fuzz/%)
 fuzz: fuzz-build
 	scripts/fuzz $(BUILD) $(FUZZ_SECONDS)
 

@@ -40,7 +40,7 @@ static void add_quoted(struct out *o, struct span s)
 	add(o, "`%.*s`%s", (int)n, n ? s.p : "", n < s.n ? "..." : "");
 }
 
-static struct cedar_uid uid_of(const struct cedar_request *rq, struct cval v)
+struct cedar_uid request_uid(const struct cedar_request *rq, struct cval v)
 {
 	const struct centity *e;
 
@@ -52,7 +52,7 @@ static struct cedar_uid uid_of(const struct cedar_request *rq, struct cval v)
 
 static void add_entity(struct out *o, const struct cedar_request *rq, struct cval v)
 {
-	struct cedar_uid uid = uid_of(rq, v);
+	struct cedar_uid uid = request_uid(rq, v);
 	size_t n = uid.id.n > QUOTED_MAX ? QUOTED_MAX : uid.id.n;
 
 	add(o, "`%.*s::\"%.*s\"`", (int)(uid.type.n > QUOTED_MAX ? QUOTED_MAX : uid.type.n),

@@ -21,7 +21,7 @@ struct mcp_judge {
 /* What is asked, in Cedar's terms. */
 struct question {
 	struct mcp_judge *j;
-	struct mcp_model *m;
+	struct mcp_model *m; /* of the answer */
 	const struct mcp_request *rq;
 	const char *agent;
 	struct cedar_uid action, resource;
@@ -289,11 +289,11 @@ static int put_context(struct question *q)
 	return cedar_request_context(q->j->rq);
 }
 
-static int put_question(struct question *q)
+static int put_question(struct question *q, struct cedar_snapshot *s)
 {
 	struct cedar_uid agent = { SPAN("Agent"), span_of(q->agent) }, principal = agent;
 	bool from_server = false;
-	int r = cedar_request_begin(q->j->rq, q->m->snapshot);
+	int r = cedar_request_begin(q->j->rq, s);
 
 	arena_reset(&q->j->names);
 	if (r == 0)
@@ -312,6 +312,34 @@ static int put_question(struct question *q)
 	if (r == 0)
 		r = cedar_request_resource(q->j->rq, q->resource.type, q->resource.id);
 	return r < 0 ? r : put_context(q);
+}
+
+/* Of who and what there is to judge; NULL: nothing. */
+static const char *missing(const struct question *q)
+{
+	if (!q->agent)
+		return "the agent is not known";
+	if (q->rq->action != MCP_CONNECT && !mcp_server_name_ok(q->rq->server))
+		return "the server has no usable name";
+	return NULL;
+}
+
+static struct question question_of(struct mcp_judge *j, const struct mcp_request *rq, const char *agent)
+{
+	return (struct question){ .j = j, .rq = rq, .agent = agent,
+				  .list_entry = rq->action == MCP_TOOL_LIST_ENTRY ||
+						rq->action == MCP_PROMPT_LIST_ENTRY };
+}
+
+int mcp_judge_put(struct mcp_judge *j, struct cedar_snapshot *s, const struct mcp_request *rq, const char *agent,
+		  struct cedar_request **ret)
+{
+	struct question q = question_of(j, rq, agent);
+	int r = missing(&q) ? -EINVAL : put_question(&q, s);
+
+	if (r == 0)
+		*ret = j->rq;
+	return r;
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -409,18 +437,16 @@ static const char *failure_words(int r)
 static void judge_one(struct mcp_judge *j, struct mcp_model *m, const struct mcp_request *rq,
 		      const char *agent, struct mcp_answer *ret)
 {
-	struct question q = { .j = j, .m = m, .rq = rq, .agent = agent };
+	struct question q = question_of(j, rq, agent);
+	const char *what = missing(&q);
 	struct cedar_answer a;
-	int r = -EINVAL;
+	int r;
 
+	q.m = m;
 	*ret = (struct mcp_answer){ .principal = agent ? agent : "" };
-	q.list_entry = rq->action == MCP_TOOL_LIST_ENTRY || rq->action == MCP_PROMPT_LIST_ENTRY;
-	if (!agent)
-		(void)snprintf(ret->error, sizeof(ret->error), "the agent is not known");
-	else if (rq->action != MCP_CONNECT && !mcp_server_name_ok(rq->server))
-		(void)snprintf(ret->error, sizeof(ret->error), "the server has no usable name");
-	else
-		r = put_question(&q);
+	if (what)
+		(void)snprintf(ret->error, sizeof(ret->error), "%s", what);
+	r = what ? -EINVAL : put_question(&q, m->snapshot);
 	if (r == 0)
 		r = cedar_authorize(j->rq, &a);
 	if (r == 0)

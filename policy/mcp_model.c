@@ -271,6 +271,20 @@ static int name_policies(struct mcp_model *m)
 	return 0;
 }
 
+int mcp_model_parts(const struct mcp_model_input *in, struct buf *errors, struct cedar_policies **ret_policies,
+		    struct cedar_entities **ret_entities, struct cedar_schema **ret_schema)
+{
+	int r = cedar_policies_new(ret_policies);
+
+	if (r == 0)
+		r = cedar_entities_new(ret_entities);
+	if (r == 0)
+		r = mcp_add_texts(*ret_policies, in->texts, in->n_texts, errors);
+	if (r == 0)
+		r = add_entities(in, *ret_entities, errors);
+	return r < 0 ? r : make_schema(in, *ret_entities, errors, ret_schema);
+}
+
 int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct mcp_model **ret)
 {
 	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
@@ -283,15 +297,7 @@ int mcp_model_new(const struct mcp_model_input *in, struct buf *errors, struct m
 	if (!m)
 		return -ENOMEM;
 	atomic_init(&m->refs, 1);
-	r = cedar_policies_new(&ps);
-	if (r == 0)
-		r = cedar_entities_new(&es);
-	if (r == 0)
-		r = mcp_add_texts(ps, in->texts, in->n_texts, errors);
-	if (r == 0)
-		r = add_entities(in, es, errors);
-	if (r == 0)
-		r = make_schema(in, es, errors, &schema);
+	r = mcp_model_parts(in, errors, &ps, &es, &schema);
 	if (r == 0) {
 		r = cedar_snapshot_new(ps, es, &error, &m->snapshot);
 		if (r < 0 && *error.message)

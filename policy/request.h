@@ -125,6 +125,8 @@ static inline bool request_under(struct cedar_request *rq, enum ast_var var, uin
 bool request_view(struct cedar_request *rq, struct cval entity, struct entity_view *ret);
 /* Cedar's `in` between two entities. */
 bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b);
+/* Its name, wherever that is kept. */
+struct cedar_uid request_uid(const struct cedar_request *rq, struct cval entity);
 /* The symbol of an entity's type. */
 uint32_t request_type(const struct cedar_request *rq, struct cval entity);
 

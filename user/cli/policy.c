@@ -11,6 +11,7 @@
 
 static const char usage_text[] =
 	"usage: tollgate policy check [--catalog FILE | --schema FILE] [--level N] FILE... [--json]\n"
+	"       tollgate policy explain --catalog FILE --tests FILE [--test NAME] FILE... [--json]\n"
 	"       tollgate policy format [--check] [--width N] FILE... [--json]\n"
 	"       tollgate policy hash [FILE... | --bundle DIR [--verify-key KEY]] [--json]\n"
 	"       tollgate policy schema --catalog FILE [--json]\n"
@@ -22,6 +23,8 @@ static const char usage_text[] =
 	"           line, and a mark below it. --catalog also validates them as the daemon does,\n"
 	"           --schema against another Cedar schema (text or JSON); --level lets them look at\n"
 	"           most N entities away.\n"
+	"explain    says why the requests of a file, or the one of that name, are allowed or denied: the\n"
+	"           policies that decided, and of the others what first did not hold, with its values.\n"
 	"format     lays the files out anew, in place; \"-\" is standard input, written to standard\n"
 	"           output. Comments stay, and so does the meaning.\n"
 	"           --check only names the files that would change; --width is 80 unless given.\n"
@@ -41,6 +44,7 @@ static const struct {
 	int (*run)(struct cli *cli, int n, char **words);
 } commands[] = {
 	{ "check", policy_check },
+	{ "explain", policy_explain },
 	{ "format", policy_format },
 	{ "hash", policy_hash },
 	{ "schema", policy_schema },

@@ -7,6 +7,7 @@
 /* The commands of `tollgate policy`, one file each: the words behind the command's own, of which they
  * may move some. They print their own messages and return an exit status. */
 int policy_check(struct cli *cli, int n, char **words);
+int policy_explain(struct cli *cli, int n, char **words);
 int policy_format(struct cli *cli, int n, char **words);
 int policy_hash(struct cli *cli, int n, char **words);
 int policy_schema(struct cli *cli, int n, char **words);

@@ -447,11 +447,85 @@ static void expectations_are_compared(void **state)
 	assert_non_null(strstr(buf_cstr(&err), "tests.json: line 1"));
 }
 
+/* What judge_tests() wrote, explained. */
+static int explain(const char *more, const char *name, struct buf *out, struct buf *err)
+{
+	char catalog[128], file[128], policies[128];
+
+	snprintf(catalog, sizeof(catalog), "%s/catalog.json", dir);
+	snprintf(file, sizeof(file), "%s/tests.json", dir);
+	snprintf(policies, sizeof(policies), "%s/p", dir);
+	return run_words((const char *const[]){ "explain", "--catalog", catalog, "--tests", file, policies, more, name,
+						NULL }, out, err);
+}
+
+#define MORE_POLICIES \
+	SRV "\npermit(principal, action == Action::\"spawn\", resource);\n" \
+	"@id(\"no-dots\") forbid(principal is Agent, action == Action::\"fs/read\", resource)\n" \
+	"unless { principal.name == \"root\" || !(context.input.path like \"*..*\") };\n"
+
+static void reasons_are_explained(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[1500];
+
+	(void)judge_tests("{\"tests\":[" READ("in", "/srv/x", "\"expect\":\"allow\"") ","
+			  READ("out", "/etc/x", "\"expect\":\"deny\"") "," READ("up", "/srv/../x", "\"expect\":\"deny\"") "]}",
+			  &out, &err);
+	write_file("p", MORE_POLICIES);
+	assert_int_equal(explain(NULL, NULL, &out, &err), CLI_OK);
+	snprintf(want, sizeof(want),
+		 "in: allow by srv (for a)\n"
+		 "  %s/p:1:1: permit srv: holds\n"
+		 "  %s/p:3:1: forbid no-dots: does not hold: unless !(context.input.path like \"*..*\")\n"
+		 "      context.input.path = \"/srv/x\"\n"
+		 "  1 more: the scope is another\n"
+		 "out: deny: no policy permits it (for a)\n"
+		 "  %s/p:1:1: permit srv: does not hold: context.input.path like \"/srv/*\"\n"
+		 "      context.input.path = \"/etc/x\"\n"
+		 "  %s/p:3:1: forbid no-dots: does not hold: unless !(context.input.path like \"*..*\")\n"
+		 "      context.input.path = \"/etc/x\"\n"
+		 "  1 more: the scope is another\n"
+		 "up: deny by no-dots (for a)\n"
+		 "  %s/p:1:1: permit srv: holds\n"
+		 "  %s/p:3:1: forbid no-dots: holds\n"
+		 "  1 more: the scope is another\n",
+		 dir, dir, dir, dir, dir, dir);
+	assert_string_equal(buf_cstr(&out), want);
+	assert_int_equal(explain("--test", "out", &out, &err), CLI_OK);
+	assert_null(strstr(buf_cstr(&out), "up: "));
+	assert_non_null(strstr(buf_cstr(&out), "out: deny: "));
+	assert_int_equal(explain("--test", "nope", &out, &err), CLI_FAILED);
+	assert_non_null(strstr(buf_cstr(&err), "tests.json: has no test of this name"));
+	assert_int_equal(explain("--frob", NULL, &out, &err), CLI_USAGE);
+}
+
+static void explanations_in_json(void **state)
+{
+	_cleanup_buf_ struct buf out = { 0 }, err = { 0 };
+	char want[1000];
+
+	(void)judge_tests("{\"tests\":[" READ("out", "/etc/x", "\"expect\":\"deny\"") ","
+			  "{\"name\":\"none\",\"tool\":\"read\",\"server\":\"fs\",\"expect\":\"deny\"}]}", &out, &err);
+	assert_int_equal(explain("--json", NULL, &out, &err), CLI_OK);
+	snprintf(want, sizeof(want),
+		 "{\"tests\":[{\"name\":\"out\",\"decision\":\"deny\",\"principal\":\"a\",\"error\":null,\"decided_by\":[],"
+		 "\"policies\":[{\"policy\":\"srv\",\"effect\":\"permit\",\"file\":\"%s/p\",\"line\":1,\"column\":1,"
+		 "\"standing\":\"does not hold\",\"unless\":false,\"conjunct\":\"context.input.path like \\\"/srv/*\\\"\","
+		 "\"error\":null,\"values\":{\"context.input.path\":\"\\\"/etc/x\\\"\"}}]},"
+		 "{\"name\":\"none\",\"decision\":\"deny\",\"principal\":\"\",\"error\":\"the agent is not known\","
+		 "\"decided_by\":[],\"policies\":[]}]}\n",
+		 dir);
+	assert_string_equal(buf_cstr(&out), want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_catalog_gives_the_schema),
 		cmocka_unit_test(expectations_are_compared),
+		cmocka_unit_test(reasons_are_explained),
+		cmocka_unit_test(explanations_in_json),
 		cmocka_unit_test(good_files), cmocka_unit_test(errors_are_explained),
 		cmocka_unit_test(odd_texts),  cmocka_unit_test(json_is_one_document), cmocka_unit_test(schema_is_asked),
 		cmocka_unit_test(examples),

@@ -17,6 +17,7 @@ static const char usage_text[] =
 	"       tollgate policy schema --catalog FILE [--json]\n"
 	"       tollgate policy sign --bundle DIR --key FILE [--json]\n"
 	"       tollgate policy test --catalog FILE --tests FILE FILE... [--json]\n"
+	"       tollgate policy test --dialect cmcp --bundle DIR --tests FILE [--json]\n"
 	"       tollgate policy translate --to json|cedar FILE [--json]\n"
 	"\n"
 	"check      parses the files as one policy set and explains every error with its place, the\n"
@@ -35,7 +36,8 @@ static const char usage_text[] =
 	"sign       signs a cMCP policy bundle with an Ed25519 key in PEM; the signature goes into its\n"
 	"           manifest.json.\n"
 	"test       puts the requests of a file to the policies and compares the decisions with what\n"
-	"           the file expects: tollgate-policy(7) has the format.\n"
+	"           the file expects: tollgate-policy(7) has the format. --dialect cmcp: to a bundle\n"
+	"           that was written for the cMCP runtime, as it would.\n"
 	"translate  writes the policies of a file in the other form to standard output.\n"
 	"Exit status: 0 no errors (format --check: and nothing to change), 1 errors or failed tests, 2 usage.\n";
 

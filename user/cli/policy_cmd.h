@@ -13,6 +13,7 @@ int policy_hash(struct cli *cli, int n, char **words);
 int policy_schema(struct cli *cli, int n, char **words);
 int policy_sign(struct cli *cli, int n, char **words);
 int policy_test(struct cli *cli, int n, char **words);
+int policy_test_dialect(struct cli *cli, int n, char **words); /* `test` with --dialect */
 int policy_translate(struct cli *cli, int n, char **words);
 
 /* Prints how they are used on standard error; CLI_USAGE. */

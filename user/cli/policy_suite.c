@@ -56,7 +56,7 @@ static int load_texts(struct policy_suite *s, int n, char **paths)
 	return 0;
 }
 
-static int load_tests(struct policy_suite *s)
+int policy_suite_load_tests(struct policy_suite *s)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	json_error_t e;
@@ -94,7 +94,8 @@ static int load_agents(struct policy_suite *s)
 		agent->exe = policy_suite_text(a, "exe");
 		agent->uid = json_is_integer(uid) ? json_integer_value(uid) : -1;
 		agent->groups = &s->lists[used];
-		agent->n_groups = strings_of(json_object_get(a, "groups"), &s->lists[used], POLICY_SUITE_LIST_MAX - used);
+		agent->n_groups = strings_of(json_object_get(a, "groups"), &s->lists[used],
+					     POLICY_SUITE_LIST_MAX - used);
 		used += agent->n_groups;
 	}
 	return 0;
@@ -141,7 +142,7 @@ int policy_suite_load(struct policy_suite *s, const char *command, const char *o
 		return -EDOM;
 	r = load_texts(s, files, words);
 	if (r == 0)
-		r = load_tests(s);
+		r = policy_suite_load_tests(s);
 	if (r == 0)
 		r = load_agents(s);
 	return r < 0 ? r : load_catalog(s);
@@ -239,7 +240,8 @@ static int take_action(const json_t *t, struct mcp_request *rq)
 int policy_suite_request(const json_t *t, const char *lists[3][POLICY_SUITE_LIST_MAX], struct mcp_request *rq)
 {
 	const json_t *session = json_object_get(t, "session"), *flow = json_object_get(t, "flow");
-	const char *time = policy_suite_text(t, "time");
+	const char *time = policy_suite_text(t, "time"), *transport = policy_suite_text(t, "transport");
+	const char *attestation = policy_suite_text(t, "attestation");
 	uint64_t now = clock_real_ns();
 
 	*rq = (struct mcp_request){ .agent = policy_suite_text(t, "agent"),
@@ -248,9 +250,8 @@ int policy_suite_request(const json_t *t, const char *lists[3][POLICY_SUITE_LIST
 				    .workflow = policy_suite_text(session, "workflow"),
 				    .calls = json_integer_value(json_object_get(session, "calls")),
 				    .age = json_integer_value(json_object_get(session, "age")),
-				    .transport = policy_suite_text(t, "transport") ? policy_suite_text(t, "transport") : "stdio",
-				    .attestation = policy_suite_text(t, "attestation") ? policy_suite_text(t, "attestation")
-									     : "software-only" };
+				    .transport = transport ? transport : "stdio",
+				    .attestation = attestation ? attestation : "software-only" };
 	if (json_is_object(json_object_get(t, "input"))) {
 		rq->input = put_input;
 		rq->input_ctx = json_object_get(t, "input");

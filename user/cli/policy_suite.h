@@ -35,6 +35,8 @@ struct policy_suite {
  * policy_suite_done() in any case. */
 int policy_suite_load(struct policy_suite *s, const char *command, const char *option, const char **ret_option,
 		      int n, char **words);
+/* The file of tests alone, whose path is in s->tests. Same errors. */
+int policy_suite_load_tests(struct policy_suite *s);
 void policy_suite_done(struct policy_suite *s);
 #define _cleanup_policy_suite_ _cleanup_(policy_suite_done)
 

@@ -7,18 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/cli/policy_cmd.h"
-#include "user/cli/policy_report.h"
+#include "user/cli/policy_results.h"
 #include "user/cli/policy_suite.h"
 
 struct suite {
 	struct policy_suite files;
 	struct mcp_model *model;
 	struct mcp_judge *judge;
-	struct json_out *out; /* NULL: text */
-	unsigned passed, failed;
+	struct policy_results results;
 };
 
 static int make_model(struct suite *s)
@@ -33,23 +31,6 @@ static int make_model(struct suite *s)
 	return r;
 }
 
-/* Without "policies" any will do; with it, exactly these must have decided. */
-static bool same_policies(const json_t *want, const struct mcp_answer *a)
-{
-	if (!json_is_array(want))
-		return true;
-	for (size_t i = 0; i < json_array_size(want); i++) {
-		const char *name = json_string_value(json_array_get(want, i));
-		bool found = false;
-
-		for (size_t k = 0; name && k < a->n_reasons; k++)
-			found |= strcmp(a->reasons[k], name) == 0;
-		if (!found)
-			return false;
-	}
-	return json_array_size(want) == a->total_reasons;
-}
-
 static void describe(const struct mcp_answer *a, struct buf *out)
 {
 	(void)buf_append_str(out, a->decision == MCP_ALLOW ? "allow" : "deny");
@@ -59,28 +40,6 @@ static void describe(const struct mcp_answer *a, struct buf *out)
 		(void)buf_printf(out, "%s%s", i ? ", " : " by ", a->reasons[i]);
 	if (*a->error)
 		(void)buf_printf(out, " (%s)", a->error);
-}
-
-static void report(struct suite *s, const json_t *t, bool ok, const char *got)
-{
-	const char *name = policy_suite_text(t, "name"), *want = policy_suite_text(t, "expect");
-
-	s->passed += ok;
-	s->failed += !ok;
-	if (!s->out) {
-		if (ok)
-			printf("ok %s\n", name ? name : "(no name)");
-		else
-			printf("FAIL %s: expected %s, got %s\n", name ? name : "(no name)",
-			       want ? want : "(nothing)", got);
-		return;
-	}
-	json_out_object(s->out);
-	json_out_member_str(s->out, "name", name);
-	json_out_member_str(s->out, "expected", want);
-	json_out_member_str(s->out, "got", got);
-	json_out_member_bool(s->out, "ok", ok);
-	json_out_object_end(s->out);
 }
 
 static void run_test(struct suite *s, const json_t *t)
@@ -93,52 +52,40 @@ static void run_test(struct suite *s, const json_t *t)
 	bool allow = want && strcmp(want, "allow") == 0;
 
 	if (!want || (!allow && strcmp(want, "deny") != 0)) {
-		report(s, t, false, "a test whose \"expect\" is neither allow nor deny");
+		policy_results_add(&s->results, t, false, "a test whose \"expect\" is neither allow nor deny");
 		return;
 	}
 	if (policy_suite_request(t, lists, &rq) < 0) {
-		report(s, t, false, "a test that asks for nothing that can be judged");
+		policy_results_add(&s->results, t, false, "a test that asks for nothing that can be judged");
 		return;
 	}
 	mcp_judge_decide(s->judge, s->model, &rq, &a);
 	describe(&a, &got);
-	report(s, t, (a.decision == MCP_ALLOW) == allow && same_policies(json_object_get(t, "policies"), &a),
-	       buf_cstr(&got));
+	policy_results_add(&s->results, t,
+			   (a.decision == MCP_ALLOW) == allow &&
+				   policy_results_by(t, a.reasons, a.n_reasons, a.total_reasons),
+			   buf_cstr(&got));
 }
 
 static int run_all(struct suite *s, bool json)
 {
 	const json_t *tests = json_object_get(s->files.document, "tests");
-	_cleanup_buf_ struct buf b = { 0 };
-	struct json_out j;
 
-	if (json) {
-		json_out_init(&j, &b);
-		s->out = &j;
-		json_out_object(&j);
-		json_out_key(&j, "tests");
-		json_out_array(&j);
-	}
+	policy_results_begin(&s->results, json);
 	for (size_t i = 0; i < json_array_size(tests); i++)
 		run_test(s, json_array_get(tests, i));
-	if (!json) {
-		printf("%u passed, %u failed\n", s->passed, s->failed);
-	} else {
-		json_out_array_end(&j);
-		json_out_member_int(&j, "passed", s->passed);
-		json_out_member_int(&j, "failed", s->failed);
-		json_out_object_end(&j);
-		if (policy_print_json(&b, json_out_end(&j)) != CLI_OK)
-			return CLI_FAILED;
-	}
-	return s->failed || !s->passed ? CLI_FAILED : CLI_OK;
+	return policy_results_end(&s->results);
 }
 
 int policy_test(struct cli *cli, int n, char **words)
 {
 	struct suite s = { 0 };
-	int r = policy_suite_load(&s.files, "test", NULL, NULL, n, words), status;
+	int r, status;
 
+	for (int i = 0; i < n; i++)
+		if (strcmp(words[i], "--dialect") == 0)
+			return policy_test_dialect(cli, n, words);
+	r = policy_suite_load(&s.files, "test", NULL, NULL, n, words);
 	if (r == 0)
 		r = make_model(&s);
 	if (r == -EDOM)

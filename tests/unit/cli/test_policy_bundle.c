@@ -331,6 +331,60 @@ static void bad_keys(void **state)
 	assert_int_equal(RUN("hash", "--bundle"), CLI_USAGE);
 }
 
+/* --- deciding ------------------------------------------------------------------------------------ */
+
+static int judge(const char *bundle, const char *tests)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/tests.json", dir);
+	write_file("tests.json", tests);
+	return RUN("test", "--dialect", "cmcp", "--bundle", bundle, "--tests", file);
+}
+
+static void bundles_are_tested_in_their_dialect(void **state)
+{
+	char bundle[128];
+
+	snprintf(bundle, sizeof(bundle), "%s/bundle", dir);
+	write_bundle();
+	write_file("bundle/sub/a.cedar",
+		   "@id(\"big\") @approver(\"desk\") forbid(principal, action == Action::\"PayOut\", resource)\n"
+		   "when { context has arguments && context.arguments.amount == \"1000.5\" };\n");
+	assert_int_equal(judge(bundle,
+			       "{\"tests\":[{\"name\":\"one\",\"tool\":\"pay_out\",\"arguments\":{\"amount\":1000.5},"
+			       "\"expect\":\"step_up\",\"policies\":[\"big\"]},"
+			       "{\"name\":\"two\",\"tool\":\"pay_out\",\"arguments\":{\"amount\":1},\"expect\":\"allow\","
+			       "\"policies\":[\"policy0\"]},"
+			       "{\"name\":\"back\",\"tool\":\"pay_out\",\"egress\":{\"sensitivity_level\":3},"
+			       "\"expect\":\"allow\"}]}"), CLI_OK);
+	assert_string_equal(buf_cstr(&out), "ok one\nok two\nok back\n3 passed, 0 failed\n");
+	assert_int_equal(judge(bundle,
+			       "{\"tests\":[{\"name\":\"one\",\"tool\":\"pay_out\",\"arguments\":{\"amount\":1000.5},"
+			       "\"expect\":\"deny\"},{\"name\":\"two\",\"tool\":\"x\",\"arguments\":[],\"expect\":\"allow\"},"
+			       "{\"name\":\"three\",\"tool\":\"x\",\"expect\":\"modify\"},"
+			       "{\"name\":\"four\",\"expect\":\"allow\"},"
+			       "{\"name\":\"five\",\"tool\":\"x\",\"expect\":\"allow\",\"policies\":[\"big\"]}]}"),
+			 CLI_FAILED);
+	assert_string_equal(
+		buf_cstr(&out),
+		"FAIL one: expected deny, got step_up by big\n"
+		"FAIL two: expected allow, got deny (the arguments are no JSON object)\n"
+		"FAIL three: expected modify, got a test whose \"expect\" is none of allow, deny, step_up, defer\n"
+		"FAIL four: expected allow, got deny (the tool's name cannot be put to policies of this dialect)\n"
+		"FAIL five: expected allow, got allow by policy0\n"
+		"0 passed, 5 failed\n");
+	assert_int_equal(judge(bundle, "{\"tests\":[]}"), CLI_FAILED);
+	write_file("bundle/sub/a.cedar", "nonsense");
+	assert_int_equal(judge(bundle, "{\"tests\":[]}"), CLI_FAILED);
+	expect_error("sub/a.cedar:1:1: unexpected `nonsense`");
+	assert_int_equal(judge("/nonexistent", "{\"tests\":[]}"), CLI_FAILED);
+	expect_error("/nonexistent/manifest.json: No such file");
+	assert_int_equal(RUN("test", "--dialect", "other", "--bundle", bundle, "--tests", bundle), CLI_USAGE);
+	assert_int_equal(RUN("test", "--dialect", "cmcp", "--bundle", bundle), CLI_USAGE);
+	assert_int_equal(RUN("test", "--dialect", "cmcp", "--bundle", bundle, "--tests", bundle, "x"), CLI_USAGE);
+}
+
 /* --- bundles that others made -------------------------------------------------------------------- */
 
 static void published_bundles_have_their_hashes(void **state)
@@ -360,6 +414,26 @@ static void published_bundles_have_their_hashes(void **state)
 	}
 }
 
+static void the_published_demo_decides(void **state)
+{
+	const char *vectors = getenv("TOLLGATE_VECTORS");
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/trace/cmcp/examples/bfsi-demo/policies", vectors ? vectors : "../shared/vectors");
+	if (access(path, R_OK) < 0) {
+		print_message("skip: no %s\n", path);
+		skip();
+	}
+	assert_int_equal(judge(path,
+			       "{\"tests\":[{\"name\":\"query\",\"tool\":\"crm.query\",\"arguments\":{\"q\":0.5},"
+			       "\"session_max_sensitivity\":\"mnpi\",\"expect\":\"allow\",\"policies\":[\"policy0\"]},"
+			       "{\"name\":\"send\",\"tool\":\"communication.send\",\"session_max_sensitivity\":\"mnpi\","
+			       "\"expect\":\"deny\",\"policies\":[\"policy1\"]},"
+			       "{\"name\":\"phi\",\"tool\":\"kyc.verify\",\"requires_baa\":true,"
+			       "\"session_max_sensitivity\":\"hipaa_phi\",\"expect\":\"deny\",\"policies\":[\"policy2\"]}]}"),
+			 CLI_OK);
+}
+
 static int make_dirs(void **state)
 {
 	return !mkdtemp(dir) || mkdir(path_of("bundle"), 0700) || mkdir(path_of("bundle/sub"), 0700) ||
@@ -386,7 +460,9 @@ int main(void)
 		cmocka_unit_test(what_is_signed_verifies),
 		cmocka_unit_test(the_signed_text_is_fixed),
 		cmocka_unit_test(bad_keys),
+		cmocka_unit_test(bundles_are_tested_in_their_dialect),
 		cmocka_unit_test(published_bundles_have_their_hashes),
+		cmocka_unit_test(the_published_demo_decides),
 	};
 
 	return cmocka_run_group_tests(tests, make_dirs, remove_dirs);

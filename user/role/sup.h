@@ -91,7 +91,9 @@ struct supervisor {
 
 	unsigned nproxies;
 	struct sup_proxy proxies[SUP_PROXIES_MAX];
-	struct ipc *notary, *query, *query_scope, *injector;
+	struct ipc *notary, *query, *query_scope;
+	struct ipc *injector; /* the spare; NULL while there is none */
+	struct ipc *taking; /* the injector that has the last takeover; NULL once it is gone */
 	int audit_fd;
 	struct msg_notary_up notary_up;
 	bool notary_there, rings_made;
@@ -163,7 +165,9 @@ void sup_stdio_scan_running(struct supervisor *s);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m);
-void sup_stdio_injector(struct supervisor *s); /* a fresh injector is there, or the last one died */
+void sup_stdio_injector(struct supervisor *s); /* a spare injector is there */
+/* The injector that had the last takeover is gone, and everything that it said has been heard. */
+void sup_stdio_injector_gone(struct supervisor *s);
 void sup_stdio_look_again(struct supervisor *s);
 /* The proxy that some jobs wait for is gone: their servers must not stay stopped. */
 void sup_stdio_proxy_lost(struct supervisor *s);

@@ -333,8 +333,9 @@ static int from_proxy(struct ipc *c, struct ipc_msg *m, void *arg)
 
 static int from_injector(struct ipc *c, struct ipc_msg *m, void *arg)
 {
-	(void)c;
-	return m->type == MSG_TAKEN ? sup_stdio_taken(arg, m) : -EBADMSG;
+	struct supervisor *s = arg;
+
+	return m->type == MSG_TAKEN && c == s->taking ? sup_stdio_taken(s, m) : -EBADMSG;
 }
 
 static int from_query(struct ipc *c, struct ipc_msg *m, void *arg)
@@ -363,11 +364,25 @@ static int from_query(struct ipc *c, struct ipc_msg *m, void *arg)
 static void channel_closed(struct ipc *c, void *arg)
 {
 	struct supervisor *s = arg;
-	struct ipc **all[] = { &s->notary, &s->query, &s->query_scope, &s->injector };
+	struct ipc **all[] = { &s->notary, &s->query, &s->query_scope };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (*all[i] == c)
 			*all[i] = NULL;
+	ipc_free(c);
+}
+
+/* An injector is gone when its channel says so: the keeper's word may come before its report is read. */
+static void injector_closed(struct ipc *c, void *arg)
+{
+	struct supervisor *s = arg;
+
+	if (s->injector == c)
+		s->injector = NULL;
+	if (s->taking == c) {
+		s->taking = NULL;
+		sup_stdio_injector_gone(s);
+	}
 	ipc_free(c);
 }
 
@@ -382,7 +397,7 @@ static void proxy_closed(struct ipc *c, void *arg)
 
 static const struct ipc_ops notary_ops = { .message = from_notary, .closed = channel_closed };
 static const struct ipc_ops query_ops = { .message = from_query, .closed = channel_closed };
-static const struct ipc_ops injector_ops = { .message = from_injector, .closed = channel_closed };
+static const struct ipc_ops injector_ops = { .message = from_injector, .closed = injector_closed };
 static const struct ipc_ops proxy_ops = { .message = from_proxy, .closed = proxy_closed };
 
 static int connect_to(struct supervisor *s, struct ipc_msg *m, const struct ipc_ops *ops, void *arg,
@@ -509,10 +524,8 @@ static int role_down(struct supervisor *s, const struct ipc_msg *m)
 
 	if (m->len != sizeof(*role))
 		return -EBADMSG;
-	if (role->role == ROLE_INJECTOR) {
-		sup_stdio_injector(s);
-		return 0;
-	}
+	if (role->role == ROLE_INJECTOR)
+		return 0; /* one ends after every takeover; how it ended, its channel tells */
 	(void)snprintf(reason, sizeof(reason), "role %s %u ended, wait status 0x%x",
 		       role_name((enum role)role->role), role->index, (unsigned)role->status);
 	sup_record_node(s, "role_ended", reason);

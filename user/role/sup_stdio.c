@@ -282,8 +282,12 @@ static void start_next(struct supervisor *s)
 		job = job->next;
 	if (!job || !s->injector)
 		return;
-	if (send_takeover(s, job) >= 0)
-		job->stage = JOB_TAKING;
+	if (send_takeover(s, job) < 0)
+		return;
+	job->stage = JOB_TAKING;
+	/* It does one, so the next waits for the next spare, however long this one takes to end. */
+	s->taking = s->injector;
+	s->injector = NULL;
 }
 
 static void queue(struct supervisor *s, struct sup_job *job)
@@ -355,6 +359,11 @@ static void await_reader(struct supervisor *s, struct sup_job *job)
 }
 
 void sup_stdio_injector(struct supervisor *s)
+{
+	start_next(s);
+}
+
+void sup_stdio_injector_gone(struct supervisor *s)
 {
 	for (struct sup_job *j = s->jobs, *next; j; j = next) {
 		next = j->next;

@@ -72,6 +72,8 @@ static void print_decision(const char *name, const struct mcp_answer *a)
 		printf("%s%s", i ? ", " : " by ", a->reasons[i]);
 	if (a->total_reasons > a->n_reasons)
 		printf(" and %zu more", a->total_reasons - a->n_reasons);
+	if (a->why == MCP_WHY_FORBID_ERRORED)
+		fputs(", for a forbid that fails denies", stdout);
 	if (*a->principal)
 		printf(" (for %s)", a->principal);
 	putchar('\n');

@@ -495,6 +495,18 @@ static void reasons_are_explained(void **state)
 	assert_int_equal(explain("--test", "out", &out, &err), CLI_OK);
 	assert_null(strstr(buf_cstr(&out), "up: "));
 	assert_non_null(strstr(buf_cstr(&out), "out: deny: "));
+	write_file("p", SRV "\n@id(\"many\") forbid(principal, action == Action::\"fs/read\", resource)\n"
+		   "when { context.session.calls + 9223372036854775807 > 0 && context.input.path != \"\" };\n");
+	write_file("tests.json", "{\"tests\":[" READ("much", "/srv/x", "\"session\":{\"calls\":1}") "]}");
+	assert_int_equal(explain(NULL, NULL, &out, &err), CLI_OK);
+	snprintf(want, sizeof(want),
+		 "much: deny by many, for a forbid that fails denies (for a)\n"
+		 "  %s/p:1:1: permit srv: holds\n"
+		 "  %s/p:2:1: forbid many: fails: context.session.calls + 9223372036854775807 > 0\n"
+		 "      integer overflow in adding\n"
+		 "      context.session.calls = 1\n",
+		 dir, dir);
+	assert_string_equal(buf_cstr(&out), want);
 	assert_int_equal(explain("--test", "nope", &out, &err), CLI_FAILED);
 	assert_non_null(strstr(buf_cstr(&err), "tests.json: has no test of this name"));
 	assert_int_equal(explain("--frob", NULL, &out, &err), CLI_USAGE);

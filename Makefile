@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tollgate. `make help` lists the targets. All output lies under $(BUILD).
 BUILD ?= build
+VERSION = $(shell sed -n 's/^.define TOLLGATE_VERSION "\(.*\)"/\1/p' user/main/version.h)
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
 DESTDIR ?=
@@ -65,7 +66,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
 .PHONY: all check check-long check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
-	tsan units install clean help print-config
+	tsan units install install-libcedar clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -73,7 +74,7 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants tsan install clean print-config'
+	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants tsan install install-libcedar clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
 
 print-config:
@@ -235,9 +236,23 @@ diff-policy: cedar-tests
 	scripts/deps --cedar
 	$(BUILD)/tests/cedar_diff $(DIFF) build/cedar
 
+# --- libcedar: policy/ and what it stands on, for others to use ------------------------------------
+LIBCEDAR = $(BUILD)/lib/libcedar.a
+CEDAR_HEADERS = policy/cedar.h policy/cedar_schema.h policy/cedar_text.h user/base/buf.h user/base/cleanup.h user/base/span.h
+$(LIBCEDAR): $(call room_obj,policy) $(call room_obj,base)
+	$(call say,AR,$@) mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $^
+
+install-libcedar: $(LIBCEDAR)
+	install -D -m 644 $(LIBCEDAR) $(DESTDIR)$(PREFIX)/lib/libcedar.a
+	set -e; for h in $(CEDAR_HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/libcedar/$$h; done
+	install -d -m 755 $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: libcedar' 'Description: Cedar policies, language version 4.5' \
+		'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -lcedar' 'Requires.private: libcrypto' \
+		'Cflags: -I$${prefix}/include/libcedar' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libcedar.pc
+
 # --- installation --------------------------------------------------------------------------------
 MAN = $(wildcard man/*.[1578])
-install: all
+install: all install-libcedar
 	install -D -m 755 $(BUILD)/tollgated $(DESTDIR)$(PREFIX)/sbin/tollgated
 	install -D -m 755 $(BUILD)/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
 	set -e; for m in $(MAN); do s=$${m##*.}; \

@@ -250,7 +250,7 @@ static void check_counts(const json_t *claim, struct attest_result *res)
 
 /* --- what the claim says of itself -------------------------------------------------------------- */
 
-static void check_statements(const json_t *claim, struct attest_result *res)
+static int check_statements(const json_t *claim, const struct claim_expect *expect, struct attest_result *res)
 {
 	const json_t *identity = json_path(claim, "gateway.agent_identity");
 
@@ -263,7 +263,7 @@ static void check_statements(const json_t *claim, struct attest_result *res)
 		attest_unmet(res, "claim.exceptions", "catalog-exceptions",
 			     "tools were added past the catalog");
 	if (!identity)
-		return;
+		return 0;
 	attest_check(res,
 		     span_is(json_member_text(identity, "policy_bundle_hash"),
 			     text_at(claim, "trace.policy.bundle_hash")) &&
@@ -276,7 +276,7 @@ static void check_statements(const json_t *claim, struct attest_result *res)
 			     json_member_text(identity, "authenticated_subject")),
 		     "claim.identity", "manifest-subject",
 		     "the agent of the manifest is the one that authenticated");
-	attest_unchecked(res, "claim.identity", "manifest-not-given", "the agent manifest is not at hand");
+	return claim_manifest_verify(identity, expect, res);
 }
 
 /* --- hardware ----------------------------------------------------------------------------------- */
@@ -328,7 +328,9 @@ enum claim_kind claim_kind(const json_t *document)
 		return CLAIM_GATEWAY;
 	if (json_object_get(document, "bundle_signature") || json_object_get(document, "entries"))
 		return CLAIM_BUNDLE;
-	return json_object_get(document, "eat_profile") ? CLAIM_TRUST_RECORD : CLAIM_UNKNOWN;
+	if (json_object_get(document, "eat_profile"))
+		return CLAIM_TRUST_RECORD;
+	return agent_manifest_is(document) ? CLAIM_MANIFEST : CLAIM_UNKNOWN;
 }
 
 int claim_verify(const json_t *claim, const struct claim_expect *expect, struct attest_result *res)
@@ -361,7 +363,7 @@ int claim_verify(const json_t *claim, const struct claim_expect *expect, struct 
 	check_mode(claim, res);
 	check_times(claim, expect, res);
 	check_counts(claim, res);
-	check_statements(claim, res);
-	res->complete = true;
-	return 0;
+	r = check_statements(claim, expect, res);
+	res->complete = r == 0;
+	return r;
 }

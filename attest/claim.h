@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "attest/agent_manifest.h"
 #include "attest/jose.h"
 #include "attest/policy.h"
 #include "attest/result.h"
@@ -32,6 +33,8 @@ struct claim_expect {
 	int64_t max_age; /* seconds; 0: what the claim says of itself, at most CLAIM_AGE_DEFAULT */
 	struct span nonce; /* the challenge that runtime.nonce must echo, in base64url; empty: none */
 	const json_t *previous; /* the claim before this one; NULL: not at hand */
+	struct span manifest; /* the agent manifest that the claim names, as it was read; empty: not at hand */
+	struct manifest_expect manifest_expect; /* its issuers' keys, and what else is known of it */
 	const json_t *external_keys; /* issuer key id -> Ed25519 key in hex; NULL: none known */
 	const struct attest_policy *evidence_policy; /* for hardware evidence; NULL: the default */
 };
@@ -49,6 +52,7 @@ enum claim_kind {
 	CLAIM_GATEWAY,
 	CLAIM_BUNDLE,
 	CLAIM_TRUST_RECORD,
+	CLAIM_MANIFEST, /* an agent manifest in JSON */
 };
 enum claim_kind claim_kind(const json_t *document);
 

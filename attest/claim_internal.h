@@ -21,4 +21,7 @@ static inline bool digest_is_zero(const char *digest)
 int claim_evidence_verify(const json_t *claim, const uint8_t nonce[64], const struct claim_expect *expect,
 			  struct attest_result *res);
 
+/* The manifest that a claim's agent_identity names, against what that says. 0 or -ENOMEM. */
+int claim_manifest_verify(const json_t *identity, const struct claim_expect *expect, struct attest_result *res);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "attest/claim_internal.h"
 #include "tests/unit/attest/cose_maker.h"
 #include "user/base/file.h"
 
@@ -505,6 +506,50 @@ static void in_cose(void **state)
 	has(ATTEST_NOT_CHECKED, "approvals-not-read");
 }
 
+/* --- beside a claim ----------------------------------------------------------------------------------------------- */
+
+static void judge_identity(const json_t *identity, const struct claim_expect *known)
+{
+	attest_result_done(&res);
+	attest_result_init(&res, "gateway-claim", NOW);
+	assert_int_equal(claim_manifest_verify(identity, known, &res), 0);
+}
+
+static void beside_a_claim(void **state)
+{
+	static const char *const members[] = { "manifest_id", "agent_id", "issuer", "authenticated_subject",
+					       "policy_bundle_hash", "tool_catalog_hash" };
+	_cleanup_json_ json_t *identity = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "manifest_id", ID, "agent_id", AGENT,
+						    "authenticated_subject", AGENT, "issuer", ISSUER,
+						    "policy_bundle_hash", POLICY, "tool_catalog_hash", PROMPT);
+	struct claim_expect known = { 0 };
+	char *text;
+
+	judge_identity(identity, &known);
+	has(ATTEST_NOT_CHECKED, "manifest-not-given");
+	set("artifacts", "tool_manifest", json_pack("{s:s}", "catalog_hash", PROMPT));
+	text = json_dumps(manifest, 0);
+	known.manifest = span_of(text);
+	known.manifest_expect = expect;
+	known.manifest_expect.subject = known.manifest_expect.policy_bundle = (struct span){ 0 };
+	judge_identity(identity, &known);
+	assert_int_equal(attest_appraise(&res, NULL), ATTEST_AFFIRMING);
+	assert_int_equal(claim_kind(manifest), CLAIM_MANIFEST);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		json_t *was = json_incref(json_object_get(identity, members[i]));
+
+		json_object_set_new(identity, members[i], json_string(POLICY "x"));
+		judge_identity(identity, &known);
+		if (attest_appraise(&res, NULL) != ATTEST_REJECTED)
+			fail_msg("another %s is not seen", members[i]);
+		json_object_set_new(identity, members[i], was);
+	}
+	known.manifest = SPAN("{");
+	judge_identity(identity, &known);
+	assert_int_equal(attest_appraise(&res, NULL), ATTEST_REJECTED);
+	free(text);
+}
+
 /* --- vectors -------------------------------------------------------------------------------------------------- */
 
 #define VECTORS_AT 1735691400 /* half an hour after the vectors' issued_at; their one hour of delegation lasts */
@@ -700,7 +745,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sound_is_affirmed), TEST(signature), TEST(key_of_whom), TEST(small_key), TEST(documents),
 		TEST(who_and_when), TEST(revocation), TEST(artifacts), TEST(catalog_tree), TEST(approvals),
-		TEST(delegation), TEST(attestation), TEST(in_cose), TEST(published_vectors),
+		TEST(delegation), TEST(attestation), TEST(in_cose), TEST(beside_a_claim),
+		TEST(published_vectors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

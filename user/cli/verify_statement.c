@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * tollgate verify FILE...: judges signed statements about sessions, offline, trusting nothing in them:
- * GatewayClaims, their audit bundles and previous claims, and TRACE Trust Records, in any order. Exit status
- * 0 verified with hardware, 3 sound but not all of it is proven, 1 something is false, 2 usage.
+ * GatewayClaims, their audit bundles, previous claims and agent manifests, and TRACE Trust Records, in any
+ * order. Exit status 0 verified with hardware, 3 sound but not all of it is proven, 1 something is false,
+ * 2 usage.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,10 +26,12 @@
 #define FILES_MAX 1024
 
 const char cli_verify_statements_usage[] =
-	"FILE   a GatewayClaim, its audit bundle, the claim before it, or a TRACE Trust Record; of a DIR "
-	"all\n"
-	"       files that end in .json. What belongs together is found by session and hash.\n"
+	"FILE   a GatewayClaim, its audit bundle, the claim before it, its agent manifest (JSON or COSE),\n"
+	"       or a TRACE Trust Record; of a DIR all files that end in .json. What belongs together is\n"
+	"       found by session, hash and manifest_id.\n"
 	"  --key KEY            who must have signed: 64 hex digits, or a verifier key (name+id+base64)\n"
+	"  --manifest-key HEX   who must have signed the agent manifest: 64 hex digits\n"
+	"  --revoked FILE       revoked manifests: JSON Lines, each with a manifest_id\n"
 	"  --policy-hash HASH   the policy that must have been in force: sha256:HEX\n"
 	"  --catalog-hash HASH  the catalog that must have been in force\n"
 	"  --nonce TEXT         the challenge that the statement must echo, in base64url\n"
@@ -44,6 +47,7 @@ struct statement {
 	char path[PATH_MAX];
 	json_t *document;
 	enum claim_kind kind;
+	struct buf text; /* of a manifest: its signature may be over the bytes */
 };
 
 struct work {
@@ -52,6 +56,8 @@ struct work {
 	struct claim_expect expect;
 	int64_t at;
 	uint8_t key[ED25519_KEY_SIZE];
+	struct manifest_key manifest_key;
+	json_t *revoked;
 	struct attest_policy evidence;
 	struct json_out *j; /* NULL: text */
 };
@@ -70,6 +76,21 @@ static int unreadable(const char *path, const char *why)
 
 /* --- reading ------------------------------------------------------------------------------------ */
 
+static int add_manifest(struct work *w, struct statement *s, const char *path, struct buf *text)
+{
+	const char *code;
+
+	/* One in COSE that cannot be taken apart stays without a document; its judgement says why. */
+	if (!s->document && agent_manifest_read(buf_span(text), &s->document, &code) == -ENOMEM)
+		return unreadable(path, err_text(-ENOMEM));
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	s->kind = CLAIM_MANIFEST;
+	s->text = *text;
+	*text = (struct buf){ 0 };
+	w->n++;
+	return CLI_OK;
+}
+
 static int add_file(struct work *w, const char *path)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -83,14 +104,18 @@ static int add_file(struct work *w, const char *path)
 	if (r < 0)
 		return unreadable(path, err_text(r));
 	s = &w->all[w->n];
+	if (agent_manifest_is_cose(buf_span(&text)))
+		return add_manifest(w, s, path, &text);
 	r = json_text_read(buf_span(&text), &s->document, error);
 	if (r < 0)
 		return unreadable(path, r == -EINVAL ? error : err_text(r));
-	strcpy(s->path, path);
 	s->kind = claim_kind(s->document);
+	if (s->kind == CLAIM_MANIFEST)
+		return add_manifest(w, s, path, &text);
+	strcpy(s->path, path);
 	w->n++;
 	if (s->kind == CLAIM_UNKNOWN)
-		return unreadable(path, "neither a claim, a bundle nor a Trust Record");
+		return unreadable(path, "neither a claim, a bundle, an agent manifest nor a Trust Record");
 	return CLI_OK;
 }
 
@@ -169,6 +194,17 @@ static const struct statement *claim_of(const struct work *w, const struct state
 	return NULL;
 }
 
+static struct span manifest_of(const struct work *w, const struct statement *claim)
+{
+	struct span id = json_member_text(json_path(claim->document, "gateway.agent_identity"), "manifest_id");
+
+	for (unsigned i = 0; id.n && i < w->n; i++)
+		if (w->all[i].kind == CLAIM_MANIFEST &&
+		    span_eq(json_member_text(w->all[i].document, "manifest_id"), id))
+			return buf_span(&w->all[i].text);
+	return (struct span){ 0 };
+}
+
 /* --- judging -------------------------------------------------------------------------------------- */
 
 static int report(struct work *w, const struct statement *s, struct attest_result *res)
@@ -193,7 +229,7 @@ static int report(struct work *w, const struct statement *s, struct attest_resul
 
 static int judge(struct work *w, const struct statement *s)
 {
-	static const char *const kinds[] = { "", "gateway-claim", "audit-bundle", "trust-record" };
+	static const char *const kinds[] = { "", "gateway-claim", "audit-bundle", "trust-record", "agent-manifest" };
 	const struct statement *claim = s->kind == CLAIM_BUNDLE ? claim_of(w, s) : s;
 	struct claim_expect expect = w->expect;
 	struct attest_result res;
@@ -203,12 +239,17 @@ static int judge(struct work *w, const struct statement *s)
 	expect.evidence_policy = &w->evidence;
 	if (s->kind == CLAIM_TRUST_RECORD) {
 		r = trust_record_verify(s->document, &expect, &res);
+	} else if (s->kind == CLAIM_MANIFEST) {
+		expect.manifest_expect.policy_bundle = expect.policy_hash;
+		expect.manifest_expect.tool_catalog = expect.catalog_hash;
+		r = agent_manifest_verify(buf_span(&s->text), &expect.manifest_expect, &res);
 	} else if (!claim) {
 		attest_fail(&res, "bundle.claim", "claim-not-given",
 			    "no claim of this bundle's session is given");
 		r = 0;
 	} else {
 		expect.previous = previous_of(w, claim);
+		expect.manifest = manifest_of(w, claim);
 		r = claim_verify(claim->document, &expect, &res);
 		if (r == 0 && s->kind == CLAIM_BUNDLE)
 			r = bundle_verify(s->document, claim->document, &expect, &res);
@@ -270,6 +311,41 @@ static int take_key(struct work *w, const char *value)
 	return CLI_OK;
 }
 
+static int take_manifest_key(struct work *w, const char *value)
+{
+	if (hex_decode(value, strlen(value), w->manifest_key.key, ED25519_KEY_SIZE) < 0)
+		return usage("no key:", value);
+	w->expect.manifest_expect.keys = &w->manifest_key;
+	w->expect.manifest_expect.n_keys = 1;
+	return CLI_OK;
+}
+
+static int take_revoked(struct work *w, const char *path)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	char error[JSON_TEXT_ERROR_SIZE];
+	int r = file_read(path, JSON_TEXT_MAX, &text);
+
+	if (r < 0)
+		return unreadable(path, err_text(r));
+	json_decref(w->revoked);
+	w->revoked = json_array();
+	while (r == 0 && buf_len(&text)) {
+		struct span line = buf_span(&text);
+		const char *nl = memchr(line.p, '\n', line.n);
+		json_t *v;
+
+		line.n = nl ? (size_t)(nl - line.p) : line.n;
+		if (line.n)
+			r = json_text_read(line, &v, error);
+		if (line.n && r == 0 && json_array_append_new(w->revoked, v) < 0)
+			r = -ENOMEM;
+		buf_consume(&text, line.n + !!nl);
+	}
+	w->expect.manifest_expect.revoked = w->revoked;
+	return r < 0 ? unreadable(path, r == -EINVAL ? error : err_text(r)) : CLI_OK;
+}
+
 static int take_evidence(struct work *w, const char *path)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -289,6 +365,10 @@ static int take(struct work *w, int option, const char *value)
 	switch (option) {
 	case 'k':
 		return take_key(w, value);
+	case 'K':
+		return take_manifest_key(w, value);
+	case 'r':
+		return take_revoked(w, value);
 	case 'p':
 		w->expect.policy_hash = span_of(value);
 		return CLI_OK;
@@ -318,6 +398,8 @@ int cli_verify_statements(struct cli *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "key", required_argument, NULL, 'k' },
+		{ "manifest-key", required_argument, NULL, 'K' },
+		{ "revoked", required_argument, NULL, 'r' },
 		{ "policy-hash", required_argument, NULL, 'p' },
 		{ "catalog-hash", required_argument, NULL, 'c' },
 		{ "nonce", required_argument, NULL, 'n' },
@@ -340,8 +422,11 @@ int cli_verify_statements(struct cli *c, int argc, char **argv)
 		r = add(&w, argv[i]);
 	if (r == CLI_OK)
 		r = judge_all(c, &w);
-	for (unsigned i = 0; i < w.n; i++)
+	for (unsigned i = 0; i < w.n; i++) {
 		json_decref(w.all[i].document);
+		buf_done(&w.all[i].text);
+	}
+	json_decref(w.revoked);
 	attest_policy_done(&w.evidence);
 	return r;
 }

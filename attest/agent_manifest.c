@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attest/agent_manifest_internal.h"
@@ -18,6 +19,8 @@
 #define MEDIA_COSE "application/agent-manifest+cose"
 #define MEDIA_JSON "application/agent-manifest+json"
 #define ALG_ML_DSA_65 (-49) /* RFC 9964 */
+#define YEAR_FAR 2500
+#define TIME_FAR 16725225600 /* its first second */
 
 /* What a signature of version 0.1 covers; a document that names another list signs something else. */
 static const char *const signed_fields[] = {
@@ -31,6 +34,9 @@ int64_t manifest_time(const json_t *v, const char *path)
 {
 	uint64_t ns = 0;
 
+	/* The clock's nanoseconds end in 2554; who writes 9999 means never. */
+	if (atoi(manifest_text(v, path)) >= YEAR_FAR)
+		return TIME_FAR;
 	return clock_parse_iso(manifest_text(v, path), &ns) < 0 ? 0 : (int64_t)(ns / 1000000000u);
 }
 

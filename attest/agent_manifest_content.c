@@ -221,7 +221,7 @@ static void check_approvals(const struct manifest *m, const struct manifest_expe
 	if (attest_check(res, live > 0, "manifest.hitl_record", "approved",
 			 "%zu of %zu approvals are in force", live, n))
 		attest_unchecked(res, "manifest.hitl_record", "approval-not-verified",
-				 "nothing proves who approved; the signature does not cover it");
+				 "nothing that is read here proves who approved");
 }
 
 /* --- delegation -------------------------------------------------------------------------------------- */
@@ -353,6 +353,10 @@ int manifest_check_content(const struct manifest *m, const struct manifest_expec
 		r = check_delegation(m->document, expect, res);
 	if (r == 0)
 		r = check_attestation(m, expect, res);
+	/* It may take back what the window grants. */
+	if (json_object_get(m->document, "operational_lifecycle"))
+		attest_unchecked(res, "manifest.lifecycle", "lifecycle-not-judged",
+				 "operational_lifecycle is not understood here");
 	if (json_object_get(m->document, "transparency_log_entry"))
 		attest_skipped(res, "manifest.log", "entry-not-checked",
 			       "its transparency log is not asked");

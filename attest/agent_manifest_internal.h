@@ -23,7 +23,7 @@ static inline const char *manifest_text(const json_t *v, const char *path)
 	return s ? s : "";
 }
 
-/* Unix time of a member whose shape is a time; 0 when it is absent. */
+/* Unix time of a member whose shape is a time, at most the year 2500's first second; 0 when absent. */
 int64_t manifest_time(const json_t *v, const char *path);
 
 /* Artifacts, approvals, delegation, attestation. 0 or -ENOMEM. */

@@ -252,6 +252,10 @@ static void who_and_when(void **state)
 	rejected("not-expired");
 	set("", "expires_at", json_string("2027-01-15T08:05:00Z"));
 	rejected("issued"); /* valid for no time at all */
+	set("", "expires_at", json_string("9999-12-31T23:59:59Z"));
+	affirmed();
+	set("", "issued_at", json_string("2599-01-15T00:00:00Z"));
+	rejected("issued");
 	set("", "issued_at", json_string("2027-01-15T07:59:59Z"));
 	set("", "expires_at", json_string("2027-01-15T08:00:01Z"));
 	affirmed();
@@ -282,6 +286,9 @@ static void artifacts(void **state)
 	expect.audit_chain = SPAN(PROMPT);
 	rejected("artifact-matches"); /* expected and not bound */
 	expect.audit_chain = (struct span){ 0 };
+	set("", "operational_lifecycle", json_object());
+	incomplete("lifecycle-not-judged");
+	json_object_del(manifest, "operational_lifecycle");
 	set("artifacts", "supply_chain", json_object());
 	incomplete("artifact-unknown");
 	json_object_del(json_object_get(manifest, "artifacts"), "supply_chain");

@@ -24,7 +24,7 @@
 #define MANIFEST_SKEW_SECONDS 300 /* the issuer's clock may be ahead by this much */
 
 /* A key and whom it speaks for: an issuer, or a principal that delegates. Several entries may hold the
- * same key. name empty: for anybody. */
+ * same key. An issuer's name empty: for any issuer. */
 struct manifest_key {
 	uint8_t key[ED25519_KEY_SIZE];
 	struct span name;

@@ -229,7 +229,7 @@ static void check_approvals(const struct manifest *m, const struct manifest_expe
 static const uint8_t *principal_key(const struct manifest_expect *expect, struct span name)
 {
 	for (size_t i = 0; i < expect->n_principals; i++)
-		if (expect->principals[i].name.n && span_eq(expect->principals[i].name, name))
+		if (span_eq(expect->principals[i].name, name))
 			return expect->principals[i].key;
 	return NULL;
 }

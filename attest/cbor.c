@@ -84,12 +84,10 @@ int cbor_read(struct span *rest, struct cbor_item *ret)
 	return 0;
 }
 
-/* Section 4.2.1: bytewise lexicographic order of the encoded names. */
+/* Section 4.2.1: bytewise lexicographic order of the encoded names, of which none begins with another. */
 static bool comes_after(struct span a, struct span b)
 {
-	int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-	return c > 0 || (c == 0 && a.n > b.n);
+	return memcmp(a.p, b.p, a.n < b.n ? a.n : b.n) > 0;
 }
 
 static int skip(struct span *rest, unsigned depth);

@@ -23,6 +23,8 @@
 #define DIGEST(c) "sha256:" c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c c
 #define PROMPT DIGEST("a1")
 #define POLICY DIGEST("b2")
+/* A signature whose R is the neutral point and whose S is zero. */
+#define NEUTRAL "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 static json_t *manifest, *revoked;
 static struct manifest_expect expect;
@@ -188,10 +190,9 @@ static void key_of_whom(void **state)
 	rejected("key-trusted");
 }
 
-/* Anybody signs with a key of small order: R the neutral point, S zero. */
+/* Anybody signs with a key of small order. */
 static void small_key(void **state)
 {
-	static const char neutral[] = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 	uint8_t digest[SHA256_SIZE];
 	json_t *s = json_object_get(manifest, "signature");
 
@@ -200,7 +201,7 @@ static void small_key(void **state)
 	sha256(keys[0].key, ED25519_KEY_SIZE, digest);
 	hex_encode(digest, sizeof(digest), kid);
 	json_object_set_new(s, "key_id", json_string(kid));
-	json_object_set_new(s, "signature_value", json_string(neutral));
+	json_object_set_new(s, "signature_value", json_string(NEUTRAL));
 	rejected("key-sound");
 }
 
@@ -433,6 +434,32 @@ static void delegation(void **state)
 	set("", "delegation_chain", json_pack("[o]", hop(0, ISSUER, ID)));
 	assert_int_equal(judge_json(manifest, NOW + 1), ATTEST_REJECTED);
 	has(ATTEST_FAIL, "hop-in-force");
+	assert_int_equal(judge_json(manifest, NOW - 3600 - MANIFEST_SKEW_SECONDS), ATTEST_AFFIRMING);
+	assert_int_equal(judge_json(manifest, NOW - 3601 - MANIFEST_SKEW_SECONDS), ATTEST_REJECTED);
+	has(ATTEST_FAIL, "hop-in-force");
+}
+
+static void hostile_delegation(void **state)
+{
+	json_t *chain = json_array(), *one = hop(0, ISSUER, ID);
+
+	json_object_set_new(one, "manifest_id", json_string("another"));
+	set("", "delegation_chain", json_pack("[o]", one));
+	rejected("hop-signed"); /* the id of two manifests in one hop */
+	for (int i = 0; i < 17; i++) {
+		json_t *h = hop(i, ISSUER, ID);
+
+		json_object_set_new(json_object_get(h, "scope_grant"), "max_delegation_depth", json_integer(99));
+		json_array_append_new(chain, h);
+	}
+	set("", "delegation_chain", chain);
+	rejected("hops-counted");
+	one = hop(0, ISSUER, ID);
+	json_object_set_new(one, "delegation_signature", json_string(NEUTRAL));
+	set("", "delegation_chain", json_pack("[o]", one));
+	memset(principals[0].key, 0, ED25519_KEY_SIZE);
+	principals[0].key[0] = 1;
+	rejected("hop-signed"); /* what anybody can make for a key of small order */
 }
 
 static void attestation(void **state)
@@ -449,6 +476,11 @@ static void attestation(void **state)
 			    json_pack("{s:s, s:s}", "platform", "tpm", "manifest_hash_in_report", text));
 	incomplete("report-not-given");
 	has(ATTEST_PASS, "attestation-binds-manifest");
+	json_object_set_new(manifest, "transparency_log_entry", json_object());
+	incomplete("report-not-given");
+	has(ATTEST_NOT_CHECKED, "entry-not-checked");
+	has(ATTEST_PASS, "attestation-binds-manifest"); /* it came later */
+	json_object_del(manifest, "transparency_log_entry");
 	set("artifacts.policy_bundle", "version", json_string("2"));
 	rejected("attestation-binds-manifest");
 }
@@ -511,6 +543,11 @@ static void in_cose(void **state)
 	json_object_set_new(manifest, "hitl_record", json_pack("{s:b}", "required", 1));
 	assert_int_equal(judge_cose(), ATTEST_INCOMPLETE);
 	has(ATTEST_NOT_CHECKED, "approvals-not-read");
+	json_object_del(manifest, "hitl_record");
+	json_object_set_new(manifest, "attestation",
+			    json_pack("{s:s, s:s}", "platform", "tpm", "manifest_hash_in_report", PROMPT));
+	assert_int_equal(judge_cose(), ATTEST_INCOMPLETE);
+	has(ATTEST_NOT_CHECKED, "attestation-not-given");
 }
 
 /* --- beside a claim ----------------------------------------------------------------------------------------------- */
@@ -752,7 +789,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sound_is_affirmed), TEST(signature), TEST(key_of_whom), TEST(small_key), TEST(documents),
 		TEST(who_and_when), TEST(revocation), TEST(artifacts), TEST(catalog_tree), TEST(approvals),
-		TEST(delegation), TEST(attestation), TEST(in_cose), TEST(beside_a_claim),
+		TEST(delegation), TEST(hostile_delegation), TEST(attestation), TEST(in_cose), TEST(beside_a_claim),
 		TEST(published_vectors),
 	};
 

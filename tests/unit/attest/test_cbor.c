@@ -45,7 +45,9 @@ static void refused(void **state)
 	} cases[] = {
 		{ "", "nothing" }, { "0000", "two items" }, { "1817", "23 in two bytes" }, { "1900ff", "255 in three" },
 		{ "1a0000ffff", "65535 in five" }, { "1b00000000ffffffff", "2^32-1 in nine" }, { "18", "no value" },
-		{ "1901", "half a value" }, { "1c", "reserved" }, { "1f", "indefinite integer" }, { "5f4101ff", "indefinite bytes" },
+		{ "1901", "half a value" }, { "1c", "reserved" },
+		{ "1cffffffffffffffffffffffffffffffff", "reserved, sixteen bytes" }, { "1e", "reserved" }, { "5c00", "reserved length" },
+		{ "1f", "indefinite integer" }, { "5f4101ff", "indefinite bytes" },
 		{ "7f6161ff", "indefinite text" }, { "9f01ff", "indefinite array" }, { "bf0101ff", "indefinite map" },
 		{ "ff", "break" }, { "4201", "short bytes" }, { "5bffffffffffffffff", "bytes of 2^64-1" },
 		{ "9bffffffffffffffff", "array of 2^64-1" }, { "bbffffffffffffffff", "map of 2^64-1" }, { "8201", "short array" },

@@ -97,6 +97,8 @@ static void lengths(void **state)
 
 static void frames(void **state)
 {
+	char *room;
+
 	maker.tag = 0;
 	rebuild();
 	refused("tag-missing");
@@ -111,6 +113,11 @@ static void frames(void **state)
 	rebuild();
 	assert_int_equal(buf_append(&object, "\0", 1), 0);
 	refused("cbor-malformed");
+	buf_clear(&object);
+	assert_int_equal(buf_reserve(&object, COSE_MAX + 1, &room), 0);
+	memset(room, 0, COSE_MAX + 1);
+	buf_commit(&object, COSE_MAX + 1);
+	refused("cose-too-long");
 	buf_clear(&object);
 	assert_int_equal(buf_append(&object, "\xd2\x83\x40\xa0\x40", 5), 0);
 	refused("not-a-sign1");
@@ -140,6 +147,8 @@ static void protected_headers(void **state)
 	refused("protected-header-malformed"); /* kid is empty */
 	with_header("\xa2\x01\x32\x01\x27", 5);
 	refused("protected-header-malformed"); /* alg twice */
+	with_header("\xa1\x01\x3b\xff\xff\xff\xff\xff\xff\xff\xff", 11);
+	refused("protected-header-malformed"); /* alg is -2^64 */
 	with_header("\xa1\x18\x01\x32", 4);
 	refused("protected-header-malformed"); /* the label 1 in two bytes */
 	with_header("\xa1\x40\x32", 3);
@@ -211,6 +220,25 @@ static void other_algorithms(void **state)
 		assert_int_equal(s.alg, others[i]);
 		assert_false(cose_sign1_verify(&s, public));
 	}
+}
+
+/* A signature of 63 bytes is none, wherever its memory ends. */
+static void short_signature(void **state)
+{
+	_cleanup_free_ uint8_t *exact = malloc(ED25519_SIGNATURE_SIZE - 1);
+	const char *why;
+	struct cose_sign1 s;
+
+	rebuild();
+	assert_int_equal(cose_sign1_read(buf_span(&object), &s, &why), 0);
+	assert_non_null(exact);
+	memcpy(exact, s.signature.p, ED25519_SIGNATURE_SIZE - 1);
+	s.signature = (struct span){ (const char *)exact, ED25519_SIGNATURE_SIZE - 1 };
+	assert_false(cose_sign1_verify(&s, public));
+	rebuild();
+	assert_int_equal(cose_sign1_read(buf_span(&object), &s, &why), 0);
+	s.signature.n--; /* the missing byte lies behind it */
+	assert_false(cose_sign1_verify(&s, public));
 }
 
 /* --- points and scalars --------------------------------------------------------------------------- */
@@ -333,7 +361,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sound), TEST(lengths), TEST(frames), TEST(protected_headers), TEST(unprotected_headers),
-		TEST(every_changed_bit), TEST(other_algorithms), TEST(keys_of_small_order), TEST(scalars_are_reduced),
+		TEST(every_changed_bit), TEST(other_algorithms), TEST(short_signature),
+		TEST(keys_of_small_order), TEST(scalars_are_reduced),
 		TEST(other_signers),
 	};
 

@@ -288,6 +288,31 @@ static void what_a_claim_admits(void **state)
 	has(ATTEST_FAIL, "claim.kill-switch", "kill-switch-triggered");
 }
 
+/* The manifest's own judgement is tested where the manifest is; here, that the claim asks for it. */
+static void manifest_beside(void **state)
+{
+	static const char agent[] = "spiffe://node.example/agent", issuer[] = "spiffe://node.example/issuer";
+	_cleanup_json_ json_t *manifest =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:{s:s}, s:{s:s}}}", "manifest_id", "m-1", "agent_id",
+			  agent, "issuer", issuer, "version", "0.1", "crypto_profile", "standard", "issued_at",
+			  "2027-01-01T00:00:00Z", "expires_at", "2028-01-01T00:00:00Z", "artifacts", "policy_bundle", "hash",
+			  POLICY, "tool_manifest", "catalog_hash", CATALOG);
+	char *text = json_dumps(manifest, 0);
+
+	set("gateway", "agent_identity",
+	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "manifest_id", "m-1", "agent_id", agent,
+		      "authenticated_subject", agent, "subject_source", "svid", "issuer", issuer, "issuer_key_id", "",
+		      "policy_bundle_hash", POLICY, "tool_catalog_hash", CATALOG));
+	assert_int_equal(judge(false), ATTEST_INCOMPLETE);
+	has(ATTEST_NOT_CHECKED, "claim.identity", "manifest-not-given");
+	expect.manifest = span_of(text);
+	assert_int_equal(judge(false), ATTEST_REJECTED);
+	has(ATTEST_PASS, "claim.identity", "manifest-named");
+	has(ATTEST_PASS, "manifest.tool_manifest", "artifact-matches");
+	has(ATTEST_FAIL, "manifest.signature", "signature-missing");
+	free(text);
+}
+
 static void continuity(void **state)
 {
 	_cleanup_json_ json_t *previous = json_deep_copy(claim);
@@ -483,6 +508,7 @@ int main(void)
 		TEST(times),
 		TEST(counts),
 		TEST(what_a_claim_admits),
+		TEST(manifest_beside),
 		TEST(continuity),
 		TEST(hardware_needs_its_evidence),
 		TEST(bundle_entries),

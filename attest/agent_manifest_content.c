@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "attest/agent_manifest_internal.h"
-#include "attest/ed25519_key.h"
 #include "attest/json_text.h"
 
 #define TOOLS_MAX 4096 /* of one catalog; a mebibyte of JSON has no more */
@@ -246,7 +245,7 @@ static int verify_hop(const json_t *document, const json_t *hop, const uint8_t *
 	r = json_canonical(part, JSON_FORM_JCS, "delegation_signature", &b);
 	if (r == -ENOMEM)
 		return r;
-	*ret = r == 0 && !json_object_get(hop, "manifest_id") && ed25519_key_is_sound(key) &&
+	*ret = r == 0 && !json_object_get(hop, "manifest_id") &&
 	       ed25519_verify_text(key, buf_span(&b), json_member_text(hop, "delegation_signature"));
 	return 0;
 }

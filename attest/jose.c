@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attest/ed25519_key.h"
 #include "attest/json_text.h"
 
 static int digit(char c)
@@ -84,7 +85,7 @@ bool ed25519_verify(const uint8_t key[ED25519_KEY_SIZE], struct span message,
 {
 	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, ED25519_KEY_SIZE);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = pkey && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+	bool ok = pkey && ctx && ed25519_key_is_sound(key) && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
 		  EVP_DigestVerify(ctx, signature, ED25519_SIGNATURE_SIZE, (const uint8_t *)message.p,
 				   message.n) == 1;
 

@@ -26,7 +26,7 @@ int jwk_ed25519(const json_t *jwk, uint8_t ret[ED25519_KEY_SIZE]);
 /* RFC 7638 thumbprint of such a key. */
 void jwk_ed25519_thumbprint(const uint8_t key[ED25519_KEY_SIZE], uint8_t ret[SHA256_SIZE]);
 
-/* RFC 8032. False for every failure, want of memory included. */
+/* RFC 8032, under keys that ed25519_key_is_sound() alone. False for every failure, want of memory included. */
 bool ed25519_verify(const uint8_t key[ED25519_KEY_SIZE], struct span message,
 		    const uint8_t signature[ED25519_SIGNATURE_SIZE]);
 

@@ -17,10 +17,11 @@ static __always_inline struct tg_label *label_of(struct task_struct *t)
 	return l && l->agent ? l : NULL;
 }
 
-/* Whether a process of some scope traces t: it could let t run on, whatever stops it. Our own injector may. */
+/* Whether a process of some scope traces t: it could let t run on, whatever stops it. Our own injector may. While one
+ * attaches, the parent is still the real one: the credentials are set after it. */
 static __always_inline bool traced_by_agent(struct task_struct *t)
 {
-	return t->ptrace && label_of(t->parent);
+	return t->ptrace && t->ptracer_cred && label_of(t->parent);
 }
 
 /* The cgroup label of current that lies deepest, or NULL. */

@@ -247,6 +247,7 @@ struct task_struct {
 	struct task_struct *parent;
 	struct task_struct *group_leader;
 	u64 start_boottime;
+	const struct cred *ptracer_cred;
 	struct files_struct *files;
 };
 

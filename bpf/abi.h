@@ -380,6 +380,7 @@ struct tg_ctl {
 	__u64 key; /* of an input stream */
 	__u64 taken; /* TG_VERB_RELEASE: bytes that readers had when they were looked at */
 	__s64 ret; /* 0, a count, or -errno */
+	__u64 at; /* TG_VERB_RELEASE: set to when it took place; who was stopped later is held by another suspicion */
 };
 
 #define TG_SIZE(s, n) _Static_assert(sizeof(struct s) == (n), #s " has padding or changed")
@@ -399,6 +400,6 @@ TG_SIZE(tg_stream, 144);
 TG_SIZE(tg_sought, 24);
 TG_SIZE(tg_holding, 48);
 TG_SIZE(tg_event, 96);
-TG_SIZE(tg_ctl, 32);
+TG_SIZE(tg_ctl, 40);
 
 #endif

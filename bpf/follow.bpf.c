@@ -178,8 +178,11 @@ static __always_inline void read_keep(u64 key, struct tg_stream *s, struct call 
 	struct tg_head *h = NULL;
 	bool gap = false;
 	u32 len = s->taken_len;
+	u64 before = __sync_fetch_and_add(&s->taken, ret);
 
-	s->taken += ret;
+	/* Two reads at once: whose bytes come first is not known. */
+	if (before != len && len < TG_HEAD_BYTES)
+		stream_flag(s, TG_STREAM_TAKEN_GAP);
 	if (c && form < FORM_OPAQUE && len < TG_HEAD_BYTES && !(s->flags & TG_STREAM_TAKEN_GAP))
 		h = head_get(&takens, &key);
 	if (h)

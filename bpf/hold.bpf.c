@@ -83,15 +83,12 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 {
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
-	u32 stop_error = 0;
+	u32 flags = TG_STREAM_TRIGGERED | TG_STREAM_HELD | why_flag(why), stop_error = 0;
 
 	if (!s || !st)
 		return 0;
-	if (__sync_fetch_and_or(&s->flags, TG_STREAM_TRIGGERED) & TG_STREAM_TRIGGERED) {
-		stream_flag(s, why_flag(why));
+	if (__sync_fetch_and_or(&s->flags, flags) & TG_STREAM_TRIGGERED)
 		return 0;
-	}
-	stream_flag(s, TG_STREAM_HELD | why_flag(why));
 	/* What waits at exec is met by the first read; stopping every pipeline at once would be
 	 * felt. */
 	if (why != TG_WHY_PREFILLED)
@@ -153,29 +150,38 @@ static __always_inline void scan_restart(struct tg_scan *s)
 }
 
 /* The search of what is written begins anew, whatever is under way: what is read is searched without a gap, and goes
- * on where the reader is, unless the very thing that was found has been judged. */
-static __always_inline s64 verb_release(u64 key, u64 taken)
+ * on where the reader is, unless the very thing that was found has been judged. A read that is being counted at this
+ * moment is seen by the second test, or finds the stream no longer held when it stops, and suspects it anew. */
+static __always_inline s64 verb_release(u64 key, u64 taken, u64 *ret_at)
 {
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct tg_state *st = state_get();
+	struct tg_scan read_scan;
 	struct tg_stream *out;
 	u64 out_key;
+	u32 flags;
 
 	if (!s || !st)
 		return -ENOENT;
 	if (s->taken != taken)
 		return -EAGAIN;
 	out_key = s->out_key;
+	read_scan = s->read_scan;
 	scan_restart(&s->scan);
-	if (scan_found(&s->read_scan)) {
+	if (scan_found(&read_scan))
 		scan_restart(&s->read_scan);
-		s->taken = 0;
-		s->taken_len = 0;
-	}
 	out = out_key ? bpf_map_lookup_elem(&streams, &out_key) : NULL;
 	if (out && out->out_of == key)
 		scan_restart(&out->scan);
-	__sync_fetch_and_and(&s->flags, ~SUSPECT_FLAGS);
+	flags = __sync_fetch_and_and(&s->flags, ~SUSPECT_FLAGS);
+	*ret_at = bpf_ktime_get_ns();
+	if (s->taken != taken) {
+		s->read_scan = read_scan;
+		stream_flag(s, flags & SUSPECT_FLAGS);
+		return -EAGAIN;
+	}
+	if (scan_found(&read_scan) && __sync_val_compare_and_swap(&s->taken, taken, 0) == taken)
+		s->taken_len = 0;
 	return 0;
 }
 
@@ -220,11 +226,12 @@ static __always_inline s64 verb_ours(u64 fd)
 SEC("syscall")
 int stdio_control(struct tg_ctl *c)
 {
-	u64 key = c->key;
+	u64 key = c->key, at = 0;
 
 	switch (c->verb) {
 	case TG_VERB_RELEASE:
-		c->ret = verb_release(key, c->taken);
+		c->ret = verb_release(key, c->taken, &at);
+		c->at = at;
 		break;
 	case TG_VERB_FORGET:
 		c->ret = verb_forget(key);

@@ -253,6 +253,8 @@ __noinline int read_done(u64 fd, u32 form, u64 a, u64 n, s64 ret)
 		if (s)
 			stream_flag(s, TG_STREAM_TRACED);
 	} else if (!stop_current(&entry)) {
+		/* Nobody continues it when the stream was released meanwhile, nor has judged what it has. */
+		stream_trigger(entry.stream, TG_WHY_READ, 0);
 		return 0;
 	}
 	bpf_send_signal(SIGKILL);

@@ -133,6 +133,9 @@ int kern_stdio_taken(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], s
 	struct tg_stream s;
 	int r = kern_stdio_read(k, key, &s);
 
+	/* It is counted first and copied then. */
+	if (r >= 0 && s.taken != s.taken_len && s.taken_len < TG_HEAD_BYTES && !(s.flags & TG_STREAM_TAKEN_GAP))
+		return -EAGAIN;
 	if (r >= 0)
 		r = copy_of(k, KM_TAKENS, key, s.taken_len, ret, ret_n);
 	if (r >= 0)
@@ -157,19 +160,20 @@ int kern_stdio_each(struct kern *k, kern_stdio_fn fn, void *arg)
 	return at && kern_stdio_read(k, key, &s) == 0 ? fn(key, &s, arg) : 0;
 }
 
-static int control_with(struct kern *k, enum tg_verb verb, uint64_t key, uint64_t taken)
+static int control_with(struct kern *k, struct tg_ctl *c)
 {
-	struct tg_ctl c = { .verb = verb, .key = key, .taken = taken };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &c, .ctx_size_in = sizeof(c));
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = c, .ctx_size_in = sizeof(*c));
 
 	if (bpf_prog_test_run_opts(k->prog[KP_STDIO_CONTROL], &opts) < 0)
 		return -errno;
-	return (int)c.ret;
+	return (int)c->ret;
 }
 
 static int control(struct kern *k, enum tg_verb verb, uint64_t key)
 {
-	return control_with(k, verb, key, 0);
+	struct tg_ctl c = { .verb = verb, .key = key };
+
+	return control_with(k, &c);
 }
 
 int kern_stdio_ours(struct kern *k, int fd)
@@ -179,22 +183,23 @@ int kern_stdio_ours(struct kern *k, int fd)
 
 struct release {
 	struct kern *k;
-	uint64_t key;
+	uint64_t key, at;
 };
 
 static int release_one(pid_t pid, const struct tg_stopped *s, void *arg)
 {
 	struct release *rel = arg;
 
-	if (s->kind == TG_STOP_STDIO && s->stream == rel->key)
+	if (s->kind == TG_STOP_STDIO && s->stream == rel->key && s->since < rel->at)
 		(void)kern_stopped_continue(rel->k, pid);
 	return 0;
 }
 
 int kern_stdio_release(struct kern *k, uint64_t key, uint64_t taken)
 {
-	struct release rel = { k, key };
-	int r = control_with(k, TG_VERB_RELEASE, key, taken);
+	struct tg_ctl c = { .verb = TG_VERB_RELEASE, .key = key, .taken = taken };
+	int r = control_with(k, &c);
+	struct release rel = { k, key, c.at };
 
 	return r < 0 ? r : kern_stopped_each(k, release_one, &rel);
 }

@@ -39,7 +39,7 @@ int kern_stdio_head(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], si
 
 /* What readers have in hand: of the line that was under way when the stream was suspected, and all that they read
  * since. *ret_taken bytes, of which *ret_n are copied (fewer when they did not fit or could not be read). Lines that
- * ended before the suspicion may stand before it. */
+ * ended before the suspicion may stand before it. -EAGAIN: a read is being noted at this moment. */
 int kern_stdio_taken(struct kern *k, uint64_t key, uint8_t ret[TG_HEAD_BYTES], size_t *ret_n,
 		     uint64_t *ret_taken);
 

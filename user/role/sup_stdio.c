@@ -382,6 +382,7 @@ static void look(struct supervisor *s, struct sup_job *job)
 	_cleanup_close_ int pidfd = -1, fd = -1;
 	struct stat st;
 	size_t n = 0;
+	int r;
 
 	look_later(s, job);
 	job->taken = 0;
@@ -396,7 +397,10 @@ static void look(struct supervisor *s, struct sup_job *job)
 	}
 	m.socket = S_ISSOCK(st.st_mode);
 	/* What its reader has in hand lies in no queue any more. */
-	if (kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &job->taken) < 0 || job->taken == 0) {
+	r = kern_stdio_taken(s->kern, job->key, (uint8_t *)m.head, &n, &job->taken);
+	if (r == -EAGAIN)
+		return;
+	if (r < 0 || job->taken == 0) {
 		(void)kern_stdio_head(s->kern, job->key, (uint8_t *)m.head, &n);
 	} else {
 		m.in_hand = 1;

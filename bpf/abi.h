@@ -183,6 +183,7 @@ enum {
 	TG_STREAM_TAKEN_GAP = 1 << 9, /* the copy of what was read is not the whole */
 	TG_STREAM_TRACED = 1 << 10, /* its reader was killed: a tracer could have continued it */
 	TG_STREAM_UNSEARCHED = 1 << 11, /* while held it was read by a 32-bit call: nobody knows what its reader has */
+	TG_STREAM_CAUSE = 1 << 12, /* held for something that went by, not only for what lay in it before */
 };
 
 /* A named pipe's key: this bit, 23 bits of device, 40 bits of inode number. */

@@ -196,7 +196,7 @@ __noinline int follow_read(u64 key, u32 form, u64 a, u64 n, s64 ret)
 	struct tg_stream *s = bpf_map_lookup_elem(&streams, &key);
 	struct call *c = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0,
 					      BPF_LOCAL_STORAGE_GET_F_CREATE);
-	bool peek = form & FORM_PEEK, held;
+	bool peek = form & FORM_PEEK, traced = form & FORM_TRACED, held;
 	u32 why = 0;
 
 	if (!s || ret <= 0)
@@ -205,6 +205,10 @@ __noinline int follow_read(u64 key, u32 form, u64 a, u64 n, s64 ret)
 	held = s->flags & TG_STREAM_HELD;
 	if (form < FORM_OPAQUE && (!c || segments(c, form, a, n)))
 		form = FORM_OPAQUE;
+	/* For what lay in it a traced reader would have to die. All that it reads is searched, as where nothing is
+	 * held. */
+	if (traced && form < FORM_OPAQUE && !(s->flags & TG_STREAM_CAUSE))
+		held = false;
 	/* LIMIT: what a server moves on by splice, or reads by 32-bit calls, is searched only when written. */
 	if (form >= FORM_OPAQUE && !held)
 		return 0;

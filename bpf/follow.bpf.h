@@ -12,6 +12,7 @@ enum {
 	FORM_OPAQUE, /* bytes that cannot be read from here */
 	FORM_COMPAT, /* a 32-bit call; the same */
 	FORM_PEEK = 0x100, /* with one of the above: a look that takes nothing off */
+	FORM_TRACED = 0x200, /* the same: who reads cannot be stopped, its tracer could continue it */
 };
 
 /* bpf/follow.bpf.c; global, so each is verified once. */

@@ -13,7 +13,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* What a release takes back. */
 #define SUSPECT_FLAGS \
 	(TG_STREAM_TRIGGERED | TG_STREAM_HELD | TG_STREAM_PREFILLED | TG_STREAM_UNKNOWN | \
-	 TG_STREAM_LOST)
+	 TG_STREAM_LOST | TG_STREAM_CAUSE)
 #define SWEEP_EVERY_NS (100ull * 1000 * 1000) /* a full map must not cost every exec a walk */
 
 /* Stops the server at once, so that it is not woken with the bytes. 0 or an errno: then only its
@@ -87,6 +87,8 @@ __noinline int stream_trigger(u64 key, u32 why, u32 from_server)
 
 	if (!s || !st)
 		return 0;
+	if (why != TG_WHY_PREFILLED)
+		flags |= TG_STREAM_CAUSE;
 	if (__sync_fetch_and_or(&s->flags, flags) & TG_STREAM_TRIGGERED)
 		return 0;
 	/* What waits at exec is met by the first read; stopping every pipeline at once would be

@@ -237,18 +237,20 @@ __noinline int read_done(u64 fd, u32 form, u64 a, u64 n, s64 ret)
 	struct file *f = file_of(t, (u32)fd);
 	struct tg_stream *s;
 	struct object o;
+	bool traced;
 	u64 *key;
 
 	object_of(f, &o);
 	key = o.key ? bpf_map_lookup_elem(&readers, &o.key) : NULL;
+	traced = traced_by_agent(t);
 	/* vmsplice() on the writing end of a pipe is a write. */
 	if (!key || (BPF_CORE_READ(f, f_flags) & O_ACCMODE) == O_WRONLY)
 		return 0;
 	entry.stream = *key;
-	if (!follow_read(entry.stream, form, a, n, ret))
+	if (!follow_read(entry.stream, traced ? form | FORM_TRACED : form, a, n, ret))
 		return 0;
 	count(TG_STAT_STDIO_HELD_READ);
-	if (traced_by_agent(t)) {
+	if (traced) {
 		s = bpf_map_lookup_elem(&streams, &entry.stream);
 		if (s)
 			stream_flag(s, TG_STREAM_TRACED);

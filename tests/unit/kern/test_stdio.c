@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -29,6 +30,7 @@ struct session {
 	play_fn play;
 	const char *server; /* mode of the server: "read" or "speak" */
 	bool before_exec; /* plays before the server's exec */
+	bool traced; /* by a process of the host's, from before its exec */
 	int told[2]; /* the server's reports */
 	int done[2]; /* closed by the test: the host ends */
 	int out_read; /* host's end of the server's output, in the host */
@@ -80,6 +82,29 @@ static void channel_open(enum channel c, int ret[2])
 	ret[1] = s[1];
 }
 
+/* Lets the server go on, whatever stops it. Returns in the host once it has it. */
+static void trace(pid_t server, int to_server)
+{
+	int has[2], st;
+	char c;
+
+	if (pipe2(has, O_CLOEXEC) < 0)
+		_exit(86);
+	if (fork() == 0) {
+		close(to_server);
+		close(has[0]);
+		if (ptrace(PTRACE_SEIZE, server, NULL, NULL) < 0 || write(has[1], "", 1) != 1)
+			_exit(87);
+		while (waitpid(server, &st, __WALL) == server && WIFSTOPPED(st))
+			(void)ptrace(PTRACE_CONT, server, NULL, NULL);
+		_exit(0);
+	}
+	close(has[1]);
+	if (read(has[0], &c, 1) != 1)
+		_exit(88);
+	close(has[0]);
+}
+
 static int host_main(void *arg)
 {
 	struct session *s = arg;
@@ -105,6 +130,10 @@ static int host_main(void *arg)
 	close(in[0]);
 	close(out[1]);
 	close(up[1]);
+	if (s->traced) {
+		close(s->told[1]);
+		trace(pid, in[1]);
+	}
 	if (!s->before_exec) {
 		struct pollfd p = { .fd = up[0], .events = POLLIN };
 
@@ -114,7 +143,8 @@ static int host_main(void *arg)
 	s->play(in[1]);
 	if (s->before_exec && write(ready[1], "", 1) != 1)
 		return 85;
-	close(s->told[1]);
+	if (!s->traced)
+		close(s->told[1]);
 	(void)!read(s->done[0], &c, 1);
 	close(in[1]);
 	close(out[0]);
@@ -612,6 +642,40 @@ static void reports_what_was_queued_at_exec(void **state)
 	bed_close(&b);
 }
 
+/* What lay in the pipe of a reader that cannot be stopped is searched as it is read, before anybody has looked: it is
+ * killed for what may be MCP, and for nothing else. */
+static void a_traced_reader_dies_for_messages_only(void **state)
+{
+	static const struct {
+		play_fn play;
+		uint32_t read;
+		int end;
+	} cast[] = { { play_ndjson, 200 * (sizeof(NDJSON) - 1), 0 }, { play_request, 0, SIGKILL } };
+	struct kern_events *ev;
+	struct tg_stream st;
+	struct bed b;
+
+	bed_open(&b);
+	assert_int_equal(kern_stdio_attach(b.k), 0);
+	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cast); i++) {
+		struct session s = { PIPE, cast[i].play, .server = "read", .before_exec = true, .traced = true };
+		pid_t pid = session_start(&b, &s);
+
+		wait_trigger(ev);
+		assert_int_equal(last.stdio.why, TG_WHY_PREFILLED);
+		/* The read that kills it ends what it tells. */
+		assert_int_equal(told(&s, cast[i].end ? 1 : cast[i].read), cast[i].read);
+		if (cast[i].end) {
+			assert_int_equal(kern_stdio_read(b.k, last.stdio.key, &st), 0);
+			assert_true(st.flags & TG_STREAM_TRACED);
+		}
+		assert_int_equal(session_end(&b, ev, &s, pid) & 0xff, cast[i].end);
+	}
+	kern_events_close(ev);
+	bed_close(&b);
+}
+
 /* A write that a full pipe takes in parts is searched and counted as what went through. */
 static void play_partial(int fd)
 {
@@ -772,6 +836,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(follows_on_and_keeps_the_head),
 		cmocka_unit_test(hears_a_server_that_speaks_first),
 		cmocka_unit_test(reports_what_was_queued_at_exec),
+		cmocka_unit_test(a_traced_reader_dies_for_messages_only),
 		cmocka_unit_test(counts_what_was_taken),
 		cmocka_unit_test(detach_forgets),
 		cmocka_unit_test(ours_are_not_followed),
@@ -779,7 +844,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "server"))
-		return server_main(argv[2]);
+		_exit(server_main(argv[2])); /* a traced process cannot be searched for leaks at its end */
 	bed_skip();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,8 @@
 #define ANSWER_MS 10000 /* reached only when neither an answer nor the end comes */
 #define LINE_MAX_BYTES 65536
 
+#define CROWD 32 /* servers at once; probe_stdio knows it too */
+static char *server_argv[64];
 static char message[LINE_MAX_BYTES]; /* ends in a newline */
 static size_t message_len;
 static int to_server, from_server;
@@ -366,6 +368,36 @@ static void way_traced(void)
 	way_whole();
 }
 
+static pid_t start(bool socket, char **argv);
+static void hear(void);
+
+/* Many servers are to be taken over one right after the other, and each is. */
+static void way_crowd(void)
+{
+	struct {
+		int to, from;
+	} all[CROWD] = { { to_server, from_server } };
+
+	for (int i = 1; i < CROWD; i++) {
+		(void)start(false, server_argv);
+		all[i].to = to_server;
+		all[i].from = from_server;
+	}
+	pause_ms(100);
+	for (int i = 0; i < CROWD; i++) {
+		to_server = all[i].to;
+		way_whole();
+		pause_ms(2); /* so that some come just when another's injector ends */
+	}
+	for (int i = CROWD - 1; i > 0; i--) {
+		from_server = all[i].from;
+		hear();
+		close(all[i].to);
+	}
+	to_server = all[0].to;
+	from_server = all[0].from;
+}
+
 static const struct {
 	const char *name;
 	void (*way)(void);
@@ -402,6 +434,7 @@ static const struct {
 	{ "speak", way_blocked, false, "speak" },
 	{ "reexec", way_blocked, false, "reexec" },
 	{ "traced", way_traced, false, NULL },
+	{ "crowd", way_crowd, false, NULL },
 };
 
 /* --- the host -------------------------------------------------------------------------------------- */
@@ -473,7 +506,7 @@ static void hear(void)
 static int host(const char *verb, const char *call, const char *server, const char *log, char **command, int n)
 {
 	const char *wait_for = getenv("STDIO_WAIT"), *wait_then = getenv("STDIO_WAIT_THEN");
-	char *argv[64];
+	char **argv = server_argv;
 	int argc = 0;
 	pid_t pid;
 	size_t i = 0;

@@ -121,7 +121,7 @@ class Stage:
             if not self.gate.off:
                 self.kill()
                 if self.gate.daemon.poll() is not None:
-                    raise RuntimeError(f"the daemon ended: {self.gate.daemon_log()[-1500:]}")
+                    raise RuntimeError(f"the daemon ended with {self.gate.daemon.returncode}: {self.gate.daemon_log()[-1500:]}")
 
     def finish(self):
         """The hosts end by themselves, each after a last conversation that worked."""

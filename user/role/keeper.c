@@ -270,6 +270,8 @@ static void died(struct keeper *k, struct child *c, int status)
 	c->pid = 0;
 	if (c == supervisor(k) && WIFEXITED(status) && !k->stopping) {
 		/* It ends by itself only when it cannot or shall not run: its status is ours. */
+		if (WEXITSTATUS(status) != EXIT_SUCCESS)
+			log_warn("the supervisor ended with status %d: the node ends", WEXITSTATUS(status));
 		stop_all(k, WEXITSTATUS(status));
 		return;
 	}
@@ -403,8 +405,8 @@ int keeper_run(const char *config)
 		r = start(k, supervisor(k));
 	if (r >= 0)
 		r = loop_run(k->loop);
-	else
-		log_err(r, "start: %s", err_text(r));
+	if (r < 0)
+		log_err(r, "run: %s", err_text(r));
 	for (unsigned i = 0; i < ROLES_MAX; i++)
 		ipc_free(k->children[i].channel);
 	loop_timer_remove(k->timer);

@@ -467,13 +467,10 @@ static int query_up(struct supervisor *s, struct ipc_msg *m)
 	return r;
 }
 
-static int role_up(struct supervisor *s, struct ipc_msg *m)
+static int introduce(struct supervisor *s, struct ipc_msg *m, const struct msg_role *role)
 {
-	const struct msg_role *role = m->body;
 	int r;
 
-	if (m->len != sizeof(*role) || m->nfds != 1)
-		return -EBADMSG;
 	switch (role->role) {
 	case ROLE_PROXY:
 		return role->index < s->nproxies ? proxy_up(s, m, role->index) : -EBADMSG;
@@ -492,6 +489,18 @@ static int role_up(struct supervisor *s, struct ipc_msg *m)
 	default:
 		return -EBADMSG;
 	}
+}
+
+static int role_up(struct supervisor *s, struct ipc_msg *m)
+{
+	const struct msg_role *role = m->body;
+	int r;
+
+	if (m->len != sizeof(*role) || m->nfds != 1)
+		return -EBADMSG;
+	r = introduce(s, m, role);
+	/* It died before it heard of us: the keeper says so next, and no fault of the keeper's ends its channel. */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 static void notary_down(struct supervisor *s)

@@ -523,6 +523,9 @@ static void proxy_down(struct supervisor *s, unsigned index)
 	s->rings[index + 1].instanced = false;
 	if (s->notary)
 		(void)ipc_send(s->notary, MSG_NOTARY_RESTARTED, 0, &ring, sizeof(ring), NULL, 0);
+	/* The keeper may say so before the channel's own end is seen: what waits for this proxy waits for nobody. */
+	ipc_free(p->channel);
+	p->channel = NULL;
 	sup_stdio_proxy_lost(s);
 }
 

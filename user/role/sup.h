@@ -75,7 +75,7 @@ struct sup_set {
 
 struct supervisor {
 	struct loop *loop;
-	struct loop_timer *tick, *look_timer, *idle_timer;
+	struct loop_timer *tick, *look_timer;
 	struct ipc *keeper;
 	const char *config;
 	struct conf conf;
@@ -151,7 +151,6 @@ int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, con
 /* The same for a process that ran before the node did, with everything below it. */
 void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index);
 void sup_enrol_tick(struct supervisor *s);
-void sup_enrol_idle(struct supervisor *s); /* no scope for a while */
 void sup_enrol_stop(struct supervisor *s);
 
 /* --- sup_stdio.c */

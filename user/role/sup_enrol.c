@@ -14,7 +14,6 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
-#include "user/base/loop.h"
 #include "user/enrol/fanotify.h"
 #include "user/enrol/inherited.h"
 #include "user/enrol/match.h"
@@ -28,7 +27,6 @@
 #include "user/role/sup.h"
 
 #define UNIT_DEPTH 6 /* slices within slices that are searched for a unit */
-#define STDIO_IDLE_NS 10000000000ull /* far longer than any grace period of the kernel */
 #define RESELECT_TICKS 2 /* an executable may be replaced, or appear: look again so often (seconds) */
 
 static void closedir_p(DIR **d)
@@ -134,15 +132,6 @@ static void drop_listeners(struct supervisor *s, uint32_t agent)
 	}
 }
 
-/* No scope for a while: nobody needs the programs that see system calls. Not at once, because a link that is unpinned
- * is gone only after a grace period: attached anew before that, the programs would run twice for each call, and what a
- * server read would be counted twice. */
-void sup_enrol_idle(struct supervisor *s)
-{
-	if (!places_at(s->places, 0))
-		(void)kern_stdio_detach(s->kern);
-}
-
 /* The last process of a scope is gone. */
 static void on_empty(struct place *p, void *arg)
 {
@@ -156,7 +145,7 @@ static void on_empty(struct place *p, void *arg)
 	if (!agent_has_place(s, p->agent, p))
 		drop_listeners(s, p->agent);
 	if (!places_at(s->places, 1))
-		(void)loop_timer_arm(s->idle_timer, STDIO_IDLE_NS, 0);
+		(void)kern_stdio_detach(s->kern);
 	sup_record_init(&rec, RECORD_ENROL, RECORD_NA);
 	rec.agent = span_of(s->conf.agents[p->agent - 1].name);
 	rec.reason = SPAN("the last process of the scope ended");

@@ -177,12 +177,6 @@ static void on_look(struct loop_timer *t, void *arg)
 	sup_stdio_look_again(arg);
 }
 
-static void on_idle(struct loop_timer *t, void *arg)
-{
-	(void)t;
-	sup_enrol_idle(arg);
-}
-
 /* --- what is told to the others ------------------------------------------------------------------- */
 
 static void read_boot_id(char ret[40])
@@ -393,8 +387,6 @@ static int prepare(struct supervisor *s)
 		r = loop_timer_add(s->loop, on_tick, s, &s->tick);
 	if (r >= 0)
 		r = loop_timer_add(s->loop, on_look, s, &s->look_timer);
-	if (r >= 0)
-		r = loop_timer_add(s->loop, on_idle, s, &s->idle_timer);
 	return r < 0 ? r : ipc_new(s->loop, ROLE_CHANNEL_FD, &keeper_ops, s, &s->keeper);
 }
 

@@ -412,6 +412,8 @@ int cli_verify_statements(struct cli *c, int argc, char **argv)
 	struct work w = { .all = all, .at = (int64_t)(clock_real_ns() / 1000000000u) };
 	int ch, r = all ? CLI_OK : CLI_FAILED;
 
+	if (!all)
+		fputs("tollgate: verify: out of memory\n", stderr);
 	attest_policy_init(&w.evidence);
 	optind = 0; /* also after operands, which main() does not allow */
 	while (r == CLI_OK && (ch = getopt_long(argc, argv, "", longs, NULL)) != -1)

@@ -1,52 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tollgate attest verify: options, exit statuses and the three forms of the answer. */
-#include "user/cli/cli.h"
+#include "tests/unit/cli/capture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/unit/attest/vectors.h"
 #include "user/base/buf.h"
 #include "user/base/cleanup.h"
 
-#define ARGS_MAX 24
-
 static char dir[] = "/tmp/test_attest.XXXXXX";
 
-/* Runs the command with what follows "attest"; its standard output is in out, standard error is dropped. */
 static int run(struct buf *out, bool json, const char *const *words)
 {
 	struct cli c = { .json = json, .version = "1.2.3" };
-	char *argv[ARGS_MAX + 1] = { (char *)"attest" };
-	int argc = 1, fd = memfd_create("out", MFD_CLOEXEC), one, two, null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
 
-	for (; *words; words++) {
-		assert_true(argc < ARGS_MAX);
-		argv[argc++] = (char *)*words;
-	}
-	fflush(stdout);
-	one = dup(STDOUT_FILENO);
-	two = dup(STDERR_FILENO);
-	assert_true(dup2(fd, STDOUT_FILENO) >= 0 && dup2(null, STDERR_FILENO) >= 0);
-	status = cli_attest(&c, argc, argv);
-	fflush(stdout);
-	assert_true(dup2(one, STDOUT_FILENO) >= 0 && dup2(two, STDERR_FILENO) >= 0);
-	buf_clear(out);
-	assert_int_equal(file_read_at_start(fd, 1 << 20, out), 0);
-	close(fd);
-	close(one);
-	close(two);
-	close(null);
-	return status;
+	return capture(cli_attest, &c, "attest", words, out, NULL);
 }
 
 #define RUN(out, json, ...) run(out, json, (const char *const[]){ __VA_ARGS__, NULL })

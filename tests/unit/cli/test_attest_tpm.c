@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tollgate attest for TPM and Azure: from a node's evidence to a stranger's exit status. */
-#include "user/cli/cli.h"
+#include "tests/unit/cli/capture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "attest/bundle.h"
 #include "attest/tpm_public.h"
@@ -20,38 +18,15 @@
 #include "user/base/digest.h"
 #include "user/notary/checkpoint.h"
 
-#define ARGS_MAX 32
-
 static char dir[] = "/tmp/test_attest_tpm.XXXXXX";
 static bool tpm_here;
 static const char *control = "/nonexistent/control.sock";
 
-/* Runs the command with what follows "attest"; its standard output is in out, standard error is dropped. */
 static int run(struct buf *out, bool json, const char *const *words)
 {
 	struct cli c = { .json = json, .control = control };
-	char *argv[ARGS_MAX + 1] = { (char *)"attest" };
-	int argc = 1, fd = memfd_create("out", MFD_CLOEXEC), one, two, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	int status;
 
-	for (; *words; words++) {
-		assert_true(argc < ARGS_MAX);
-		argv[argc++] = (char *)*words;
-	}
-	fflush(stdout);
-	one = dup(STDOUT_FILENO);
-	two = dup(STDERR_FILENO);
-	assert_true(dup2(fd, STDOUT_FILENO) >= 0 && dup2(null, STDERR_FILENO) >= 0);
-	status = cli_attest(&c, argc, argv);
-	fflush(stdout);
-	assert_true(dup2(one, STDOUT_FILENO) >= 0 && dup2(two, STDERR_FILENO) >= 0);
-	buf_clear(out);
-	assert_int_equal(file_read_at_start(fd, 1 << 20, out), 0);
-	close(fd);
-	close(one);
-	close(two);
-	close(null);
-	return status;
+	return capture(cli_attest, &c, "attest", words, out, NULL);
 }
 
 #define RUN(out, json, ...) run(out, json, (const char *const[]){ __VA_ARGS__, NULL })

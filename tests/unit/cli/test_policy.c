@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The commands of `tollgate policy`, with what they print caught in files. */
-#include "user/cli/cli.h"
+#include "tests/unit/cli/capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,40 +33,11 @@ static void write_file(const char *name, const char *text)
 	assert_int_equal(file_replace(path_of(name), text, strlen(text), 0600), 0);
 }
 
-static int redirect(int fd, const char *name)
-{
-	int old = dup(fd), to = open(path_of(name), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-
-	assert_true(old >= 0 && to >= 0);
-	dup2(to, fd);
-	close(to);
-	return old;
-}
-
-/* Runs the command; standard output is in out, standard error in err. */
 static int run_words(const char *const *words, struct buf *out, struct buf *err)
 {
-	char *argv[16] = { (char *)"policy" };
 	struct cli cli = { 0 };
-	int argc = 1, r, fd[2];
 
-	for (; words[argc - 1]; argc++)
-		argv[argc] = (char *)words[argc - 1];
-
-	fflush(stdout);
-	fd[0] = redirect(1, "out");
-	fd[1] = redirect(2, "err");
-	r = cli_policy(&cli, argc, argv);
-	fflush(stdout);
-	dup2(fd[0], 1);
-	dup2(fd[1], 2);
-	close(fd[0]);
-	close(fd[1]);
-	buf_clear(out);
-	buf_clear(err);
-	assert_int_equal(file_read(path_of("out"), 1 << 20, out), 0);
-	assert_int_equal(file_read(path_of("err"), 1 << 20, err), 0);
-	return r;
+	return capture(cli_policy, &cli, "policy", words, out, err);
 }
 
 static int run(const char *a, const char *b, const char *c, struct buf *out, struct buf *err)

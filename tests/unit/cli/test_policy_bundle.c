@@ -17,9 +17,9 @@
 #include <openssl/pem.h>
 
 #include "attest/json_text.h"
+#include "tests/unit/cli/capture.h"
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
-#include "user/cli/cli.h"
 
 #define MANIFEST \
 	"{\"version\":\"1.0.0\",\"authored_at\":\"2026-06-04T00:00:00Z\",\"author_identity\":\"J\xc3\xb6rg\"," \
@@ -54,38 +54,11 @@ static void expect_file(const char *name, const char *want)
 /* What the last run printed. */
 static struct buf out, err;
 
-static int redirect(int fd, const char *name)
-{
-	int old = dup(fd), to = open(path_of(name), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-
-	assert_true(old >= 0 && to >= 0);
-	dup2(to, fd);
-	close(to);
-	return old;
-}
-
 static int run(const char *const *words)
 {
-	char *argv[16] = { (char *)"policy" };
 	struct cli cli = { .config = path_of("tollgate.conf") };
-	int argc = 1, r, fd[2];
 
-	for (; words[argc - 1]; argc++)
-		argv[argc] = (char *)words[argc - 1];
-	fflush(stdout);
-	fd[0] = redirect(1, "out");
-	fd[1] = redirect(2, "err");
-	r = cli_policy(&cli, argc, argv);
-	fflush(stdout);
-	dup2(fd[0], 1);
-	dup2(fd[1], 2);
-	close(fd[0]);
-	close(fd[1]);
-	buf_clear(&out);
-	buf_clear(&err);
-	assert_int_equal(file_read(path_of("out"), 1 << 20, &out), 0);
-	assert_int_equal(file_read(path_of("err"), 1 << 20, &err), 0);
-	return r;
+	return capture(cli_policy, &cli, "policy", words, &out, &err);
 }
 #define RUN(...) run((const char *const[]){ __VA_ARGS__, NULL })
 

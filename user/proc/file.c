@@ -75,6 +75,20 @@ int proc_readlink(pid_t pid, const char *name, char *ret, size_t size)
 	return 0;
 }
 
+int proc_fd_stat(pid_t pid, int fd, struct stat *ret)
+{
+	char name[32], path[PROC_NAME_MAX];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "fd/%d", fd);
+	r = path_of(pid, name, path);
+	if (r < 0)
+		return r;
+	if (stat(path, ret) == 0)
+		return 0;
+	return errno == ENOENT ? -ESRCH : -errno;
+}
+
 bool proc_field(struct span text, const char *key, struct span *ret)
 {
 	size_t klen = strlen(key);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "user/base/span.h"
@@ -18,6 +19,9 @@ ssize_t proc_read(pid_t pid, const char *name, char *ret, size_t size);
 
 /* The target of the link /proc/PID/NAME, terminated. -ENAMETOOLONG when it does not fit. */
 int proc_readlink(pid_t pid, const char *name, char *ret, size_t size);
+
+/* What descriptor fd of a process refers to. 0, -ESRCH (the process or the descriptor is gone) or -errno. */
+int proc_fd_stat(pid_t pid, int fd, struct stat *ret);
 
 /* The value of "Key:" in a text of such lines (/proc/PID/status), without leading blanks, up to the line's
  * end. Only at the start of a line. */

@@ -143,6 +143,44 @@ int proc_threads(pid_t pid, struct proc_pids *ret)
 	return list_numbers(path, ret);
 }
 
+static bool thread_is(pid_t tid, const char *states)
+{
+	struct proc_stat st;
+
+	return proc_stat_read(tid, &st) < 0 || strchr(states, st.state);
+}
+
+static bool threads_are(const struct proc_pids *threads, const char *states)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		if (!thread_is(threads->v[i], states))
+			return false;
+	return true;
+}
+
+int proc_stands(pid_t pid)
+{
+	_cleanup_pids_ struct proc_pids before = { 0 }, after = { 0 };
+	int r = proc_threads(pid, &before);
+
+	if (r < 0 || !threads_are(&before, "TtZX"))
+		return r;
+	/* One that had not stopped when the list was made may have added to it. */
+	r = proc_threads(pid, &after);
+	for (size_t i = 0; r == 0 && i < after.n; i++)
+		if (!proc_pids_has(&before, after.v[i]))
+			return 0;
+	return r < 0 ? r : 1;
+}
+
+bool proc_ended(pid_t pid)
+{
+	_cleanup_pids_ struct proc_pids threads = { 0 };
+	int r = proc_threads(pid, &threads);
+
+	return r == -ESRCH || (r == 0 && threads_are(&threads, "ZX"));
+}
+
 /* For kernels without /proc/PID/task/TID/children. */
 static int children_by_scan(pid_t pid, struct proc_pids *ret)
 {

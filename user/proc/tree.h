@@ -45,6 +45,13 @@ int proc_all(struct proc_pids *ret);
 int proc_threads(pid_t pid, struct proc_pids *ret);
 int proc_children(pid_t pid, struct proc_pids *ret);
 
+/* 1 when every thread is stopped, so that none can be on its way out of a system call; 0 when one is not (a parent
+ * that waits for vfork() is not until its child executes); -errno, -ESRCH: gone. */
+int proc_stands(pid_t pid);
+
+/* Gone, or every thread of it has ended: it has no descriptors and runs nothing any more. */
+bool proc_ended(pid_t pid);
+
 /* root and everything below it, parents before children. Processes that come or go meanwhile may be
  * missed: stop them and ask again. -ESRCH when root is gone. */
 int proc_descendants(pid_t root, struct proc_pids *ret);

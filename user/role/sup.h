@@ -10,6 +10,8 @@
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
  *	sup_enrol     execs that a selector matches, scopes, listeners
  *	sup_stdio     takeovers: look, take, hand over, release or kill
+ *	sup_running   agents and conversations from before the start
+ *	sup_stray     servers that stand still for a takeover nobody knows of any more
  *	sup_control   the control socket's verbs
  *	sup_record    the node's own records
  */
@@ -87,6 +89,7 @@ struct supervisor {
 	struct places *places;
 	struct fan *fan;
 	uint64_t ticks, instances;
+	unsigned unused_ticks; /* since no scope needs the programs that see system calls */
 	struct sup_listener *listeners;
 
 	unsigned nproxies;
@@ -159,9 +162,8 @@ void sup_stdio_event(struct supervisor *s, const struct tg_event *e);
 void sup_stdio_rescan(struct supervisor *s);
 /* Whether pid stands still for one of our takeovers. */
 bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid);
-/* Agents that ran before Tollgate did: brings them into scope, takes over the conversations with servers that the
- * catalog knows, and follows the others. */
-void sup_stdio_scan_running(struct supervisor *s);
+/* A conversation that was under way before anything was followed; agent counts from 1. 0 or -ENOSPC. */
+int sup_stdio_take_running(struct supervisor *s, pid_t server, uint32_t agent);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m);
@@ -171,6 +173,11 @@ void sup_stdio_injector_gone(struct supervisor *s);
 void sup_stdio_look_again(struct supervisor *s);
 /* The proxy that some jobs wait for is gone: their servers must not stay stopped. */
 void sup_stdio_proxy_lost(struct supervisor *s);
+
+/* --- sup_running.c */
+/* Agents that ran before Tollgate did: brings them into scope, takes over the conversations with servers that the
+ * catalog knows, and follows the others. */
+void sup_running_scan(struct supervisor *s);
 
 /* --- sup_stray.c */
 /* Kills servers that stand still for a takeover of which nothing is known any more. */

@@ -27,6 +27,7 @@
 #include "user/role/sup.h"
 
 #define UNIT_DEPTH 6 /* slices within slices that are searched for a unit */
+#define UNUSED_TICKS 3 /* seconds that the programs that see system calls stay behind the last scope */
 #define RESELECT_TICKS 2 /* an executable may be replaced, or appear: look again so often (seconds) */
 
 static void closedir_p(DIR **d)
@@ -144,8 +145,6 @@ static void on_empty(struct place *p, void *arg)
 		(void)kern_scope_detach(s->kern, p->id);
 	if (!agent_has_place(s, p->agent, p))
 		drop_listeners(s, p->agent);
-	if (!places_at(s->places, 1))
-		(void)kern_stdio_detach(s->kern);
 	sup_record_init(&rec, RECORD_ENROL, RECORD_NA);
 	rec.agent = span_of(s->conf.agents[p->agent - 1].name);
 	rec.reason = SPAN("the last process of the scope ended");
@@ -522,8 +521,18 @@ int sup_enrol_start(struct supervisor *s)
 	return r < 0 ? log_err(r, "start enrolment: %s", err_text(r)) : 0;
 }
 
+/* Not at once: the next agent often follows, and what the last one's servers were killed for is to be recorded. */
+static void detach_unused(struct supervisor *s)
+{
+	if (places_at(s->places, 0) || s->jobs || !kern_stdio_attached(s->kern))
+		s->unused_ticks = 0;
+	else if (++s->unused_ticks >= UNUSED_TICKS)
+		(void)kern_stdio_detach(s->kern);
+}
+
 void sup_enrol_tick(struct supervisor *s)
 {
+	detach_unused(s);
 	if (s->ticks % RESELECT_TICKS)
 		return;
 	(void)fan_recheck(s->fan);

@@ -24,6 +24,7 @@
 #include "user/kern/kern.h"
 #include "user/kern/stdio.h"
 #include "user/mcp/catalog.h"
+#include "user/proc/file.h"
 #include "user/proc/tree.h"
 #include "user/role/sup.h"
 #include "user/stdio/takeover.h"
@@ -183,10 +184,20 @@ static void look_later(struct supervisor *s, struct sup_job *job)
 	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
 }
 
+static int runs_on(pid_t pid, const struct tg_stopped *st, void *arg)
+{
+	const struct sup_job *job = arg;
+
+	return st->kind == TG_STOP_STDIO && st->stream == job->key && proc_stands(pid) == 0;
+}
+
+/* SIGCONT also undoes a stop that is only on its way, and a process that has not stopped yet may be leaving a read
+ * with what nobody has judged: only who stands is let go. */
 static void not_mcp(struct supervisor *s, struct sup_job *job)
 {
-	if (kern_stdio_release(s->kern, job->key, job->taken) == -EAGAIN)
-		look_later(s, job); /* it read on meanwhile, and stands still with what nobody has judged */
+	if (kern_stopped_each(s->kern, runs_on, job) != 0 ||
+	    kern_stdio_release(s->kern, job->key, job->taken) == -EAGAIN)
+		look_later(s, job);
 	else
 		finish(s, job);
 }
@@ -203,14 +214,6 @@ static void ended(struct supervisor *s, struct sup_job *job)
 }
 
 /* --- taking --------------------------------------------------------------------------------------- */
-
-static int stat_fd(pid_t pid, int fd, struct stat *ret)
-{
-	char path[48];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
-	return stat(path, ret) < 0 ? -errno : 0;
-}
 
 /* The host is the nearest ancestor that does not share the server's descriptors: `npx` and `sh -c` stand
  * in between and hold the same ones. */
@@ -234,10 +237,10 @@ static pid_t climb_to_host(const struct sup_job *job)
 static int describe(struct sup_job *job)
 {
 	struct stat st0, st1;
-	int r = stat_fd(job->server, 0, &st0);
+	int r = proc_fd_stat(job->server, 0, &st0);
 
 	if (r >= 0)
-		r = stat_fd(job->server, 1, &st1);
+		r = proc_fd_stat(job->server, 1, &st1);
 	if (r < 0)
 		return r;
 	job->mode0 = st0.st_mode & S_IFMT;
@@ -295,7 +298,7 @@ static void queue(struct supervisor *s, struct sup_job *job)
 	int r = describe(job);
 
 	if (r < 0) {
-		if (r == -ENOENT || r == -ESRCH)
+		if (r == -ESRCH)
 			ended(s, job);
 		else
 			fail(s, job, "unreadable", err_text(r));
@@ -341,18 +344,21 @@ static void await_reader(struct supervisor *s, struct sup_job *job)
 {
 	struct reader r = { .key = job->key };
 	struct tg_stream st;
+	bool stands;
 
+	(void)kern_stopped_each(s->kern, is_reader, &r);
+	/* Asked before what it has: who stands cannot come to have more. */
+	stands = r.pid && proc_stands(r.pid) != 0;
 	if (kern_stdio_read(s->kern, job->key, &st) < 0) {
 		finish(s, job); /* the stream is gone, and with it what was written */
 		return;
 	}
-	(void)kern_stopped_each(s->kern, is_reader, &r);
 	job->server = st.taken && r.pid ? r.pid : (pid_t)st.server_tgid;
 	if (st.taken || listed(s, job->server)) {
 		queue(s, job);
 		return;
 	}
-	if (r.pid)
+	if (stands)
 		(void)kern_stopped_continue(s->kern, r.pid);
 	job->stage = JOB_READER;
 	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
@@ -375,11 +381,36 @@ void sup_stdio_injector_gone(struct supervisor *s)
 
 /* --- looking -------------------------------------------------------------------------------------- */
 
+/* A descriptor of what the server has as its input, or -errno. */
+static int borrow_input(pid_t server)
+{
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, server, 0);
+	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* It may be on its way out. A server that lives on and reads its input by another descriptor than its first cannot be
+ * taken over. */
+static void no_input(struct supervisor *s, struct sup_job *job)
+{
+	struct tg_stream st;
+
+	if (proc_ended(job->server))
+		ended(s, job);
+	else if (clock_mono_ns() - job->since < LOOK_LONGEST_NS)
+		look_later(s, job);
+	else if (kern_stdio_read(s->kern, job->key, &st) == 0 && kern_stdio_found(&st))
+		fail(s, job, "input_elsewhere", "its input is not its descriptor 0 any more");
+	else
+		not_mcp(s, job);
+}
+
 static void look(struct supervisor *s, struct sup_job *job)
 {
 	struct ipc *proxy = sup_proxy_of(s, job->agent);
 	struct msg_look m = { 0 };
-	_cleanup_close_ int pidfd = -1, fd = -1;
+	_cleanup_close_ int fd = -1;
 	struct stat st;
 	size_t n = 0;
 	int r;
@@ -388,11 +419,9 @@ static void look(struct supervisor *s, struct sup_job *job)
 	job->taken = 0;
 	if (!proxy)
 		return; /* it comes back; the server stays held */
-	pidfd = (int)syscall(SYS_pidfd_open, job->server, 0);
-	if (pidfd >= 0)
-		fd = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+	fd = borrow_input(job->server);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		ended(s, job);
+		no_input(s, job);
 		return;
 	}
 	m.socket = S_ISSOCK(st.st_mode);
@@ -599,87 +628,15 @@ void sup_stdio_proxy_lost(struct supervisor *s)
 	}
 }
 
-/* --- conversations that ran before ---------------------------------------------------------------- */
-
-static bool talks_by_pipe(pid_t pid)
+int sup_stdio_take_running(struct supervisor *s, pid_t server, uint32_t agent)
 {
-	struct stat st0, st1;
+	struct sup_job *job = add(s);
 
-	return stat_fd(pid, 0, &st0) == 0 && stat_fd(pid, 1, &st1) == 0 &&
-	       (S_ISFIFO(st0.st_mode) || S_ISSOCK(st0.st_mode)) &&
-	       (S_ISFIFO(st1.st_mode) || S_ISSOCK(st1.st_mode));
-}
-
-/* Nothing was seen of what such a server was sent, so content cannot tell: the catalog does. */
-static void scan_host(struct supervisor *s, pid_t host, uint32_t agent)
-{
-	struct proc_pids below = { 0 };
-	struct proc_identity id;
-
-	if (proc_descendants(host, &below) < 0)
-		return;
-	for (size_t i = 0; i < below.n; i++) {
-		struct catalog_match m = { 0 };
-		struct sup_job *job;
-
-		if (below.v[i] == host || !talks_by_pipe(below.v[i]) ||
-		    proc_identity_read(below.v[i], &id) < 0)
-			continue;
-		catalog_server_find_stdio(s->current.snap->catalog, &id, &m);
-		job = m.server ? add(s) : NULL;
-		if (!job)
-			continue;
-		job->agent = agent;
-		job->server = below.v[i];
-		job->running = true;
-		log_info("agent %s: server pid %d ran before the node: taking it over",
-			 s->conf.agents[agent - 1].name, (int)job->server);
-		queue(s, job);
-	}
-	proc_pids_done(&below);
-}
-
-/* Whether it is worth measuring a process: most of a machine's programs are nobody's agent, and measuring
- * reads the whole program. */
-static bool may_match(const struct supervisor *s, pid_t pid)
-{
-	char path[32], exe[PROC_PATH_MAX];
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n <= 0)
-		return false; /* a kernel thread, or gone */
-	exe[n] = '\0';
-	for (unsigned i = 0; i < s->conf.nagents; i++) {
-		const struct conf_agent *a = &s->conf.agents[i];
-
-		if (!a->exe || strcmp(a->exe, exe) == 0 || (a->exe_real && strcmp(a->exe_real, exe) == 0))
-			return true;
-	}
-	return false;
-}
-
-void sup_stdio_scan_running(struct supervisor *s)
-{
-	struct proc_pids all = { 0 };
-	struct proc_identity id;
-	struct match m;
-
-	if (proc_all(&all) < 0)
-		return;
-	for (size_t i = 0; i < all.n; i++) {
-		(void)kern_heartbeat(s->kern); /* measuring takes its time */
-		if (all.v[i] <= 1 || all.v[i] == getpid() || !may_match(s, all.v[i]) ||
-		    sup_in_scope(s, all.v[i]) || proc_identity_read(all.v[i], &id) < 0)
-			continue;
-		match_identity(&s->conf, &id, &m);
-		if (m.is != MATCH_AGENT)
-			continue;
-		log_warn("agent %s: pid %d ran before the node: connections that it has are not steered",
-			 s->conf.agents[m.agent].name, (int)all.v[i]);
-		sup_enrol_running(s, all.v[i], (unsigned)m.agent);
-		scan_host(s, all.v[i], (uint32_t)m.agent + 1);
-	}
-	proc_pids_done(&all);
+	if (!job)
+		return -ENOSPC;
+	job->agent = agent;
+	job->server = server;
+	job->running = true;
+	queue(s, job);
+	return 0;
 }

@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "user/base/log.h"
 #include "user/kern/guard.h"
 #include "user/kern/stdio.h"
+#include "user/proc/file.h"
 #include "user/proc/tree.h"
 #include "user/role/sup.h"
 
@@ -54,11 +54,9 @@ static void kill_wrappers(pid_t server)
 {
 	_cleanup_pids_ struct proc_pids holders = { 0 };
 	struct proc_object in = { .access = O_RDONLY };
-	char path[48];
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/0", (int)server);
-	if (stat(path, &st) < 0)
+	if (proc_fd_stat(server, 0, &st) < 0)
 		return;
 	in.type = st.st_mode & S_IFMT;
 	in.ino = st.st_ino;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -99,6 +100,78 @@ static void a_process_with_a_nasty_name(void **state)
 	kill_and_reap(pid);
 	assert_int_equal(proc_stat_read(pid, &st), -ESRCH);
 	assert_int_equal(proc_tracer(pid, &tracer), -ESRCH);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void wait_until(pid_t pid, int (*is)(pid_t), int want)
+{
+	for (int i = 0; i < 1000 && is(pid) != want; i++)
+		usleep(10000);
+	assert_int_equal(is(pid), want);
+}
+
+static int ended(pid_t pid)
+{
+	return proc_ended(pid);
+}
+
+static void *wait_in_vfork(void *arg)
+{
+	const int *ready = arg;
+
+	if (vfork() == 0) {
+		char c;
+
+		_exit(read(ready[0], &c, 1) != 1);
+	}
+	return NULL;
+}
+
+static void who_stands(void **state)
+{
+	int ready[2];
+	pid_t pid;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		rest();
+	assert_int_equal(proc_stands(pid), 0);
+	assert_false(proc_ended(pid));
+	kill(pid, SIGSTOP);
+	wait_until(pid, proc_stands, 1);
+	assert_false(proc_ended(pid));
+	kill(pid, SIGKILL);
+	wait_until(pid, ended, 1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(proc_stands(pid), -ESRCH);
+	assert_true(proc_ended(pid));
+	/* A thread that waits for its vfork()ed child is no more stopped than the child is. */
+	pid = fork();
+	if (pid == 0) {
+		pthread_t t;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pthread_create(&t, NULL, wait_in_vfork, ready))
+			_exit(1);
+		rest();
+	}
+	for (int i = 0; i < 1000; i++) {
+		_cleanup_pids_ struct proc_pids l = { 0 };
+
+		if (proc_descendants(pid, &l) == 0 && l.n == 2)
+			break;
+		usleep(10000);
+	}
+	kill(pid, SIGSTOP);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(proc_stands(pid), 0);
+		usleep(5000);
+	}
+	assert_int_equal(write(ready[1], "", 1), 1);
+	wait_until(pid, proc_stands, 1);
+	kill_and_reap(pid);
 	close(ready[0]);
 	close(ready[1]);
 }
@@ -266,6 +339,7 @@ int main(void)
 		cmocka_unit_test(names_cannot_forge_a_stat_line),
 		cmocka_unit_test(broken_stat_lines),
 		cmocka_unit_test(a_process_with_a_nasty_name),
+		cmocka_unit_test(who_stands),
 		cmocka_unit_test(descendants_come_parents_first),
 		cmocka_unit_test(holders_by_access),
 		cmocka_unit_test(a_path_is_no_pipe),

@@ -10,9 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+
+#define LEAVE_LOOK_NS 500000
+#define LEAVE_LOOKS 2000 /* a second and more; a grace period of the kernel is over in a tenth of it */
 
 const struct kern_prog_spec kern_prog_table[KP_MAX_] = {
 	[KP_NEWTASK] = { "newtask_label", KW_ALWAYS, 0 },
@@ -80,17 +84,59 @@ int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *d
 	return r;
 }
 
+static int link_info(const char *dir, enum kern_prog p, struct bpf_link_info *ret)
+{
+	_cleanup_close_ int fd = pin_get("%s/%s", dir, kern_prog_table[p].name);
+	uint32_t n = sizeof(*ret);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, ret, &n) < 0 ? -ENOLINK : 0;
+}
+
+int detach_all(struct kern *k, const char *dir)
+{
+	struct bpf_link_info link;
+
+	k->nleaving = 0;
+	for (int p = 0; p < KP_MAX_; p++) {
+		memset(&link, 0, sizeof(link));
+		if (link_info(dir, p, &link) == 0)
+			k->leaving[k->nleaving++] = link.id;
+	}
+	return pin_remove_tree(dir);
+}
+
+/* By number, since a link that nobody holds cannot be opened any more while it still waits to be taken down. */
+static bool link_exists(uint32_t id)
+{
+	uint32_t next;
+
+	return bpf_link_get_next_id(id - 1, &next) == 0 && next == id;
+}
+
+int detach_wait(struct kern *k)
+{
+	const struct timespec pause = { .tv_nsec = LEAVE_LOOK_NS };
+
+	for (unsigned looks = 0; k->nleaving; looks++) {
+		while (k->nleaving && !link_exists(k->leaving[k->nleaving - 1]))
+			k->nleaving--;
+		if (looks >= LEAVE_LOOKS)
+			return -ETIMEDOUT;
+		if (k->nleaving)
+			(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int check_one(struct kern *k, enum kern_prog p, uint64_t cgroup, const char *dir)
 {
 	const struct kern_prog_spec *s = &kern_prog_table[p];
 	struct bpf_prog_info prog = { 0 };
 	struct bpf_link_info link = { 0 };
-	_cleanup_close_ int fd = pin_get("%s/%s", dir, s->name);
-	uint32_t n = sizeof(link);
+	uint32_t n = sizeof(prog);
 
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &link, &n) < 0)
+	if (link_info(dir, p, &link) < 0)
 		return -ENOLINK;
-	n = sizeof(prog);
 	if (bpf_obj_get_info_by_fd(k->prog[p], &prog, &n) < 0 || link.prog_id != prog.id)
 		return -ENOLINK;
 	if (s->when != KW_SCOPE && s->when != KW_DAEMON)

@@ -56,6 +56,8 @@ struct kern {
 	struct tg_state *state; /* the state map's only entry, shared with the programs */
 	int walk[2]; /* links of the holder iterators: scopes, all; -1 before their first use */
 	bool adopted;
+	uint32_t leaving[KP_MAX_]; /* ids of links that were unpinned and may still run; attach.c */
+	unsigned nleaving;
 	char broken[NAME_MAX + 1]; /* kern_verify()'s answer */
 };
 
@@ -80,6 +82,13 @@ int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir)
 
 /* All programs of one kind into a directory, atomically: <dir>_new, then renamed. */
 int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *dir);
+
+/* Undoes attach_all() of tracing programs. The kernel lets go of a link some time after its pin. */
+int detach_all(struct kern *k, const char *dir);
+
+/* Waits until what detach_all() unpinned has left, so that attaching anew does not make programs run twice for one
+ * call. -ETIMEDOUT after LEAVE_LOOKS. */
+int detach_wait(struct kern *k);
 
 /* Whether all programs of a kind have a live link in dir, each to the program it should be and,
  * when cgroup is not 0, to that cgroup. 0, or -ENOLINK with the name in k->broken. */

@@ -50,6 +50,9 @@ int kern_stdio_attach(struct kern *k)
 
 	if (r < 0 || kern_stdio_attached(k))
 		return r;
+	r = detach_wait(k);
+	if (r < 0)
+		return r;
 	return attach_all(k, KW_STDIO, -1, dir);
 }
 
@@ -60,7 +63,7 @@ int kern_stdio_detach(struct kern *k)
 
 	if (r < 0)
 		return r;
-	r = pin_remove_tree(dir);
+	r = detach_all(k, dir);
 	if (r < 0)
 		return r;
 	/* What was followed is out of date from here on. */

@@ -167,12 +167,14 @@ static pid_t session_start(struct bed *b, struct session *s)
 	return pid;
 }
 
-static uint64_t taken_of(struct bed *b, uint64_t key)
+/* Lets go on whoever the last trigger stopped; once more when it has read on meanwhile. */
+static void release_last(struct bed *b)
 {
 	struct tg_stream st;
 
-	assert_int_equal(kern_stdio_read(b->k, key, &st), 0);
-	return st.taken;
+	if (triggers && (kern_stdio_read(b->k, last.stdio.key, &st) < 0 ||
+			 kern_stdio_release(b->k, last.stdio.key, st.taken) == 0))
+		triggers = 0;
 }
 
 /* What a server reads while it ends may stop it once more. */
@@ -182,14 +184,14 @@ static int session_end(struct bed *b, struct kern_events *ev, struct session *s,
 
 	close(s->done[1]);
 	close(s->told[0]);
-	triggers = 0;
 	while (waitpid(pid, &st, WNOHANG) == 0) {
 		if (ev)
 			assert_true(kern_events_consume(ev) >= 0);
-		if (triggers && kern_stdio_release(b->k, last.stdio.key, taken_of(b, last.stdio.key)) == 0)
-			triggers = 0;
+		release_last(b);
 		usleep(1000);
 	}
+	if (ev)
+		assert_true(kern_events_consume(ev) >= 0);
 	return WIFEXITED(st) ? WEXITSTATUS(st) : 256 + WTERMSIG(st);
 }
 
@@ -232,16 +234,11 @@ static void wait_trigger(struct kern_events *ev)
 /* Releases the stream, and once more when its reader is stopped by what it reads; what the server has told then. */
 static uint32_t release_to_the_end(struct bed *b, struct kern_events *ev, struct session *s)
 {
-	uint64_t key = last.stdio.key;
-
 	triggers = 1;
 	for (int i = 0; i < 1000; i++) {
 		struct pollfd p = { .fd = s->told[0], .events = POLLIN };
 
-		if (triggers) {
-			triggers = 0;
-			assert_int_equal(kern_stdio_release(b->k, key, taken_of(b, key)), 0);
-		}
+		release_last(b);
 		if (poll(&p, 1, 10) == 1)
 			return told(s, 1);
 		assert_true(kern_events_consume(ev) >= 0);
@@ -606,7 +603,8 @@ static void hears_a_server_that_speaks_first(void **state)
 		/* Stopped at the end of its write: it does not even report that it has begun. */
 		p.fd = s.told[0];
 		assert_int_equal(poll(&p, 1, 150), 0);
-		assert_int_equal(kern_stdio_release(b.k, last.stdio.key, taken_of(&b, last.stdio.key)), 0);
+		release_last(&b);
+		assert_int_equal(triggers, 0);
 		assert_int_equal(told(&s, 0), 0);
 		assert_int_equal(session_end(&b, ev, &s, pid), 0);
 	}
@@ -634,7 +632,8 @@ static void reports_what_was_queued_at_exec(void **state)
 		assert_true(st.flags & TG_STREAM_PREFILLED);
 		/* It may start, and stops at its first read. */
 		assert_int_equal(told(&s, 1), 0);
-		assert_int_equal(kern_stdio_release(b.k, last.stdio.key, taken_of(&b, last.stdio.key)), 0);
+		release_last(&b);
+		assert_int_equal(triggers, 0);
 		assert_int_equal(told(&s, strlen(REQUEST)), strlen(REQUEST));
 		assert_int_equal(session_end(&b, ev, &s, pid), 0);
 	}
@@ -722,6 +721,21 @@ static int each_total(uint64_t key, const struct tg_stream *s, void *arg)
 	return 0;
 }
 
+/* A whole session's bytes, as they were counted. */
+static uint64_t counted(struct bed *b, struct session *s)
+{
+	const uint64_t want = 200 * (sizeof(TEXT) - 1);
+	uint64_t sum = 0;
+
+	assert_int_equal(told(s, (uint32_t)want), want);
+	for (int i = 0; i < 300 && sum < want; i++) {
+		sum = 0;
+		assert_int_equal(kern_stdio_each(b->k, each_total, &sum), 0);
+		usleep(10000);
+	}
+	return sum;
+}
+
 static void detach_forgets(void **state)
 {
 	struct session s = { .channel = PIPE, .play = play_text, .server = "read" };
@@ -735,19 +749,37 @@ static void detach_forgets(void **state)
 	assert_int_equal(kern_stdio_attach(b.k), 0);
 	assert_true(kern_stdio_attached(b.k));
 	pid = session_start(&b, &s);
-	assert_int_equal(told(&s, 200 * (sizeof(TEXT) - 1)), 200 * (sizeof(TEXT) - 1));
-	for (int i = 0; i < 300 && sum != 200 * (sizeof(TEXT) - 1); i++) {
-		sum = 0;
-		assert_int_equal(kern_stdio_each(b.k, each_total, &sum), 0);
-		usleep(10000);
-	}
-	assert_int_equal(sum, 200 * (sizeof(TEXT) - 1));
+	assert_int_equal(counted(&b, &s), 200 * (sizeof(TEXT) - 1));
 	assert_int_equal(kern_stdio_detach(b.k), 0);
 	assert_int_equal(kern_stdio_detach(b.k), 0);
-	sum = 0;
 	assert_int_equal(kern_stdio_each(b.k, each_total, &sum), 0);
 	assert_int_equal(sum, 0);
 	assert_int_equal(session_end(&b, NULL, &s, pid), 0);
+	bed_close(&b);
+}
+
+/* The kernel lets go of detached programs late: they must not run beside those that are attached next. */
+static void attached_anew_searches_once(void **state)
+{
+	struct session s = { .channel = PIPE, .play = play_text, .server = "read" };
+	uint64_t once = 0;
+	struct bed b;
+
+	bed_open(&b);
+	assert_int_equal(kern_stdio_attach(b.k), 0);
+	for (int i = 0; i < 5; i++) {
+		uint64_t before = bed_stat(&b, TG_STAT_STDIO_SCANNED_BYTES), searched;
+		pid_t pid = session_start(&b, &s);
+
+		assert_int_equal(counted(&b, &s), 200 * (sizeof(TEXT) - 1));
+		searched = bed_stat(&b, TG_STAT_STDIO_SCANNED_BYTES) - before;
+		if (i == 0)
+			once = searched;
+		assert_int_equal(searched, once);
+		assert_int_equal(session_end(&b, NULL, &s, pid), 0);
+		assert_int_equal(kern_stdio_detach(b.k), 0);
+		assert_int_equal(kern_stdio_attach(b.k), 0);
+	}
 	bed_close(&b);
 }
 
@@ -839,6 +871,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_traced_reader_dies_for_messages_only),
 		cmocka_unit_test(counts_what_was_taken),
 		cmocka_unit_test(detach_forgets),
+		cmocka_unit_test(attached_anew_searches_once),
 		cmocka_unit_test(ours_are_not_followed),
 		cmocka_unit_test(a_full_map_is_reported),
 	};

@@ -16,11 +16,11 @@
 
 #include "user/base/buf.h"
 #include "user/base/cleanup.h"
-#include "user/base/file.h"
 #include "user/proc/file.h"
 #include "user/proc/tree.h"
 
-#define TCP_TABLE_MAX (64u << 20) /* 150 bytes a line: 400,000 sockets of one namespace */
+#define TCP_TABLE_MAX (64u << 20) /* 150 bytes a line: 400,000 listening sockets of one namespace */
+#define TCP_READ 16384
 #define LISTENERS_MAX 16
 #define STATE_LISTEN 0x0a
 
@@ -116,6 +116,15 @@ static unsigned rank_of(const struct tcp_line *t, int family, const uint8_t addr
 	return 1;
 }
 
+/* A line of a socket that does not listen; the heading says nothing. */
+static bool beyond_listeners(struct span s)
+{
+	uint64_t state;
+
+	skip_words(&s, 3);
+	return proc_number(&s, 16, &state) && state != STATE_LISTEN;
+}
+
 int proc_listener_scan(const char *text, size_t n, int family, const uint8_t addr[16], uint16_t port,
 		       unsigned *rank, struct proc_listener *list, unsigned have, unsigned max)
 {
@@ -149,7 +158,39 @@ int proc_listener_scan(const char *text, size_t n, int family, const uint8_t add
 	return (int)have;
 }
 
-static int find_listener(pid_t ns_pid, const uint8_t addr[16], uint16_t port, struct proc_listener *ret)
+/* The kernel lists all listening sockets before the others, of which there may be very many: they are not read. */
+static int read_listeners(int fd, struct buf *ret)
+{
+	for (;;) {
+		struct span all = buf_span(ret), last;
+		const char *end = memrchr(all.p, '\n', all.n), *begin;
+		ssize_t n;
+		char *to;
+		int r;
+
+		if (end) {
+			begin = memrchr(all.p, '\n', (size_t)(end - all.p));
+			begin = begin ? begin + 1 : all.p;
+			last = (struct span){ begin, (size_t)(end - begin) };
+			if (beyond_listeners(last))
+				return 0;
+		}
+		if (all.n > TCP_TABLE_MAX)
+			return -EFBIG;
+		r = buf_reserve(ret, TCP_READ, &to);
+		if (r < 0)
+			return r;
+		n = read(fd, to, TCP_READ);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			buf_commit(ret, (size_t)n);
+	}
+}
+
+int proc_listener_find(pid_t ns_pid, const uint8_t addr[16], uint16_t port, struct proc_listener *ret)
 {
 	static const struct {
 		const char *name;
@@ -168,7 +209,7 @@ static int find_listener(pid_t ns_pid, const uint8_t addr[16], uint16_t port, st
 			break; /* no IPv6 */
 		if (fd < 0)
 			return fd;
-		r = file_read_fd(fd, TCP_TABLE_MAX, &text);
+		r = read_listeners(fd, &text);
 		if (r < 0)
 			return r;
 		have = proc_listener_scan(buf_span(&text).p, buf_len(&text), tables[i].family, addr,
@@ -212,22 +253,16 @@ static bool same_program(const struct proc_identity *a, const struct proc_identi
 	       memcmp(a->script_digest, b->script_digest, SHA256_SIZE) == 0;
 }
 
-int proc_listener_owner(pid_t ns_pid, const uint8_t addr[16], uint16_t port,
-			struct proc_listener *ret, struct proc_identity *ret_owner)
+int proc_listener_holder(struct proc_listener *l, struct proc_identity *ret_owner)
 {
 	_cleanup_free_ struct proc_identity *id = calloc(2, sizeof(*id));
+	struct proc_object o = { .type = S_IFSOCK, .ino = l->ino, .access = -1 };
 	_cleanup_pids_ struct proc_pids holders = { 0 };
-	struct proc_object o = { .type = S_IFSOCK, .access = -1 };
-	struct proc_listener l;
 	unsigned owners = 0;
 	int r;
 
 	if (!id)
 		return -ENOMEM;
-	r = find_listener(ns_pid, addr, port, &l);
-	if (r < 0)
-		return r;
-	o.ino = l.ino;
 	r = proc_holders(&o, 1, &holders);
 	for (size_t i = 0; r == 0 && i < holders.n; i++) {
 		/* Socket activation: the service manager keeps a copy and never accepts on it. */
@@ -245,10 +280,24 @@ int proc_listener_owner(pid_t ns_pid, const uint8_t addr[16], uint16_t port,
 		return r;
 	if (owners == 0)
 		return -ESRCH;
-	r = read_cookie(id[0].pid, &o, &l.cookie);
-	if (r < 0)
-		return r;
-	*ret = l;
-	*ret_owner = id[0];
-	return 0;
+	r = read_cookie(id[0].pid, &o, &l->cookie);
+	if (r == 0)
+		*ret_owner = id[0];
+	return r;
+}
+
+int proc_listener_held_by(struct proc_listener *l, pid_t pid, struct proc_identity *ret_owner)
+{
+	struct proc_object o = { .type = S_IFSOCK, .ino = l->ino, .access = -1 };
+	int r = proc_identity_read(pid, ret_owner);
+
+	return r < 0 ? r : read_cookie(pid, &o, &l->cookie);
+}
+
+int proc_listener_owner(pid_t ns_pid, const uint8_t addr[16], uint16_t port, struct proc_listener *ret,
+			struct proc_identity *ret_owner)
+{
+	int r = proc_listener_find(ns_pid, addr, port, ret);
+
+	return r < 0 ? r : proc_listener_holder(ret, ret_owner);
 }

@@ -7,6 +7,7 @@
  *
  *	supervisor.c  start, signals, order of things
  *	sup_members   channels to the other roles, rings, set-up
+ *	sup_owner     who owns a loopback server
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
  *	sup_enrol     execs that a selector matches, scopes, listeners
  *	sup_stdio     takeovers: look, take, hand over, release or kill
@@ -75,6 +76,15 @@ struct sup_set {
 	struct snapshot *snap;
 };
 
+#define SUP_OWNERS 64
+
+/* A process that was found to be the only holder of a listening socket. */
+struct sup_owner {
+	uint64_t ino; /* of the socket; 0: none */
+	uint64_t since;
+	pid_t pid;
+};
+
 struct supervisor {
 	struct loop *loop;
 	struct loop_timer *tick, *look_timer;
@@ -109,6 +119,8 @@ struct supervisor {
 	struct control *control;
 	struct sup_question *questions; /* control requests that wait for other roles */
 
+	struct sup_owner owners[SUP_OWNERS]; /* by the socket's number */
+
 	struct sup_job *jobs; /* takeovers, oldest first */
 	uint64_t last_cookie;
 
@@ -132,6 +144,9 @@ struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
 /* Puts a listener into the keeper's hands and the proxy's. */
 void sup_tell_listener(struct supervisor *s, const struct sup_listener *l);
 void sup_drop_listener(struct supervisor *s, const struct sup_listener *l);
+
+/* --- sup_owner.c */
+struct msg_owner_is sup_owner_of(struct supervisor *s, const struct msg_owner *q);
 
 /* --- sup_policy.c */
 /* Reads the configured files into a set; text is the reason when it fails. */

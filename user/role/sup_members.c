@@ -16,7 +16,6 @@
 #include "user/base/log.h"
 #include "user/gate/snapshot.h"
 #include "user/notary/ring.h"
-#include "user/proc/sock.h"
 #include "user/role/sandbox.h"
 #include "user/role/spawn.h"
 #include "user/role/sup.h"
@@ -293,17 +292,6 @@ static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
 
 /* --- proxies, query, injector --------------------------------------------------------------------- */
 
-static struct msg_owner_is whose(struct supervisor *s, const struct msg_owner *q)
-{
-	struct msg_owner_is is = { 0 };
-	struct proc_listener l = { 0 };
-
-	(void)s;
-	is.error = proc_listener_owner(q->pid, q->addr, q->port, &l, &is.owner);
-	is.socket = l.cookie;
-	return is;
-}
-
 static int from_proxy(struct ipc *c, struct ipc_msg *m, void *arg)
 {
 	struct sup_proxy *p = arg;
@@ -323,7 +311,7 @@ static int from_proxy(struct ipc *c, struct ipc_msg *m, void *arg)
 
 		if (m->len != sizeof(struct msg_owner))
 			return -EBADMSG;
-		is = whose(s, m->body);
+		is = sup_owner_of(s, m->body);
 		return ipc_send(c, MSG_OWNER_IS, m->cookie, &is, sizeof(is), NULL, 0);
 	}
 	default:

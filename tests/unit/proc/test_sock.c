@@ -118,6 +118,10 @@ static void own_listeners(void **state)
 	assert_int_equal(id.exe_measured, 1);
 	assert_true(l.cookie == cookie);
 	assert_int_equal(l.family, AF_INET);
+	l.cookie = 0;
+	assert_int_equal(proc_listener_held_by(&l, getpid(), &id), 0);
+	assert_true(l.cookie == cookie);
+	assert_int_equal(proc_listener_held_by(&l, getppid(), &id), -ESRCH);
 	assert_int_equal(proc_listener_owner(getpid(), loopback6, port, &l, &id), -ENOENT);
 	close(fd);
 	assert_int_equal(proc_listener_owner(getpid(), loopback4, port, &l, &id), -ENOENT);
@@ -130,6 +134,32 @@ static void own_listeners(void **state)
 	assert_int_equal(proc_listener_owner(getpid(), loopback6, port, &l, &id), 0);
 	assert_int_equal(l.family, AF_INET6);
 	close(any);
+}
+
+/* Listening sockets are read, however many others there are behind them. */
+static void among_connections(void **state)
+{
+	enum { CONNECTIONS = 300 };
+	struct proc_listener l;
+	int fd, ends[CONNECTIONS];
+	uint16_t port = 0;
+
+	fd = listen_at(AF_INET, &loopback4[12], &port, false);
+	assert_true(fd >= 0);
+	assert_int_equal(listen(fd, CONNECTIONS), 0);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port),
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+		ends[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(ends[i], (struct sockaddr *)&a, sizeof(a)), 0);
+	}
+	assert_int_equal(proc_listener_find(getpid(), loopback4, port, &l), 0);
+	assert_int_equal(l.family, AF_INET);
+	for (int i = 0; i < CONNECTIONS; i++)
+		close(ends[i]);
+	close(fd);
+	assert_int_equal(proc_listener_find(getpid(), loopback4, port, &l), -ENOENT);
 }
 
 static void several_owners(void **state)
@@ -185,6 +215,7 @@ int main(void)
 		cmocka_unit_test(tables),
 		cmocka_unit_test(broken_tables),
 		cmocka_unit_test(own_listeners),
+		cmocka_unit_test(among_connections),
 		cmocka_unit_test(several_owners),
 	};
 

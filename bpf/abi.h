@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 3
+#define TG_ABI_VERSION 4
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
@@ -108,6 +108,8 @@ enum tg_selector_kind {
 	TG_SEL_NAME, /* a = dev, b = ino of a directory, c = FNV-1a 64 of a name in it */
 	TG_SEL_UID, /* a = real uid */
 	TG_SEL_CGROUP, /* a = cgroup id; its descendants match too */
+	TG_SEL_LOADER, /* user space's word for an entry TG_SEL_EXE with TG_SELF_LOADER */
+	TG_SEL_SIZE, /* a = bytes of a program: a file of that size without a name may be its copy */
 	TG_SEL_KIND_MAX_,
 };
 
@@ -119,6 +121,7 @@ struct tg_selector_key {
 
 enum {
 	TG_SELF_ARGS = 1 << 0, /* TG_SEL_EXE: TG_SEL_SCRIPT entries of it exist; agent may be 0 */
+	TG_SELF_LOADER = 1 << 1, /* TG_SEL_EXE: it runs another program, which its arguments name; agent may be 0 */
 };
 
 struct tg_selector {
@@ -268,7 +271,8 @@ enum {
 	TG_EXEC_STALE = 1 << 4, /* killed because no supervisor answers */
 	TG_EXEC_FAILED = 1 << 5, /* the signal could not be sent */
 	TG_EXEC_CONTINUED = 1 << 6, /* a stranger (ppid) continued a stopped process (tgid) */
-	TG_EXEC_UNSURE = 1 << 7, /* agent 0: not all arguments were read; user space matches */
+	TG_EXEC_UNSURE = 1 << 7, /* agent 0: what it runs was not seen (too many arguments, a loader, a file without
+				  * a name); user space matches */
 };
 
 enum tg_trigger_why {

@@ -132,6 +132,22 @@ static __always_inline void match_cgroup(struct match *m)
 	}
 }
 
+/* A file that no directory names any more, or never did, has no place to be known by. It can be a program's copy only
+ * if it is as long; whether it is, user space finds out. */
+static __always_inline bool may_be_copy(struct task_struct *p, struct match *m)
+{
+	struct file *f = BPF_CORE_READ(p, mm, exe_file);
+	u32 links = 1;
+
+	BPF_CORE_READ_INTO(&links, f, f_inode, i_nlink);
+	if (links)
+		return false;
+	m->key.kind = TG_SEL_SIZE;
+	m->key.a = (u64)BPF_CORE_READ(f, f_inode, i_size);
+	m->key.b = m->key.c = 0;
+	return bpf_map_lookup_elem(&selectors, &m->key);
+}
+
 /* Most exact first: script, program, cgroup, user. */
 static __always_inline void selector_match(struct task_struct *p, u32 epoch, struct match *m)
 {
@@ -144,6 +160,10 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 	m->key.a = exe.dev;
 	m->key.b = exe.ino;
 	s = bpf_map_lookup_elem(&selectors, &m->key);
+	if (s && (s->flags & TG_SELF_LOADER)) {
+		m->unsure = true;
+		return;
+	}
 	if (s && (s->flags & TG_SELF_ARGS)) {
 		match_script(p, m);
 		if (m->found || m->unsure)
@@ -156,6 +176,10 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 	match_name(p, m);
 	if (m->found)
 		return;
+	if (may_be_copy(p, m)) {
+		m->unsure = true;
+		return;
+	}
 	match_cgroup(m);
 	if (m->found)
 		return;

@@ -126,6 +126,14 @@ static int put_selector(struct kern *k, uint32_t epoch, const struct kern_select
 	case TG_SEL_CGROUP:
 		key.a = s->cgroup;
 		break;
+	case TG_SEL_LOADER:
+		key.kind = TG_SEL_EXE;
+		key.a = s->exe.dev;
+		key.b = s->exe.ino;
+		return put(k, &key, 0, TG_SELF_LOADER);
+	case TG_SEL_SIZE:
+		key.a = s->size;
+		return put(k, &key, 0, 0);
 	default:
 		return -EINVAL;
 	}
@@ -148,12 +156,22 @@ static void drop_others(struct kern *k, uint32_t epoch)
 		(void)bpf_map_delete_elem(k->map[KM_SELECTORS], &key);
 }
 
+/* A script's selector marks its interpreter as well. */
+static size_t entries_of(const struct kern_selector *sel, size_t n)
+{
+	size_t entries = n;
+
+	for (size_t i = 0; i < n; i++)
+		entries += sel[i].kind == TG_SEL_SCRIPT;
+	return entries;
+}
+
 int kern_selectors_set(struct kern *k, const struct kern_selector *sel, size_t n)
 {
 	uint32_t old = k->state->epoch, epoch = old + 1 ? old + 1 : 1;
 	int r = 0;
 
-	if (n > SELECTORS_MAX / 2)
+	if (n > SELECTORS_MAX || entries_of(sel, n) > SELECTORS_MAX)
 		return -E2BIG;
 	/* A crash may have left a set that never came in force. */
 	drop_others(k, old);

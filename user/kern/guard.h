@@ -16,12 +16,13 @@ struct kern;
 struct kern_selector {
 	enum tg_selector_kind kind;
 	uint32_t agent;
-	struct tg_file_key exe; /* TG_SEL_EXE, TG_SEL_SCRIPT (the interpreter) */
+	struct tg_file_key exe; /* TG_SEL_EXE, TG_SEL_SCRIPT (the interpreter), TG_SEL_LOADER (the loader) */
 	/* TG_SEL_SCRIPT: base name of the script; TG_SEL_NAME: of the program, in the directory that exe names.
 	 * Borrowed during the call. */
 	const char *script;
 	uint32_t uid; /* TG_SEL_UID */
 	uint64_t cgroup; /* TG_SEL_CGROUP */
+	uint64_t size; /* TG_SEL_SIZE: of the program */
 };
 
 /* The key under which programs know a file: st_dev is not it on btrfs and overlayfs, so the device

@@ -26,6 +26,7 @@ typedef _Bool bool;
 typedef int pid_t;
 typedef u32 dev_t;
 typedef u16 umode_t;
+typedef s64 loff_t;
 typedef unsigned int pipe_index_t;
 typedef unsigned long __kernel_size_t;
 enum { false = 0, true = 1 };
@@ -196,6 +197,8 @@ struct inode {
 	umode_t i_mode;
 	struct super_block *i_sb;
 	long unsigned int i_ino;
+	const unsigned int i_nlink;
+	loff_t i_size;
 	atomic_t i_count;
 };
 

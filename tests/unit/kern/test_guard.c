@@ -216,6 +216,49 @@ static void stops_by_script(void **state)
 	bed_close(&b);
 }
 
+/* A loader is stopped wherever it runs, for user space to look; so is a nameless file of a program's size. */
+static void stops_detours(void **state)
+{
+	struct kern_selector s[] = { { .kind = TG_SEL_LOADER, .agent = AGENT }, { .kind = TG_SEL_SIZE, .agent = AGENT } };
+	struct tg_label inside = { .agent = AGENT };
+	struct kern_events *ev;
+	struct stat st;
+	struct run r;
+	struct bed b;
+	char dir[64], named[PATH_MAX];
+	int fd;
+
+	bed_open(&b);
+	program(&r, dir);
+	strcpy(named, r.file);
+	assert_int_equal(kern_file_key(named, &s[0].exe), 0);
+	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
+	assert_int_equal(kern_selectors_set(b.k, s, 1), 0);
+	events = 0;
+	assert_int_equal(stopped_then(&b, NULL, &r), 0);
+	assert_int_equal(stopped_then(&b, &inside, &r), 0);
+	assert_true(kern_events_consume(ev) >= 0);
+	assert_int_equal(events, 2);
+	assert_int_equal(last.exec.flags, TG_EXEC_STOPPED | TG_EXEC_UNSURE | TG_EXEC_NESTED);
+	assert_int_equal(last.exec.agent, 0);
+
+	assert_int_equal(stat(named, &st), 0);
+	s[1].size = (uint64_t)st.st_size;
+	assert_int_equal(kern_selectors_set(b.k, &s[1], 1), 0);
+	assert_int_equal(bed_run(&b, NULL, run, &r), 0); /* it has a name */
+	fd = open(named, O_RDONLY);
+	assert_int_equal(unlink(named), 0);
+	snprintf(r.file, sizeof(r.file), "/proc/self/fd/%d", fd);
+	assert_int_equal(stopped_then(&b, NULL, &r), 0);
+	s[1].size++;
+	assert_int_equal(kern_selectors_set(b.k, &s[1], 1), 0);
+	assert_int_equal(bed_run(&b, NULL, run, &r), 0);
+	close(fd);
+	kern_events_close(ev);
+	program_done(dir);
+	bed_close(&b);
+}
+
 static void stops_by_user_and_cgroup(void **state)
 {
 	struct kern_selector s[] = { { .kind = TG_SEL_UID, .agent = 11, .uid = 64999 },
@@ -388,6 +431,7 @@ int main(void)
 		cmocka_unit_test(stops_by_program),
 		cmocka_unit_test(stops_by_name),
 		cmocka_unit_test(stops_by_script),
+		cmocka_unit_test(stops_detours),
 		cmocka_unit_test(stops_by_user_and_cgroup),
 		cmocka_unit_test(kills_without_a_supervisor),
 		cmocka_unit_test(nobody_else_continues),

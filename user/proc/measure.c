@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Digests of programs and scripts, with a small cache. Runs in the supervisor. It never waits for a file
- * system that an agent serves: FUSE is recognised from the mount table, not by asking it.
- *
- * LIMIT: a FUSE file system mounted with allow_other and then detached is not in the mount table.
+ * system that an agent serves.
  */
 #include "user/proc/measure.h"
 
@@ -15,15 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "user/base/buf.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
-#include "user/base/file.h"
-#include "user/proc/file.h"
+#include "user/proc/fuse.h"
 
 #define CACHE_SLOTS 256 /* programs in use on a node; a collision costs a hash, nothing else */
 #define RACY_NS 2000000000ull /* time stamps are at worst a second apart */
-#define MOUNTINFO_MAX (4u << 20)
 
 struct cache_key {
 	uint64_t dev, ino, size;
@@ -55,56 +50,12 @@ static struct cache_slot *slot_of(const struct cache_key *k)
 	return &cache[(k->ino * 0x9e3779b97f4a7c15ull ^ k->dev) >> 32 & (CACHE_SLOTS - 1)];
 }
 
-static bool is_settled(const struct stat *st)
+bool measure_is_settled(const struct stat *st)
 {
 	uint64_t changed = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec;
 	uint64_t now = clock_real_ns();
 
 	return now > changed && now - changed > RACY_NS;
-}
-
-/* A line of mountinfo is "ID PARENT MAJ:MIN ROOT POINT OPTIONS [FIELDS] - TYPE SOURCE ...". Blanks inside
- * ROOT and POINT are escaped by the kernel. */
-static bool line_is_fuse(struct span line, uint64_t mount_id)
-{
-	const char *dash;
-	uint64_t id;
-
-	if (!proc_number(&line, 10, &id) || id != mount_id)
-		return false;
-	dash = memmem(line.p, line.n, " - ", 3);
-	if (!dash)
-		return true;
-	line.n -= (size_t)(dash + 3 - line.p);
-	line.p = dash + 3;
-	return line.n >= 4 && memcmp(line.p, "fuse", 4) == 0;
-}
-
-static int on_fuse(pid_t pid, uint64_t mount_id)
-{
-	_cleanup_close_ int fd = proc_open(pid, "mountinfo", O_RDONLY);
-	_cleanup_buf_ struct buf text = { 0 };
-	struct span s;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = file_read_fd(fd, MOUNTINFO_MAX, &text);
-	if (r < 0)
-		return r;
-	s = buf_span(&text);
-	while (s.n > 0) {
-		const char *nl = memchr(s.p, '\n', s.n);
-		size_t len = nl ? (size_t)(nl - s.p) : s.n;
-
-		if (line_is_fuse((struct span){ s.p, len }, mount_id))
-			return 1;
-		if (!nl)
-			break;
-		s.p += len + 1;
-		s.n -= len + 1;
-	}
-	return 0;
 }
 
 /* Is it a regular file that can be read without waiting for another process? */
@@ -120,7 +71,7 @@ static int check_kind(pid_t pid, int path_fd)
 		return -EINVAL;
 	if (!(sx.stx_mask & STATX_MNT_ID))
 		return -EOPNOTSUPP;
-	r = on_fuse(pid, sx.stx_mnt_id);
+	r = proc_on_fuse(pid, sx.stx_mnt_id);
 	return r > 0 ? -EOPNOTSUPP : r;
 }
 
@@ -156,7 +107,7 @@ int measure_file(pid_t pid, int path_fd, uint8_t ret[SHA256_SIZE])
 	after = key_of(&st);
 	if (memcmp(&after, &key, sizeof(key)) != 0)
 		return -EBUSY;
-	if (is_settled(&st)) {
+	if (measure_is_settled(&st)) {
 		*slot = (struct cache_slot){ .key = key, .used = true };
 		memcpy(slot->digest, digest, SHA256_SIZE);
 	}

@@ -2,7 +2,9 @@
 #ifndef TOLLGATE_PROC_MEASURE_H
 #define TOLLGATE_PROC_MEASURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "user/base/digest.h"
@@ -18,5 +20,8 @@
  * second change could carry the same time stamp.
  */
 int measure_file(pid_t pid, int path_fd, uint8_t ret[SHA256_SIZE]);
+
+/* Whether a file's last change is so long ago that another one will show in its time stamps. */
+bool measure_is_settled(const struct stat *st);
 
 #endif

@@ -37,6 +37,7 @@ struct kern_events;
 struct loop;
 struct loop_io;
 struct loop_timer;
+struct programs;
 struct recorder;
 struct snapshot;
 
@@ -98,6 +99,7 @@ struct supervisor {
 	struct loop_io *events_io;
 	struct places *places;
 	struct fan *fan;
+	struct programs *programs;
 	uint64_t ticks, instances;
 	unsigned unused_ticks; /* since no scope needs the programs that see system calls */
 	struct sup_listener *listeners;

@@ -17,6 +17,7 @@
 #include "user/enrol/fanotify.h"
 #include "user/enrol/inherited.h"
 #include "user/enrol/match.h"
+#include "user/enrol/programs.h"
 #include "user/kern/cgroup.h"
 #include "user/kern/flow.h"
 #include "user/kern/guard.h"
@@ -318,21 +319,38 @@ void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index)
 
 /* --- the exec guard: the new image stands at its first instruction -------------------------------- */
 
+/* Which agent the process is, or none; -errno: that cannot be told, and ret->reason says why. A program that was run by
+ * a detour is more than what the process looks like. */
+static int judge(struct supervisor *s, pid_t pid, struct proc_identity *id, struct match *ret)
+{
+	int r = proc_identity_read(pid, id);
+
+	*ret = (struct match){ .agent = -1 };
+	if (r < 0) {
+		(void)snprintf(ret->reason, sizeof(ret->reason), "it cannot be looked at: %s", err_text(r));
+		return r;
+	}
+	r = programs_match(s->programs, id, ret);
+	if (r == 0)
+		match_identity(&s->conf, id, ret);
+	return r < 0 ? r : 0;
+}
+
 static void judge_stopped(struct supervisor *s, pid_t pid)
 {
+	char reason[MATCH_REASON_MAX + 64];
 	struct proc_identity id;
-	struct match m = { 0 };
-	int r = proc_identity_read(pid, &id);
+	struct match m;
+	int r = judge(s, pid, &id, &m);
 
-	if (r >= 0) {
-		match_identity(&s->conf, &id, &m);
-		if (m.is == MATCH_AGENT)
-			r = enrol(s, &id, (unsigned)m.agent, m.reason);
-	}
+	if (r >= 0 && m.is == MATCH_AGENT)
+		r = enrol(s, &id, (unsigned)m.agent, m.reason);
 	if (r == -ESRCH)
 		return;
 	if (r < 0 && s->conf.enforcement != CONF_OBSERVE) {
-		log_warn("pid %d: cannot be enrolled, so it is killed", (int)pid);
+		(void)snprintf(reason, sizeof(reason), "exec of pid %d: killed: %s", (int)pid, m.reason);
+		log_warn("%s", reason);
+		sup_record_node(s, "exec_killed", reason);
 		(void)kern_stopped_kill(s->kern, pid);
 		return;
 	}
@@ -466,11 +484,13 @@ static int name_selector_of(const struct conf_agent *a, uint32_t number, struct 
 
 static int set_selectors(struct supervisor *s)
 {
-	_cleanup_free_ struct kern_selector *sel = calloc(2 * s->conf.nagents + 1, sizeof(*sel));
-	size_t n = 0;
+	_cleanup_free_ struct kern_selector *sel = calloc((2 + PROGRAMS_SELECTORS) * s->conf.nagents + 1, sizeof(*sel));
+	size_t n;
 
 	if (!sel)
 		return -ENOMEM;
+	programs_refresh(s->programs);
+	n = programs_selectors(s->programs, sel);
 	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		if (selector_of(&s->conf.agents[i], i + 1, &sel[n]) == 0)
 			n++;
@@ -515,6 +535,8 @@ int sup_enrol_start(struct supervisor *s)
 	if (r >= 0)
 		r = watch_executables(s);
 	if (r >= 0)
+		r = programs_new(&s->conf, &s->programs);
+	if (r >= 0)
 		r = set_selectors(s);
 	if (r >= 0 && places_at(s->places, 0))
 		r = kern_stdio_attach(s->kern);
@@ -545,4 +567,6 @@ void sup_enrol_stop(struct supervisor *s)
 	s->fan = NULL;
 	places_free(s->places);
 	s->places = NULL;
+	programs_free(s->programs);
+	s->programs = NULL;
 }

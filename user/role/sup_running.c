@@ -10,6 +10,7 @@
 
 #include "user/base/log.h"
 #include "user/enrol/match.h"
+#include "user/enrol/programs.h"
 #include "user/gate/snapshot.h"
 #include "user/kern/kern.h"
 #include "user/mcp/catalog.h"
@@ -60,13 +61,15 @@ static bool may_match(const struct supervisor *s, pid_t pid)
 	if (n <= 0)
 		return false; /* a kernel thread, or gone */
 	exe[n] = '\0';
+	if (n > 10 && strcmp(exe + n - 10, " (deleted)") == 0)
+		exe[n - 10] = '\0'; /* replaced since: it is what was executed */
 	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		const struct conf_agent *a = &s->conf.agents[i];
 
 		if (!a->exe || strcmp(a->exe, exe) == 0 || (a->exe_real && strcmp(a->exe_real, exe) == 0))
 			return true;
 	}
-	return false;
+	return programs_suspect(s->programs, pid);
 }
 
 void sup_running_scan(struct supervisor *s)
@@ -82,7 +85,9 @@ void sup_running_scan(struct supervisor *s)
 		if (all.v[i] <= 1 || all.v[i] == getpid() || !may_match(s, all.v[i]) ||
 		    sup_in_scope(s, all.v[i]) || proc_identity_read(all.v[i], &id) < 0)
 			continue;
-		match_identity(&s->conf, &id, &m);
+		/* What cannot be told here has run for a while: no guess ends it. */
+		if (programs_match(s->programs, &id, &m) <= 0)
+			match_identity(&s->conf, &id, &m);
 		if (m.is != MATCH_AGENT)
 			continue;
 		log_warn("agent %s: pid %d ran before the node: connections that it has are not steered",

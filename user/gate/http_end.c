@@ -3,7 +3,7 @@
  * A steered connection behind the gate. The HTTP engine (user/net) asks, this file answers: which
  * conversation it is, what the message may do, and when the log holds it. Runs in the proxy.
  */
-#include "user/gate/http_end.h"
+#include "user/gate/http_parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,54 +13,13 @@
 #include <unistd.h>
 
 #include "user/base/json_out.h"
-#include "user/gate/gate.h"
-#include "user/gate/http_answer.h"
 #include "user/gate/http_session.h"
-#include "user/gate/judge.h"
 #include "user/gate/snapshot.h"
 #include "user/mcp/catalog.h"
-#include "user/net/conn.h"
 #include "user/net/head.h"
 #include "user/net/media.h"
-#include "user/proc/identity.h"
 
-enum waiting {
-	WAIT_NOTHING = 0,
-	WAIT_OWNER_REQUEST, /* to judge the request */
-	WAIT_OWNER_DIALED, /* to let the first byte out */
-	WAIT_LOG,
-	WAIT_ROOM_REQUEST, /* in the log, for the record of what is to be judged */
-	WAIT_ROOM_RESPONSE,
-	WAIT_ROOM_EVENT,
-};
-
-struct gate_http {
-	struct gate_http *next, **link;
-	struct gate_http_side *side;
-	struct net_conn *conn;
-	struct net_exchange *x; /* the one that waits */
-	struct tg_origin origin;
-	uint64_t token;
-	enum waiting waiting;
-	enum net_verdict then; /* WAIT_LOG: what was decided */
-	bool owner_known, no_owner;
-	uint64_t owner_socket;
-	struct proc_identity *owner;
-	struct gate_conv *conv; /* of the exchange; held while it lasts */
-	struct gate_conv *lone; /* opened for this connection alone: opaque, or refused by the transport */
-	struct gate_call call;
-	char host[CONV_ADDRESS_MAX];
-	char request_path[CONV_PATH_MAX];
-	union { /* what is to be judged, while it waits */
-		struct net_request request;
-		struct net_response response;
-		struct net_event event;
-	};
-	struct buf head; /* of the request: a stream that it opens may bring requests that must be answered */
-	bool plain; /* the exchange is no MCP: a host that Action::"connect" allows */
-};
-
-static bool loopback(const struct gate_http *h)
+bool http_end_loopback(const struct gate_http *h)
 {
 	return net_dest_is_loopback(net_conn_dest(h->conn));
 }
@@ -71,13 +30,13 @@ static struct gate_peers peers_of(const struct gate_http *h, const char *transpo
 		.agent = h->origin.agent, .outer_agent = h->origin.outer,
 		.agent_pid = (int32_t)h->origin.tgid, .agent_uid = h->origin.uid,
 		.transport = transport, .server = h->owner, .host = h->host, .path = path,
-		.port = h->origin.port, .loopback = loopback(h),
+		.port = h->origin.port, .loopback = http_end_loopback(h),
 	};
 }
 
 /* --- waiting for the log -------------------------------------------------------------------------- */
 
-static void resume(struct gate_http *h, enum net_verdict v)
+void http_end_resume(struct gate_http *h, enum net_verdict v)
 {
 	struct net_exchange *x = h->x;
 
@@ -93,12 +52,11 @@ static void on_recorded(void *arg, int error)
 {
 	struct gate_http *h = arg;
 
-	resume(h, error < 0 ? NET_DENY : h->then);
+	http_end_resume(h, error < 0 ? NET_DENY : h->then);
 }
 
-/* What was decided happens once the log holds it. */
-static enum net_verdict after_log(struct gate_http *h, struct net_exchange *x, uint64_t pos,
-				  enum net_verdict v)
+enum net_verdict http_end_after_log(struct gate_http *h, struct net_exchange *x, uint64_t pos,
+				    enum net_verdict v)
 {
 	if (gate_recorded(h->side->gate, pos))
 		return v;
@@ -110,8 +68,7 @@ static enum net_verdict after_log(struct gate_http *h, struct net_exchange *x, u
 
 static void on_room(void *arg);
 
-/* NET_LATER when the log has no room: on_room() takes it up again. NET_DENY without memory. */
-static enum net_verdict wait_for_room(struct gate_http *h, struct net_exchange *x, enum waiting what)
+enum net_verdict http_end_wait_for_room(struct gate_http *h, struct net_exchange *x, enum waiting what)
 {
 	h->waiting = what;
 	h->x = x;
@@ -146,7 +103,7 @@ static struct span path_of(struct span target)
 static bool listed(struct gate_http *h, struct span path)
 {
 	struct catalog_http_target t = {
-		.loopback = loopback(h), .host = span_of(h->host), .port = h->origin.port,
+		.loopback = http_end_loopback(h), .host = span_of(h->host), .port = h->origin.port,
 		.path = path, .owner = h->owner,
 	};
 	struct catalog_match m = { 0 };
@@ -176,7 +133,7 @@ static int enter_conv(struct gate_http *h, const struct net_request *rq)
 
 /* --- answers of our own --------------------------------------------------------------------------- */
 
-static void write_error(struct buf *out, const char *why)
+void http_end_error_body(struct buf *out, const char *why)
 {
 	struct json_out j;
 
@@ -196,14 +153,14 @@ static void write_error(struct buf *out, const char *why)
 		buf_clear(out);
 }
 
-static enum net_verdict reply_error(struct net_exchange *x, unsigned status, const char *why)
+enum net_verdict http_end_reply_error(struct net_exchange *x, unsigned status, const char *why)
 {
 	_cleanup_buf_ struct buf body = { 0 };
 	_cleanup_buf_ struct buf text = { 0 };
 
 	if (buf_printf(&text, "tollgate: %s", why) < 0 || !buf_cstr(&text))
 		return NET_DENY;
-	write_error(&body, buf_cstr(&text));
+	http_end_error_body(&body, buf_cstr(&text));
 	return net_exchange_reply(x, status, NULL, buf_span(&body)) < 0 ? NET_DENY : NET_REPLY;
 }
 
@@ -229,7 +186,7 @@ static enum net_verdict judge_post(struct gate_http *h, struct net_exchange *x,
 		nv = net_exchange_reply(x, status_of(&v), NULL, v.bytes) < 0 ? NET_DENY : NET_REPLY;
 	else if (v.act != GATE_FORWARD)
 		nv = net_exchange_reply(x, 202, NULL, SPAN("")) < 0 ? NET_DENY : NET_REPLY;
-	return after_log(h, x, v.pos, nv);
+	return http_end_after_log(h, x, v.pos, nv);
 }
 
 /* GET opens a stream of messages that are judged one by one, DELETE ends the session. */
@@ -240,13 +197,13 @@ static enum net_verdict judge_verb(struct gate_http *h, struct net_exchange *x,
 	struct gate_verdict v;
 
 	if (!delete && !span_is(rq->method, "GET"))
-		return reply_error(x, 405, "an MCP server takes POST, GET and DELETE");
+		return http_end_reply_error(x, 405, "an MCP server takes POST, GET and DELETE");
 	gate_judge_plain(h->conv, delete ? "http/DELETE" : "http/GET", &v);
 	if (v.act != GATE_FORWARD)
-		return after_log(h, x, v.pos, reply_error(x, 403, v.reason));
+		return http_end_after_log(h, x, v.pos, http_end_reply_error(x, 403, v.reason));
 	if (delete)
 		http_session_end(h->side->sessions, h->conv);
-	return after_log(h, x, v.pos, NET_FORWARD);
+	return http_end_after_log(h, x, v.pos, NET_FORWARD);
 }
 
 /* The catalog knows no MCP server here. MCP is denied as such, so that its host understands the answer;
@@ -263,18 +220,18 @@ static enum net_verdict judge_unlisted(struct gate_http *h, struct net_exchange 
 		       h->origin.port);
 	gate_judge_connect(h->conv, target, &v);
 	if (v.act != GATE_FORWARD)
-		return after_log(h, x, v.pos, reply_error(x, 403, v.reason));
+		return http_end_after_log(h, x, v.pos, http_end_reply_error(x, 403, v.reason));
 	h->plain = true;
-	return after_log(h, x, v.pos, NET_FORWARD);
+	return http_end_after_log(h, x, v.pos, NET_FORWARD);
 }
 
-static enum net_verdict refuse_recorded(struct gate_http *h, struct net_exchange *x, unsigned status,
-					const char *why)
+enum net_verdict http_end_refuse(struct gate_http *h, struct net_exchange *x, unsigned status,
+				 const char *why)
 {
 	struct gate_verdict v;
 
 	gate_judge_refused(h->conv, why, &v);
-	return after_log(h, x, v.pos, reply_error(x, status, why));
+	return http_end_after_log(h, x, v.pos, http_end_reply_error(x, status, why));
 }
 
 static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *x,
@@ -283,7 +240,7 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 	int r = enter_conv(h, rq);
 
 	if (r < 0)
-		return reply_error(x, 503, r == -EAGAIN ? "there is no policy yet" :
+		return http_end_reply_error(x, 503, r == -EAGAIN ? "there is no policy yet" :
 				   r == -ENOSPC ? "too many conversations are open" :
 				   "the conversation cannot be opened or recorded");
 	h->plain = false;
@@ -294,32 +251,20 @@ static enum net_verdict judge_request(struct gate_http *h, struct net_exchange *
 		return judge_unlisted(h, x, rq);
 	/* What is judged must be what the server reads, and some codings decode any bytes at all. */
 	if (rq->encoded)
-		return refuse_recorded(h, x, 415, "a message with a Content-Encoding is not judged");
+		return http_end_refuse(h, x, 415, "a message with a Content-Encoding is not judged");
 	if (!http_media_is_utf8(rq->content_type))
-		return refuse_recorded(h, x, 415, "a message in another charset than UTF-8 is not judged");
+		return http_end_refuse(h, x, 415, "a message in another charset than UTF-8 is not judged");
 	if (!span_is(rq->method, "POST"))
 		return judge_verb(h, x, rq);
 	return judge_post(h, x, rq);
 }
 
-static enum net_verdict begin_request(struct gate_http *h, struct net_exchange *x,
-				      const struct net_request *rq)
+enum net_verdict http_end_begin(struct gate_http *h, struct net_exchange *x, const struct net_request *rq)
 {
 	if (gate_room(h->side->gate))
 		return judge_request(h, x, rq);
 	h->request = *rq;
-	return wait_for_room(h, x, WAIT_ROOM_REQUEST);
-}
-
-static enum net_verdict ask_owner(struct gate_http *h, struct net_exchange *x, enum waiting what)
-{
-	h->waiting = what;
-	h->x = x;
-	if (h->side->ops->ask_owner(h->token, &h->origin, h->side->arg) < 0) {
-		h->waiting = WAIT_NOTHING;
-		return reply_error(x, 503, "who owns the server's socket cannot be asked now");
-	}
-	return NET_LATER;
+	return http_end_wait_for_room(h, x, WAIT_ROOM_REQUEST);
 }
 
 static enum net_verdict on_request(struct net_exchange *x, const struct net_request *rq)
@@ -327,183 +272,13 @@ static enum net_verdict on_request(struct net_exchange *x, const struct net_requ
 	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
 
 	leave_conv(h);
-	if (!loopback(h) || h->owner_known)
-		return begin_request(h, x, rq);
+	if (!http_end_loopback(h) || h->owner_known)
+		return http_end_begin(h, x, rq);
 	h->request = *rq;
-	return ask_owner(h, x, WAIT_OWNER_REQUEST);
+	return http_owner_ask(h, x, WAIT_OWNER_REQUEST);
 }
 
-/* --- who owns the server -------------------------------------------------------------------------- */
-
-static enum net_verdict on_dialed(struct net_conn *c, struct net_exchange *x, int fd)
-{
-	struct gate_http *h = net_conn_owner(c);
-
-	(void)fd;
-	if (!loopback(h) || !x)
-		return NET_FORWARD;
-	return ask_owner(h, x, WAIT_OWNER_DIALED);
-}
-
-static void owner_for_request(struct gate_http *h, const struct proc_identity *owner, uint64_t socket)
-{
-	struct net_exchange *x = h->x;
-	struct net_request rq = h->request;
-	enum net_verdict v;
-
-	h->owner_known = true;
-	h->owner_socket = socket;
-	if (owner) {
-		h->owner = malloc(sizeof(*h->owner));
-		if (!h->owner) {
-			resume(h, NET_DENY);
-			return;
-		}
-		*h->owner = *owner;
-	}
-	h->waiting = WAIT_NOTHING;
-	v = begin_request(h, x, &rq);
-	if (v == NET_LATER)
-		return;
-	h->x = x;
-	resume(h, v);
-}
-
-static void owner_for_dialed(struct gate_http *h, const struct proc_identity *owner, uint64_t socket)
-{
-	struct gate_verdict v;
-
-	/* A plain connection needs no approved owner, only the same one that was judged. */
-	if (socket == h->owner_socket && (owner || !h->owner)) {
-		resume(h, NET_FORWARD);
-		return;
-	}
-	gate_judge_refused(h->conv, "the owner of the server's socket changed while it was asked for", &v);
-	if (h->x)
-		resume(h, reply_error(h->x, 502, "the server's socket has another owner now"));
-}
-
-void gate_http_owner(struct gate_http_side *side, uint64_t token, const struct proc_identity *owner,
-		     uint64_t socket)
-{
-	if (http_answer_owner(side, token, owner, socket))
-		return;
-	for (struct gate_http *h = side->ends; h; h = h->next) {
-		if (h->token != token)
-			continue;
-		if (h->waiting == WAIT_OWNER_REQUEST)
-			owner_for_request(h, owner, socket);
-		else if (h->waiting == WAIT_OWNER_DIALED)
-			owner_for_dialed(h, owner, socket);
-		return;
-	}
-}
-
-/* --- responses ------------------------------------------------------------------------------------ */
-
-static enum net_mode on_mode(struct net_exchange *x, const struct net_response *resp)
-{
-	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
-
-	(void)resp;
-	return h->plain ? NET_PASS : NET_COLLECT;
-}
-
-static void learn_session(struct gate_http *h, const struct net_response *resp)
-{
-	struct span id;
-
-	if (h->call.open && h->call.method == MCP_INITIALIZE &&
-	    http_field(resp->head, "mcp-session-id", &id))
-		http_session_name(h->side->sessions, h->conv, id);
-}
-
-/* The body of an HTTP error that carries no JSON-RPC is not passed on: its status and headers are what
- * clients act on. */
-static enum net_verdict bare_status(struct net_exchange *x, const struct net_response *resp)
-{
-	_cleanup_buf_ struct buf body = { 0 };
-
-	write_error(&body, "tollgate: the server answered with an HTTP error");
-	return net_exchange_replace(x, buf_span(&body)) < 0 ? NET_DENY : NET_REPLACE;
-}
-
-static enum net_verdict judge_response(struct gate_http *h, struct net_exchange *x,
-				       const struct net_response *resp)
-{
-	struct gate_context gx = { .dir = MCP_TO_HOST, .call = &h->call };
-	struct gate_verdict v;
-
-	if (resp->status >= 400 && !jsonrpc_looks(resp->body))
-		return bare_status(x, resp);
-	gate_judge(h->conv, &gx, resp->body, &v);
-	if (v.act == GATE_FORWARD)
-		return after_log(h, x, v.pos, NET_FORWARD);
-	if (v.act == GATE_REPLACE && net_exchange_replace(x, v.bytes) == 0)
-		return after_log(h, x, v.pos, NET_REPLACE);
-	return after_log(h, x, v.pos, reply_error(x, 502, v.reason ? v.reason : "the answer is denied"));
-}
-
-static enum net_verdict on_response(struct net_exchange *x, const struct net_response *resp)
-{
-	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
-
-	if (h->plain)
-		return NET_FORWARD;
-	if (!http_media_is_utf8(resp->content_type))
-		return refuse_recorded(h, x, 502, "an answer in another charset than UTF-8 is not judged");
-	learn_session(h, resp);
-	if (resp->mode == NET_EVENTS || resp->body.n == 0)
-		return NET_FORWARD;
-	if (gate_room(h->side->gate))
-		return judge_response(h, x, resp);
-	h->response = *resp;
-	return wait_for_room(h, x, WAIT_ROOM_RESPONSE);
-}
-
-/* A request of the server that does not go on is answered in the host's place. LIMIT: not on the two connections of
- * legacy HTTP+SSE, where a client answers at another address than the stream's; there the server waits for its own
- * time limit. */
-static void answer_server(struct gate_http *h, const struct gate_verdict *v)
-{
-	const struct http_answer_to to = {
-		.origin = &h->origin, .dest = net_conn_dest(h->conn), .head = buf_span(&h->head),
-		.ask_owner = loopback(h), .had_owner = h->owner, .owner_socket = h->owner_socket,
-	};
-
-	/* Whether it arrives changes nothing here: the request is denied and recorded. */
-	(void)http_answer_send(h->side, &to, v->bytes, v->pos);
-}
-
-static enum net_verdict judge_event(struct gate_http *h, struct net_exchange *x,
-				    const struct net_event *ev)
-{
-	struct gate_context gx = { .dir = MCP_TO_HOST, .call = &h->call };
-	struct gate_verdict v;
-
-	gate_judge(h->conv, &gx, ev->data, &v);
-	if (v.act == GATE_FORWARD)
-		return after_log(h, x, v.pos, NET_FORWARD);
-	if (v.act == GATE_REPLACE && net_exchange_replace(x, v.bytes) == 0)
-		return after_log(h, x, v.pos, NET_REPLACE);
-	if (v.act == GATE_ANSWER)
-		answer_server(h, &v);
-	return after_log(h, x, v.pos, NET_DROP);
-}
-
-static enum net_verdict on_event(struct net_exchange *x, const struct net_event *ev)
-{
-	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
-
-	if (h->plain)
-		return NET_FORWARD;
-	if (ev->incomplete || !h->conv)
-		return NET_DROP;
-	if (gate_room(h->side->gate))
-		return judge_event(h, x, ev);
-	h->event = *ev;
-	return wait_for_room(h, x, WAIT_ROOM_EVENT);
-}
+/* --- the log has room again ------------------------------------------------------------------------ */
 
 static void on_room(void *arg)
 {
@@ -517,13 +292,13 @@ static void on_room(void *arg)
 	if (what == WAIT_ROOM_REQUEST)
 		v = judge_request(h, x, &h->request);
 	else if (what == WAIT_ROOM_RESPONSE)
-		v = judge_response(h, x, &h->response);
+		v = http_response_judge(h, x, &h->response);
 	else
-		v = judge_event(h, x, &h->event);
+		v = http_response_judge_event(h, x, &h->event);
 	if (v == NET_LATER)
 		return;
 	h->x = x;
-	resume(h, v);
+	http_end_resume(h, v);
 }
 
 /* --- what is no HTTP, and ends -------------------------------------------------------------------- */
@@ -540,7 +315,7 @@ static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *fi
 		       strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", first->sni ? first->sni : h->host,
 		       h->origin.port);
 	gate_judge_connect(h->lone, target, &v);
-	return after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);
+	return http_end_after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);
 }
 
 /* The address was steered as a literal; on this machine it has one name of its own. */
@@ -548,7 +323,7 @@ static enum net_verdict on_host(struct net_conn *c, struct span name)
 {
 	struct gate_http *h = net_conn_owner(c);
 
-	return loopback(h) && span_is(name, "localhost") ? NET_FORWARD : NET_DENY;
+	return http_end_loopback(h) && span_is(name, "localhost") ? NET_FORWARD : NET_DENY;
 }
 
 static void on_failed(struct net_conn *c, struct net_exchange *x, unsigned status, const char *why,
@@ -561,7 +336,7 @@ static void on_failed(struct net_conn *c, struct net_exchange *x, unsigned statu
 	if (h->conv || lone_conv(h, "http") == 0)
 		gate_judge_refused(h->conv ? h->conv : h->lone, why, &v);
 	if (status)
-		write_error(body, why);
+		http_end_error_body(body, why);
 }
 
 /* A stream may break before its answer came; the answer may then arrive on another one. */
@@ -605,8 +380,8 @@ static void on_closed(struct net_conn *c)
 }
 
 static const struct net_ops ops = {
-	.opaque = on_opaque, .host = on_host, .request = on_request, .dialed = on_dialed,
-	.mode = on_mode, .response = on_response, .event = on_event, .failed = on_failed,
+	.opaque = on_opaque, .host = on_host, .request = on_request, .dialed = http_owner_dialed,
+	.mode = http_response_mode, .response = http_response_whole, .event = http_response_event, .failed = on_failed,
 	.finished = on_finished, .closed = on_closed,
 };
 

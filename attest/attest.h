@@ -59,12 +59,25 @@ enum attest_class {
 
 const char *attest_class_text(enum attest_class c); /* "hardware", "vendor-asserted", "software-only" */
 
+struct tpm_dev;
+
 /* Where evidence comes from. Zeroed: from what the kernel shows. */
 struct attest_config {
 	const char *provider; /* this one or failure; NULL: the strongest that is there */
 	const char *tcti; /* how to reach the TPM, as tpm2-tss writes it; NULL: the kernel's resource manager */
 	const char *token_socket; /* opaque: UNIX socket of the runtime's token adapter */
+	uint32_t pcrs; /* that the co-signing key depends on, bit by bit; 0: TPM_COSIGN_MASK */
+	/* For a role that is locked in: what it opened before. Borrowed. */
+	struct tpm_dev *tpm;
+	const struct attest_logs *logs;
 };
+
+/* The kernel's measurement logs, open for reading from their start again and again; -1: not there. */
+struct attest_logs {
+	int event_log, ima;
+};
+void attest_logs_open(struct attest_logs *ret);
+void attest_logs_close(struct attest_logs *l);
 
 /* A named piece of evidence: "quote", "signature", "ak_public", … as the provider has them. */
 struct attest_part {
@@ -83,8 +96,8 @@ struct attest_evidence {
 
 /* Evidence from the configured provider, or from the strongest that is compiled in and present, bound to b
  * with b->nonce replaced by nonce. ret must be zeroed or done. 0 or -errno (-ENODEV: the configured one is
- * not there); never a weaker provider than was found first because that one failed. Devices are opened:
- * not for a role that is locked in. */
+ * not there); never a weaker provider than was found first because that one failed. Devices are opened,
+ * unless c has them open. */
 int attest_evidence(const struct attest_config *c, struct span nonce, const struct attest_binding *b,
 		    struct attest_evidence *ret);
 void attest_evidence_done(struct attest_evidence *e);

@@ -20,6 +20,10 @@ struct attest_provider {
 
 extern const struct attest_provider attest_azure, attest_tpm, attest_opaque, attest_software_only;
 
+/* The TPM that the configuration has open, or one to be closed again. */
+int attest_tpm_open(const struct attest_config *c, struct tpm_dev **ret);
+void attest_tpm_close(const struct attest_config *c, struct tpm_dev *d);
+
 /* A new, empty part to be filled; NULL when there are ATTEST_PARTS_MAX. */
 struct buf *attest_evidence_add(struct attest_evidence *e, const char *name);
 

@@ -8,50 +8,45 @@
 #include "attest/azure_hcl.h"
 #include "attest/provider.h"
 #include "attest/tpm_device.h"
-#include "user/base/cleanup.h"
 
-DEFINE_CLEANUP(struct tpm_dev *, tpm_dev_close)
-
+/* *ret, set also on failure, is given back with attest_tpm_close(). */
 static int read_hcl(const struct attest_config *c, struct tpm_dev **ret, struct buf *hcl)
 {
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
 	struct azure_hcl h;
-	int r = tpm_dev_open(c->tcti, &d);
+	int r = attest_tpm_open(c, ret);
 
 	if (r == 0)
-		r = tpm_nv_read(d, TPM_INDEX_AZURE_HCL, hcl);
-	if (r == 0)
-		r = azure_hcl_parse(buf_span(hcl), &h);
-	if (r == 0)
-		*ret = take_ptr(d);
-	return r;
+		r = tpm_nv_read(*ret, TPM_INDEX_AZURE_HCL, hcl);
+	return r < 0 ? r : azure_hcl_parse(buf_span(hcl), &h);
 }
 
 static bool azure_present(const struct attest_config *c)
 {
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
 	_cleanup_buf_ struct buf hcl = { 0 };
+	struct tpm_dev *d = NULL;
+	int r = read_hcl(c, &d, &hcl);
 
-	return read_hcl(c, &d, &hcl) == 0;
+	attest_tpm_close(c, d);
+	return r == 0;
 }
 
 static int azure_collect(const struct attest_config *c, const struct attest_digests *bound,
 			 struct attest_evidence *e)
 {
 	const struct span qualifying = { (const char *)bound->sha256, sizeof(bound->sha256) };
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
 	struct buf *hcl = attest_evidence_add(e, "hcl_report"), *public = attest_evidence_add(e, "ak_public");
 	struct buf *quote = attest_evidence_add(e, "quote"), *signature = attest_evidence_add(e, "signature");
 	struct buf *pcrs = attest_evidence_add(e, "pcrs");
+	struct tpm_dev *d = NULL;
 	struct tpm_key ak = { 0 };
 	int r = hcl && public && quote && signature && pcrs ? read_hcl(c, &d, hcl) : -ENOSPC;
 
-	if (r < 0)
-		return r;
-	r = tpm_key_persistent(d, TPM_HANDLE_AZURE_AK, &ak, public);
+	if (r == 0)
+		r = tpm_key_persistent(d, TPM_HANDLE_AZURE_AK, &ak, public);
 	if (r == 0)
 		r = tpm_quote_make(d, &ak, TPM_QUOTE_MASK, qualifying, quote, signature, pcrs);
 	tpm_key_done(&ak);
+	attest_tpm_close(c, d);
 	return r;
 }
 

@@ -4,7 +4,7 @@
  * what the indices hold, and the logs that explain the registers.
  */
 #include <errno.h>
-#include <openssl/x509.h>
+#include <fcntl.h>
 
 #include "attest/provider.h"
 #include "attest/tpm_device.h"
@@ -17,22 +17,48 @@
 #define IMA_LIST "/sys/kernel/security/ima/binary_runtime_measurements"
 #define LOG_MAX (16u << 20) /* a longer one is left out, and what it would show stays open */
 
-DEFINE_CLEANUP(struct tpm_dev *, tpm_dev_close)
-DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
+void attest_logs_open(struct attest_logs *ret)
+{
+	ret->event_log = open(EVENT_LOG, O_RDONLY | O_CLOEXEC);
+	ret->ima = open(IMA_LIST, O_RDONLY | O_CLOEXEC);
+}
+
+void attest_logs_close(struct attest_logs *l)
+{
+	cleanup_close(&l->event_log);
+	cleanup_close(&l->ima);
+	l->event_log = l->ima = -1;
+}
+
+int attest_tpm_open(const struct attest_config *c, struct tpm_dev **ret)
+{
+	if (!c->tpm)
+		return tpm_dev_open(c->tcti, ret);
+	*ret = c->tpm;
+	return 0;
+}
+
+void attest_tpm_close(const struct attest_config *c, struct tpm_dev *d)
+{
+	if (d != c->tpm)
+		tpm_dev_close(d);
+}
 
 static bool tpm_present(const struct attest_config *c)
 {
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
+	struct tpm_dev *d = NULL;
+	int r = attest_tpm_open(c, &d);
 
-	return tpm_dev_open(c->tcti, &d) == 0;
+	attest_tpm_close(c, d);
+	return r == 0;
 }
 
-static int add_log(struct attest_evidence *e, const char *name, const char *path)
+static int add_log(struct attest_evidence *e, const char *name, int fd)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 	struct buf *part;
 
-	if (file_read(path, LOG_MAX, &b) < 0 || buf_len(&b) == 0)
+	if (fd < 0 || file_read_at_start(fd, LOG_MAX, &b) < 0 || buf_len(&b) == 0)
 		return 0;
 	part = attest_evidence_add(e, name);
 	return part ? buf_append(part, buf_span(&b).p, buf_len(&b)) : -ENOSPC;
@@ -56,7 +82,13 @@ static int add_nv(struct tpm_dev *d, const struct tpm_key *ak, uint32_t index, s
 	return r;
 }
 
-static int add_cosign(struct tpm_dev *d, const struct tpm_key *ak, struct span qualifying, struct attest_evidence *e)
+static uint32_t pcrs_of(const struct attest_config *c)
+{
+	return c->pcrs ? c->pcrs : TPM_COSIGN_MASK;
+}
+
+static int add_cosign(struct tpm_dev *d, uint32_t pcrs, const struct tpm_key *ak, struct span qualifying,
+		      struct attest_evidence *e)
 {
 	_cleanup_tpm_key_ struct tpm_key key = { 0 };
 	struct buf *public = attest_evidence_add(e, "cosign_public");
@@ -66,7 +98,7 @@ static int add_cosign(struct tpm_dev *d, const struct tpm_key *ak, struct span q
 
 	if (!public || !certify || !signature)
 		return -ENOSPC;
-	r = tpm_cosign_load(d, TPM_COSIGN_MASK, &key, public);
+	r = tpm_cosign_load(d, pcrs, &key, public);
 	return r < 0 ? r : tpm_certify_make(d, ak, &key, qualifying, certify, signature);
 }
 
@@ -93,61 +125,67 @@ static int add_ek_certificate(struct tpm_dev *d, struct attest_evidence *e)
 	return part ? buf_append(part, buf_span(&certificate).p, buf_len(&certificate)) : -ENOSPC;
 }
 
-static int tpm_collect(const struct attest_config *c, const struct attest_digests *bound, struct attest_evidence *e)
+static int add_logs(const struct attest_config *c, struct attest_evidence *e)
+{
+	struct attest_logs own = { -1, -1 };
+	int r;
+
+	if (!c->logs && !c->tcti)
+		attest_logs_open(&own);
+	r = add_log(e, "event_log", c->logs ? c->logs->event_log : own.event_log);
+	if (r == 0)
+		r = add_log(e, "ima", c->logs ? c->logs->ima : own.ima);
+	attest_logs_close(&own);
+	return r;
+}
+
+static int collect_from(const struct attest_config *c, struct tpm_dev *d, struct span qualifying,
+			struct attest_evidence *e)
 {
 	static const char *const measured[] = { "nv_measured", "nv_measured_signature", "nv_measured_public" };
 	static const char *const counter[] = { "nv_counter", "nv_counter_signature", "nv_counter_public" };
-	const struct span qualifying = { (const char *)bound->sha256, sizeof(bound->sha256) };
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
 	struct buf *public = attest_evidence_add(e, "ak_public");
-	int r = public ? tpm_dev_open(c->tcti, &d) : -ENOSPC;
 	struct tpm_key ak = { 0 };
+	int r = public ? tpm_ak_load(d, &ak, public) : -ENOSPC;
 
-	if (r < 0)
-		return r;
-	r = tpm_ak_load(d, &ak, public);
 	if (r == 0)
 		r = add_quote(d, &ak, qualifying, e);
 	if (r == 0)
-		r = add_cosign(d, &ak, qualifying, e);
+		r = add_cosign(d, pcrs_of(c), &ak, qualifying, e);
 	if (r == 0)
 		r = add_nv(d, &ak, TPM_INDEX_MEASURED, qualifying, measured, e);
 	if (r == 0)
 		r = add_nv(d, &ak, TPM_INDEX_COUNTER, qualifying, counter, e);
 	if (r == 0)
 		r = add_ek_certificate(d, e);
-	if (r == 0 && !c->tcti)
-		r = add_log(e, "event_log", EVENT_LOG);
-	if (r == 0 && !c->tcti)
-		r = add_log(e, "ima", IMA_LIST);
 	tpm_key_done(&ak);
+	return r < 0 ? r : add_logs(c, e);
+}
+
+static int tpm_collect(const struct attest_config *c, const struct attest_digests *bound, struct attest_evidence *e)
+{
+	const struct span qualifying = { (const char *)bound->sha256, sizeof(bound->sha256) };
+	struct tpm_dev *d = NULL;
+	int r = attest_tpm_open(c, &d);
+
+	if (r == 0)
+		r = collect_from(c, d, qualifying, e);
+	attest_tpm_close(c, d);
 	return r;
 }
 
-/* The co-signing key as SubjectPublicKeyInfo. */
 static int tpm_cosign_key(const struct attest_config *c, struct buf *spki)
 {
-	_cleanup_(tpm_dev_close_p) struct tpm_dev *d = NULL;
-	_cleanup_(EVP_PKEY_free_p) EVP_PKEY *pkey = NULL;
 	_cleanup_buf_ struct buf public = { 0 };
 	struct tpm_key key = { 0 };
-	struct tpm_public area;
-	uint8_t *der = NULL;
-	int r = tpm_dev_open(c->tcti, &d), n;
+	struct tpm_dev *d = NULL;
+	int r = attest_tpm_open(c, &d);
 
 	if (r == 0)
-		r = tpm_cosign_load(d, TPM_COSIGN_MASK, &key, &public);
+		r = tpm_cosign_load(d, pcrs_of(c), &key, &public);
 	tpm_key_done(&key);
-	if (r == 0)
-		r = tpm_public_parse(buf_span(&public), &area);
-	if (r == 0)
-		r = tpm_public_key(&area, &pkey);
-	if (r < 0)
-		return r;
-	n = i2d_PUBKEY(pkey, &der);
-	r = n > 0 ? buf_append(spki, der, (size_t)n) : -ENOMEM;
-	OPENSSL_free(der);
-	return r;
+	attest_tpm_close(c, d);
+	return r < 0 ? r : tpm_public_spki(buf_span(&public), spki);
 }
 
 const struct attest_provider attest_tpm = {

@@ -83,6 +83,8 @@ int tpm_nv_certify(struct tpm_dev *d, const struct tpm_key *ak, uint32_t index, 
 
 /* Seals at most 128 bytes to the PCRs of the mask as they are now; blob is for a file. */
 int tpm_seal(struct tpm_dev *d, uint32_t mask, struct span secret, struct buf *blob);
+/* The mask that a blob was sealed with; -EBADMSG when it is none of ours. */
+int tpm_sealed_mask(struct span blob, uint32_t *ret);
 /* -ESTALE: the registers have changed since; -EBADMSG: no blob of ours, or of another TPM. */
 int tpm_unseal(struct tpm_dev *d, struct span blob, uint8_t *ret, size_t max, size_t *ret_n);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "attest/bytes.h"
@@ -190,4 +191,21 @@ static int ec_key(const struct tpm_public *pub, EVP_PKEY **ret)
 int tpm_public_key(const struct tpm_public *pub, EVP_PKEY **ret)
 {
 	return pub->type == TPM_ALG_RSA ? rsa_key(pub, ret) : ec_key(pub, ret);
+}
+
+int tpm_public_spki(struct span public, struct buf *spki)
+{
+	_cleanup_(EVP_PKEY_free_p) EVP_PKEY *pkey = NULL;
+	struct tpm_public area;
+	uint8_t *der = NULL;
+	int r = tpm_public_parse(public, &area), n;
+
+	if (r == 0)
+		r = tpm_public_key(&area, &pkey);
+	if (r < 0)
+		return r;
+	n = i2d_PUBKEY(pkey, &der);
+	r = n > 0 ? buf_append(spki, der, (size_t)n) : -ENOMEM;
+	OPENSSL_free(der);
+	return r;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "attest/tpm_hash.h"
+#include "user/base/buf.h"
 #include "user/base/span.h"
 
 /* Public areas, Names and NV public areas: TPM 2.0 Library, part 2, sections 12 and 13. Big endian. */
@@ -53,6 +54,9 @@ int tpm_public_parse(struct span bytes, struct tpm_public *ret);
 
 /* 0, -EBADMSG for a curve, point, size or exponent that is refused (RSA below 2048 bits), -ENOMEM. */
 int tpm_public_key(const struct tpm_public *pub, EVP_PKEY **ret);
+
+/* Appends the SubjectPublicKeyInfo of a TPMT_PUBLIC. Errors of both functions above. */
+int tpm_public_spki(struct span public, struct buf *spki);
 
 /* nameAlg || H(TPMT_PUBLIC). 0 or -EBADMSG for an algorithm that is not known here. */
 int tpm_public_name(const struct tpm_public *pub, struct tpm_name *ret);

@@ -84,6 +84,14 @@ static int parse_blob(struct span blob, uint32_t *mask, TPM2B_PUBLIC *public, TP
 	return 0;
 }
 
+int tpm_sealed_mask(struct span blob, uint32_t *ret)
+{
+	TPM2B_PRIVATE private = { 0 };
+	TPM2B_PUBLIC public = { 0 };
+
+	return parse_blob(blob, ret, &public, &private);
+}
+
 int tpm_unseal(struct tpm_dev *d, struct span blob, uint8_t *ret, size_t max, size_t *ret_n)
 {
 	_cleanup_tpm_key_ struct tpm_key srk = { 0 }, object = { .dev = d };

@@ -12,9 +12,8 @@
 #include "user/base/base64.h"
 #include "user/base/digest.h"
 
-#define EM_DASH "\xe2\x80\x94 "
 #define ALG_ED25519 1
-#define SIG_LINE_MAX 8192 /* decoded bytes of one signature; the largest known kinds are below */
+#define COUNTER_WORD "nv-counter "
 
 bool checkpoint_name_valid(const char *name)
 {
@@ -61,6 +60,17 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+struct span checkpoint_trim(struct span s)
+{
+	while (s.n && is_space(s.p[s.n - 1]))
+		s.n--;
+	while (s.n && is_space(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	return s;
+}
+
 int verifier_key_parse(struct span text, struct verifier_key *ret)
 {
 	char name[CHECKPOINT_NAME_MAX + 1] = "";
@@ -69,12 +79,7 @@ int verifier_key_parse(struct span text, struct verifier_key *ret)
 	struct verifier_key vk;
 	size_t n;
 
-	while (text.n && is_space(text.p[text.n - 1]))
-		text.n--;
-	while (text.n && is_space(text.p[0])) {
-		text.p++;
-		text.n--;
-	}
+	text = checkpoint_trim(text);
 	plus = text.n ? memchr(text.p, '+', text.n) : NULL;
 	if (!plus || (size_t)(plus - text.p) > CHECKPOINT_NAME_MAX)
 		return -EINVAL;
@@ -110,10 +115,13 @@ int checkpoint_sign(const struct checkpoint *cp, struct log_key *k, struct buf *
 		r = base64_append(&text, cp->root, TREE_HASH);
 	if (r == 0)
 		r = buf_append(&text, "\n", 1);
+	if (r == 0 && cp->counted)
+		r = buf_printf(&text, COUNTER_WORD "%llu %llu\n", (unsigned long long)cp->counter,
+			       (unsigned long long)cp->counter_size);
 	if (r == 0)
 		r = log_key_sign(k, buf_span(&text).p, buf_len(&text), sig + 4);
 	if (r == 0)
-		r = buf_printf(&text, "\n" EM_DASH "%s ", cp->origin);
+		r = buf_printf(&text, "\n" CHECKPOINT_EM_DASH "%s ", cp->origin);
 	if (r == 0)
 		r = base64_append(&text, sig, sizeof(sig));
 	if (r == 0)
@@ -158,6 +166,28 @@ static size_t text_length(struct span note)
 	return 0;
 }
 
+/* What has our word has our form, once. */
+static int parse_extension(struct span line, struct checkpoint *cp)
+{
+	const size_t word = sizeof(COUNTER_WORD) - 1;
+	struct span value, size;
+	const char *sp;
+
+	if (line.n < word || memcmp(line.p, COUNTER_WORD, word) != 0)
+		return 0;
+	value = (struct span){ line.p + word, line.n - word };
+	sp = value.n ? memchr(value.p, ' ', value.n) : NULL;
+	if (!sp || cp->counted)
+		return -EBADMSG;
+	size = (struct span){ sp + 1, value.n - (size_t)(sp + 1 - value.p) };
+	value.n = (size_t)(sp - value.p);
+	if (parse_size(value, &cp->counter) < 0 || parse_size(size, &cp->counter_size) < 0 ||
+	    cp->counter_size > cp->size)
+		return -EBADMSG;
+	cp->counted = true;
+	return 0;
+}
+
 int checkpoint_parse(struct span note, struct checkpoint *ret, size_t *ret_text_n)
 {
 	struct checkpoint cp = { 0 };
@@ -185,31 +215,41 @@ int checkpoint_parse(struct span note, struct checkpoint *ret, size_t *ret_text_
 	    base64_decode(line, cp.root, TREE_HASH, &n) < 0 || n != TREE_HASH)
 		return -EBADMSG;
 	while (text.n) /* extension lines are not empty */
-		if (!next_line(&text, &line) || line.n == 0)
+		if (!next_line(&text, &line) || line.n == 0 || parse_extension(line, &cp) < 0)
 			return -EBADMSG;
 	*ret = cp;
 	return 0;
 }
 
-/* One signature line. 1 when it is vk's and good, 0 when it is another's, or negative. */
-static int check_line(struct span line, struct span text, const struct verifier_key *vk)
+int checkpoint_next_signature(struct span *rest, struct span *ret_name, uint8_t ret_sig[CHECKPOINT_SIG_MAX],
+			      size_t *ret_n)
 {
+	const size_t dash = sizeof(CHECKPOINT_EM_DASH) - 1;
+	struct span line;
 	const char *sp;
-	uint8_t sig[SIG_LINE_MAX];
-	struct span name;
-	size_t n;
 
-	if (line.n < 4 || memcmp(line.p, EM_DASH, 4) != 0)
+	if (!next_line(rest, &line) || line.n < dash || memcmp(line.p, CHECKPOINT_EM_DASH, dash) != 0)
 		return -EBADMSG;
-	line.p += 4;
-	line.n -= 4;
+	line.p += dash;
+	line.n -= dash;
 	sp = line.n ? memchr(line.p, ' ', line.n) : NULL;
 	if (!sp || sp == line.p)
 		return -EBADMSG;
-	name = (struct span){ line.p, (size_t)(sp - line.p) };
-	line = (struct span){ sp + 1, line.n - name.n - 1 };
-	if (base64_decode(line, sig, sizeof(sig), &n) < 0 || n < 5)
-		return -EBADMSG;
+	*ret_name = (struct span){ line.p, (size_t)(sp - line.p) };
+	line = (struct span){ sp + 1, line.n - ret_name->n - 1 };
+	return base64_decode(line, ret_sig, CHECKPOINT_SIG_MAX, ret_n) < 0 || *ret_n < 5 ? -EBADMSG : 0;
+}
+
+/* One signature. 1 when it is vk's and good, 0 when it is another's, or negative. */
+static int check_next(struct span *rest, struct span text, const struct verifier_key *vk)
+{
+	uint8_t sig[CHECKPOINT_SIG_MAX];
+	struct span name;
+	size_t n;
+	int r = checkpoint_next_signature(rest, &name, sig, &n);
+
+	if (r < 0)
+		return r;
 	if (!span_is(name, vk->name) || memcmp(sig, vk->id, 4) != 0)
 		return 0;
 	if (n != 4 + KEY_SIG_SIZE || log_key_check(vk->pub, text.p, text.n, sig + 4) < 0)
@@ -220,7 +260,7 @@ static int check_line(struct span line, struct span text, const struct verifier_
 int checkpoint_verify(struct span note, const struct verifier_key *vk, struct checkpoint *ret)
 {
 	struct checkpoint cp;
-	struct span text, line;
+	struct span text;
 	unsigned good = 0;
 	size_t n;
 	int r = checkpoint_parse(note, &cp, &n);
@@ -230,9 +270,7 @@ int checkpoint_verify(struct span note, const struct verifier_key *vk, struct ch
 	text = (struct span){ note.p, n };
 	note = (struct span){ note.p + n + 1, note.n - n - 1 };
 	while (note.n) {
-		if (!next_line(&note, &line))
-			return -EBADMSG;
-		r = check_line(line, text, vk);
+		r = check_next(&note, text, vk);
 		if (r < 0)
 			return r;
 		good += (unsigned)r;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "user/base/clock.h"
+#include "user/notary/hardware.h"
 #include "user/notary/notary_private.h"
 
 #define RING_QUOTA 256u /* records taken from one ring before the next one's turn */
@@ -24,7 +25,7 @@
 
 void notary_alarm(struct notary *n, int ring, const char *fmt, ...)
 {
-	char text[512];
+	char text[640]; /* struct key_source's reasons fit */
 	va_list ap;
 
 	if (!n->cfg.alarm)
@@ -267,7 +268,7 @@ int notary_sync_now(struct notary *n)
 	return 0;
 }
 
-int notary_checkpoint(struct notary *n)
+static int sign(struct notary *n, bool force)
 {
 	_cleanup_buf_ struct buf note = { 0 };
 	struct checkpoint cp = { .size = store_size(n->store) };
@@ -277,9 +278,12 @@ int notary_checkpoint(struct notary *n)
 		return r;
 	memcpy(cp.origin, n->origin, sizeof(cp.origin));
 	tree_root(n->hasher, store_tree(n->store), cp.root);
+	notary_hw_count(n, &cp, force);
 	r = checkpoint_sign(&cp, n->key, &note);
-	if (r == 0)
+	if (r == 0) {
+		notary_hw_cosign(n, &note, force);
 		r = store_checkpoint(n->store, buf_span(&note));
+	}
 	if (r < 0) {
 		if (!n->sign_failed)
 			notary_alarm(n, -1, "log: write checkpoint: %s", strerrordesc_np(-r));
@@ -291,7 +295,13 @@ int notary_checkpoint(struct notary *n)
 	memcpy(n->signed_root, cp.root, TREE_HASH);
 	n->unsigned_since = 0;
 	n->checkpoints++;
+	notary_hw_raise(n, &cp);
 	return 0;
+}
+
+int notary_checkpoint(struct notary *n)
+{
+	return sign(n, true);
 }
 
 static uint64_t or_default(uint64_t v, uint64_t d)
@@ -309,7 +319,7 @@ static int when_due(struct notary *n, bool want_sync)
 	     unsigned_n >= or_default(n->cfg.checkpoint_records, CHECKPOINT_RECORDS_DEFAULT)) ||
 	    (n->unsigned_since &&
 	     now - n->unsigned_since >= or_default(n->cfg.checkpoint_ns, PERIOD_DEFAULT))) {
-		r = notary_checkpoint(n);
+		r = sign(n, false);
 		if (r < 0 && n->error == 0) /* tried again after another period; records go on */
 			n->unsigned_since = now;
 		return n->error;

@@ -121,25 +121,30 @@ static int key_of_seed(const uint8_t seed[KEY_SIZE], struct log_key *k)
 	return 0;
 }
 
-int log_key_open(const char *path, struct log_key **ret)
+int log_key_of_seed(const uint8_t seed[KEY_SIZE], struct log_key **ret)
 {
 	_cleanup_(log_key_free_p) struct log_key *k = calloc(1, sizeof(*k));
+	int r = k ? key_of_seed(seed, k) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*ret = take_ptr(k);
+	return 0;
+}
+
+int log_key_open(const char *path, struct log_key **ret)
+{
 	uint8_t seed[KEY_SIZE];
 	int r;
 
-	if (!k)
-		return -ENOMEM;
 	if (path)
 		r = open_secret(path, KEY_WORD, seed);
 	else
 		r = getrandom(seed, sizeof(seed), 0) == sizeof(seed) ? 0 : -EIO;
 	if (r == 0)
-		r = key_of_seed(seed, k);
+		r = log_key_of_seed(seed, ret);
 	OPENSSL_cleanse(seed, sizeof(seed));
-	if (r < 0)
-		return r;
-	*ret = take_ptr(k);
-	return 0;
+	return r;
 }
 
 void log_key_free(struct log_key *k)

@@ -15,6 +15,7 @@ struct log_key;
  * file. path NULL: a key that lives in memory only. -EPERM when the file is open to others, -EBADMSG
  * when it is not a key file. */
 int log_key_open(const char *path, struct log_key **ret);
+int log_key_of_seed(const uint8_t seed[KEY_SIZE], struct log_key **ret); /* the seed stays the caller's */
 void log_key_free(struct log_key *k);
 void log_key_public(const struct log_key *k, uint8_t ret[KEY_SIZE]);
 int log_key_sign(struct log_key *k, const void *p, size_t n, uint8_t ret[KEY_SIG_SIZE]);

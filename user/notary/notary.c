@@ -22,6 +22,7 @@ static void notary_free(struct notary *n)
 	sessions_free(n->sessions);
 	store_close(n->store);
 	log_key_free(n->key);
+	log_key_free(n->key_before);
 	hasher_free(n->hasher);
 	record_writer_free(n->writer);
 	free(n->recent.all);
@@ -29,6 +30,18 @@ static void notary_free(struct notary *n)
 }
 
 DEFINE_CLEANUP(struct notary *, notary_free)
+
+static int take_keys(struct notary *n)
+{
+	struct key_source *s = take_ptr(n->cfg.keys); /* borrowed for the call only */
+
+	if (!s)
+		return log_key_open(n->cfg.key_path, &n->key);
+	n->key = take_ptr(s->key);
+	n->key_before = take_ptr(s->before);
+	memcpy(n->key_lost, s->why, sizeof(n->key_lost));
+	return 0;
+}
 
 int notary_open(const struct notary_config *c, struct notary **ret)
 {
@@ -50,7 +63,7 @@ int notary_open(const struct notary_config *c, struct notary **ret)
 	if (r == 0)
 		r = sessions_new(NOTARY_SESSIONS_MAX, &n->sessions);
 	if (r == 0)
-		r = log_key_open(c->key_path, &n->key);
+		r = take_keys(n);
 	if (r < 0)
 		return r;
 	log_key_public(n->key, pub);
@@ -147,6 +160,7 @@ void notary_status(const struct notary *n, struct notary_status *ret)
 		.checkpoints = n->checkpoints,
 		.torn_bytes = n->torn_bytes,
 		.error = n->error,
+		.counter = n->hw.counter,
 	};
 	memcpy(ret->root, n->signed_root, TREE_HASH);
 	memcpy(ret->session_id, n->own.session_id, CHAIN_ID_SIZE);

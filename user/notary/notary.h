@@ -16,13 +16,17 @@
  */
 struct notary;
 struct record_facts;
+struct key_source;
+struct key_tpm;
 
 #define NOTARY_RINGS_MAX 1024
 #define NOTARY_SESSIONS_MAX 65536 /* open at one time; a record of one more is the producer's fault */
 
 struct notary_config {
 	int log_dirfd; /* the log directory, borrowed */
-	const char *key_path; /* Ed25519 seed; NULL: ephemeral */
+	const char *key_path; /* Ed25519 seed; NULL: ephemeral. Not looked at when there are keys: */
+	struct key_source *keys; /* the log key and its predecessor, taken out of it; may be NULL */
+	struct key_tpm *tpm; /* co-signs and counts; borrowed until notary_close(); NULL: there is none */
 	const char *origin; /* node name, checkpoint_name_valid() */
 	uint64_t segment_max; /* bytes; 0: 64 MiB */
 	uint64_t checkpoint_records; /* sign at the latest after so many records; 0: 4096 */
@@ -42,7 +46,7 @@ struct notary_config {
 };
 
 /* Opens the log, recovers, writes the notary's own session_start, signs. 0 or -errno (store_open(),
- * log_key_open()); alarm may have been called. */
+ * log_key_open(), tpm_device.h); alarm may have been called. */
 int notary_open(const struct notary_config *c, struct notary **ret);
 /* Drains, ends the notary's session, signs, syncs, frees. What could not be stored stays in the rings. */
 void notary_close(struct notary *n);
@@ -67,7 +71,7 @@ uint64_t notary_rest(struct notary *n);
 
 /* A record of the notary's own session (reload, release, role deaths told by the keeper). */
 int notary_record(struct notary *n, struct record *rec);
-/* Signs now. */
+/* Signs now, with all that the node has. */
 int notary_checkpoint(struct notary *n);
 
 struct notary_status {
@@ -76,6 +80,7 @@ struct notary_status {
 	int error; /* standing storage error, negative errno */
 	uint8_t root[TREE_HASH]; /* of the last checkpoint */
 	char session_id[40]; /* the notary's own */
+	uint64_t counter; /* of the TPM, 0: not counting */
 };
 void notary_status(const struct notary *n, struct notary_status *ret);
 const struct verifier_key *notary_key(const struct notary *n);

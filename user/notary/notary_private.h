@@ -4,11 +4,14 @@
 
 #include "user/base/hasher.h"
 #include "user/notary/chain.h"
+#include "user/notary/cosign.h"
+#include "user/notary/key_source.h"
+#include "user/notary/key_tpm.h"
 #include "user/notary/notary.h"
 #include "user/notary/ring.h"
 #include "user/notary/sessions.h"
 
-/* Shared by notary.c, drain.c and restore.c only. */
+/* Shared by notary.c, drain.c, restore.c and hardware.c only. */
 
 #define LABEL_SIZE 64
 
@@ -29,11 +32,23 @@ struct recent {
 	size_t n, at, cap;
 };
 
+/* See hardware.h. */
+struct notary_hw {
+	struct cosign_key cosign;
+	uint64_t counter, counter_size; /* the TPM's, and the log's size at its last raise */
+	uint64_t stated; /* by the last checkpoint of our predecessor */
+	uint64_t raised_at, cosigned_at, cosign_took; /* monotonic ns */
+	bool counting, raising, behind, ahead;
+	bool failing; /* already told */
+};
+
 struct notary {
 	struct notary_config cfg;
 	char origin[CHECKPOINT_NAME_MAX + 1];
 	struct store *store;
-	struct log_key *key;
+	struct log_key *key, *key_before;
+	char key_lost[512]; /* why the key before ours could not sign for it */
+	struct notary_hw hw;
 	struct verifier_key vk;
 	struct hasher *hasher;
 	struct record_writer *writer;

@@ -11,6 +11,8 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
+#include "user/notary/hardware.h"
+#include "user/notary/key_handover.h"
 #include "user/notary/notary_private.h"
 #include "user/notary/segment.h"
 
@@ -61,16 +63,17 @@ static int seen(void *arg, const struct record_view *v, uint64_t leaf)
 	return r < 0 ? r : 0;
 }
 
-/* The log's last checkpoint must be ours, if the log says that its key is ours. */
-static int check_signer(struct notary *n)
+/* The last checkpoint must be signed by the key that the log names, whether that is ours or was another's.
+ * *ret_changed: it was another's. */
+static int check_signer(struct notary *n, struct verifier_key *ret_before, bool *ret_changed)
 {
 	_cleanup_close_ int vkey_fd = segment_open(n->cfg.log_dirfd, STORE_FILE_VKEY);
 	_cleanup_close_ int note_fd = segment_open(n->cfg.log_dirfd, STORE_FILE_CHECKPOINT);
 	_cleanup_buf_ struct buf vkey = { 0 }, note = { 0 };
-	struct verifier_key before;
 	struct checkpoint cp;
 	int r;
 
+	*ret_changed = false;
 	if (vkey_fd < 0 || note_fd < 0)
 		return 0;
 	r = file_read_fd(vkey_fd, 4096, &vkey);
@@ -78,13 +81,42 @@ static int check_signer(struct notary *n)
 		r = file_read_fd(note_fd, CHECKPOINT_MAX, &note);
 	if (r < 0)
 		return r;
-	if (verifier_key_parse(buf_span(&vkey), &before) < 0 ||
-	    memcmp(before.pub, n->vk.pub, KEY_SIZE) != 0 || strcmp(before.name, n->vk.name) != 0) {
-		notary_alarm(n, -1, "log: the last checkpoint is of another key or name; this start signs as %s",
-			     n->vk.name);
+	if (verifier_key_parse(buf_span(&vkey), ret_before) < 0) {
+		notary_alarm(n, -1, "log: log.vkey is no key; this start signs as %s", n->vk.name);
 		return 0;
 	}
+	if (strcmp(ret_before->name, n->vk.name) != 0)
+		notary_alarm(n, -1, "log: the last checkpoint is of another name; this start signs as %s", n->vk.name);
+	*ret_changed = memcmp(ret_before->pub, n->vk.pub, KEY_SIZE) != 0;
+	if (*ret_changed || strcmp(ret_before->name, n->vk.name) != 0)
+		return 0;
 	return checkpoint_verify(buf_span(&note), &n->vk, &cp);
+}
+
+/* A log that another key signed gets a record of how ours came after it. */
+static int record_key_change(struct notary *n, const struct verifier_key *before)
+{
+	const char *why = n->key_lost[0] ? n->key_lost :
+			  "the key before this one is gone: it was of another boot, or its file is missing";
+	struct log_key *signer = NULL;
+	struct handover_record texts;
+	struct record rec;
+	uint8_t pub[KEY_SIZE];
+	int r;
+
+	if (n->key_before) {
+		log_key_public(n->key_before, pub);
+		if (memcmp(pub, before->pub, KEY_SIZE) == 0)
+			signer = n->key_before;
+	}
+	record_init(&rec, RECORD_NODE, RECORD_NA);
+	r = handover_fill(&rec, &texts, n->origin, before->pub, n->vk.pub, signer,
+			  signer ? "the log key hands over to its successor" : why);
+	if (r < 0)
+		return r;
+	if (!signer)
+		notary_alarm(n, -1, "log: %s", why);
+	return notary_append_own(n, &rec);
 }
 
 /* Room for one more record, flushing when the batch is full. */
@@ -156,21 +188,29 @@ static int record_torn(struct notary *n, const struct store_recovery *found)
 int notary_restore(struct notary *n)
 {
 	struct store_recovery found = { 0 };
+	struct verifier_key before;
+	bool changed;
 	int r;
 
 	n->recent.cap = RECENT_RECORDS;
 	n->recent.all = calloc(n->recent.cap, sizeof(*n->recent.all));
 	if (!n->recent.all)
 		return -ENOMEM;
-	r = check_signer(n);
+	r = check_signer(n, &before, &changed);
 	if (r == 0)
 		r = store_open(n->cfg.log_dirfd, n->cfg.segment_max, seen, n, &found, &n->store);
 	if (r < 0)
 		return r;
 	qsort(n->recent.all, n->recent.n, sizeof(*n->recent.all), hash_order);
-	r = begin_own_session(n);
+	r = notary_hw_begin(n);
+	if (r == 0)
+		r = begin_own_session(n);
 	if (r == 0)
 		r = record_torn(n, &found);
+	if (r == 0)
+		r = notary_hw_report(n);
+	if (r == 0 && changed)
+		r = record_key_change(n, &before);
 	if (r == 0)
 		r = close_orphans(n, SESSION_OWNER_SELF, "the notary ended without closing its session");
 	if (r == 0 && n->cfg.producers_gone)

@@ -17,6 +17,7 @@
  *	checkpoint               the latest signed note, replaced whole
  *	checkpoints              every signed note, one after another
  *	log.vkey                 the verifier key's text
+ *	cosign.vkey              of the key in the TPM that signs beside it, where there is one
  *	torn-N[.M]               a line that a crash cut off, moved aside; N is the leaf it would have been
  */
 struct store;
@@ -25,6 +26,7 @@ struct store;
 #define STORE_FILE_CHECKPOINT "checkpoint"
 #define STORE_FILE_CHECKPOINTS "checkpoints"
 #define STORE_FILE_VKEY "log.vkey"
+#define STORE_FILE_COSIGN "cosign.vkey"
 
 struct store_recovery {
 	uint64_t records; /* whole, valid records found */

@@ -17,6 +17,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/hasher.h"
+#include "user/notary/key_handover.h"
 #include "user/notary/sessions.h"
 #include "user/notary/view.h"
 
@@ -27,9 +28,13 @@ struct job {
 	struct hasher *hasher;
 	struct session_table *sessions;
 	struct tree tree;
+	const struct log_expect *expect;
+	struct verifier_key key; /* in force: the given one or a successor */
 	log_finding_fn fn;
 	void *arg;
-	bool root_seen;
+	bool parsed, root_seen, root_same;
+	struct segment_at root_at;
+	bool root_placed;
 };
 
 static void job_done(struct job *j)
@@ -44,7 +49,8 @@ const char *log_fault_text(enum log_fault f)
 {
 	static const char *const words[] = {
 		"none", "unreadable", "segment", "torn", "form", "entry_hash", "sequence", "chain",
-		"checkpoint_form", "signature", "truncated", "root",
+		"checkpoint_form", "signature", "truncated", "root", "handover", "cosignature", "counter",
+		"evidence",
 	};
 
 	return (unsigned)f < ARRAY_SIZE(words) ? words[f] : words[0];
@@ -91,20 +97,58 @@ static void check_session(struct job *j, const struct record_view *v, const stru
 		     "a session begins with session_start and with no other record, and has one end");
 }
 
-static void check_root(struct job *j, const struct segment_at *at)
+static bool tree_is(struct job *j, const uint8_t root[TREE_HASH])
 {
-	uint8_t root[TREE_HASH];
+	uint8_t is[TREE_HASH];
 
-	if (!j->v.signature_ok || j->tree.size != j->v.checkpoint.size)
+	tree_root(j->hasher, &j->tree, is);
+	return memcmp(is, root, TREE_HASH) == 0;
+}
+
+/* At the records that the checkpoint covers, and at those that evidence was bound to. */
+static void check_heads(struct job *j, const struct segment_at *at)
+{
+	const struct log_expect *e = j->expect;
+
+	if (j->parsed && j->tree.size == j->v.checkpoint.size && !j->root_seen) {
+		j->root_seen = true;
+		j->root_same = tree_is(j, j->v.checkpoint.root);
+		j->v.signer = j->key;
+		j->root_placed = at != NULL;
+		if (at)
+			j->root_at = *at;
+	}
+	if (!e->have_head || j->tree.size != e->size || j->v.evidence_checked)
 		return;
-	tree_root(j->hasher, &j->tree, root);
-	j->root_seen = true;
-	if (memcmp(root, j->v.checkpoint.root, TREE_HASH) == 0)
-		j->v.root_ok = true;
-	else
-		find(j, LOG_FAULT_ROOT, at, NULL,
-		     "the first %" PRIu64 " records are not the ones the checkpoint was signed over",
-		     j->tree.size);
+	j->v.evidence_checked = true;
+	if (!tree_is(j, e->root))
+		find(j, LOG_FAULT_EVIDENCE, at, NULL,
+		     "the first %" PRIu64 " records are not the ones that the evidence was bound to", e->size);
+}
+
+static void check_key_change(struct job *j, const struct record_view *v, const struct segment_at *at)
+{
+	uint8_t old_key[KEY_SIZE], new_key[KEY_SIZE];
+	struct verifier_key successor;
+
+	switch (handover_read(v, j->key.name, old_key, new_key)) {
+	case HANDOVER_SIGNED: /* of a key that was not in force it says nothing about ours */
+		if (memcmp(old_key, j->key.pub, KEY_SIZE) == 0) {
+			verifier_key_of(j->key.name, new_key, &successor);
+			j->key = successor;
+			j->v.handovers++;
+		}
+		break;
+	case HANDOVER_GAP:
+		j->v.key_gaps++;
+		break;
+	case HANDOVER_FALSE:
+		find(j, LOG_FAULT_HANDOVER, at, v,
+		     "the record claims a hand-over of the log key that the key did not sign");
+		break;
+	case HANDOVER_NONE:
+		break;
+	}
 }
 
 static void check_line(struct job *j, struct span line, const struct segment_at *at)
@@ -122,13 +166,14 @@ static void check_line(struct job *j, struct span line, const struct segment_at 
 			find(j, LOG_FAULT_ENTRY_HASH, at, &v,
 			     "the record's content is not what its entry_hash says");
 		check_session(j, &v, at);
+		check_key_change(j, &v, at);
 		if (span_is(record_view_text(&v, M_ENTRY_TYPE), "fault"))
 			j->v.fault_records++;
 	}
 	tree_leaf_hash(j->hasher, line, leaf);
 	(void)tree_append(j->hasher, &j->tree, leaf, stored);
 	j->v.records++;
-	check_root(j, at);
+	check_heads(j, at);
 	if (j->v.records % COMMIT_EVERY == 0)
 		sessions_commit(j->sessions);
 }
@@ -140,7 +185,7 @@ static int check_records(struct job *j, int dirfd)
 
 	if (r < 0)
 		return r;
-	check_root(j, NULL); /* a checkpoint of the empty log */
+	check_heads(j, NULL); /* of the empty log */
 	for (;;) {
 		struct segment_at at;
 		struct span line;
@@ -163,24 +208,71 @@ static int check_records(struct job *j, int dirfd)
 	}
 }
 
-static void check_checkpoint(struct job *j, struct span note, const struct verifier_key *vk)
+static void read_checkpoint(struct job *j, struct span note)
+{
+	size_t n;
+
+	j->parsed = checkpoint_parse(note, &j->v.checkpoint, &n) == 0;
+	if (!j->parsed)
+		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL, "the checkpoint is malformed");
+}
+
+/* After the records: they say which key was in force. */
+static void check_signature(struct job *j, struct span note)
 {
 	struct checkpoint cp;
-	size_t n;
-	int r = checkpoint_verify(note, vk, &cp);
+	int r;
 
-	if (r == 0) {
-		j->v.signature_ok = true;
-		j->v.checkpoint = cp;
-	} else if (checkpoint_parse(note, &cp, &n) < 0) {
-		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL, "the checkpoint is malformed");
-	} else if (r == -EBADMSG) {
-		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL,
-		     "the checkpoint's signature lines are malformed");
-	} else {
+	if (!j->parsed)
+		return;
+	if (!j->root_seen)
+		j->v.signer = j->key;
+	r = checkpoint_verify(note, &j->v.signer, &cp);
+	j->v.signature_ok = r == 0;
+	if (r == -EBADMSG)
+		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL, "the checkpoint's signature lines are malformed");
+	else if (r < 0)
 		find(j, LOG_FAULT_SIGNATURE, NULL, NULL,
-		     "the checkpoint of %.100s is not signed by the key of %.100s", cp.origin, vk->name);
+		     "the checkpoint of %.100s is not signed by the key of %.100s%s", j->v.checkpoint.origin, j->v.signer.name,
+		     j->v.key_gaps ? ": the key was replaced without a hand-over" : "");
+	if (!j->v.signature_ok)
+		return;
+	if (!j->root_seen)
+		find(j, LOG_FAULT_TRUNCATED, NULL, NULL,
+		     "the checkpoint covers %" PRIu64 " records, the log has %" PRIu64, j->v.checkpoint.size,
+		     j->v.records);
+	else if (!j->root_same)
+		find(j, LOG_FAULT_ROOT, j->root_placed ? &j->root_at : NULL, NULL,
+		     "the first %" PRIu64 " records are not the ones the checkpoint was signed over",
+		     j->v.checkpoint.size);
+	else
+		j->v.root_ok = true;
+	if (j->root_seen)
+		j->v.uncovered = j->v.records - j->v.checkpoint.size;
+}
+
+static void check_expected(struct job *j, struct span note)
+{
+	const struct log_expect *e = j->expect;
+	const struct checkpoint *cp = &j->v.checkpoint;
+
+	if (e->cosign && j->parsed) {
+		j->v.cosign_checked = true;
+		j->v.cosigned = cosign_check(note, e->cosign) == 0;
+		if (!j->v.cosigned)
+			find(j, LOG_FAULT_COSIGNATURE, NULL, NULL,
+			     "the checkpoint is not signed by the TPM's key of %.100s", e->cosign->name);
 	}
+	if (e->have_counter && j->v.signature_ok) {
+		j->v.counter_checked = true;
+		if (!cp->counted || cp->counter < e->counter)
+			find(j, LOG_FAULT_COUNTER, NULL, NULL,
+			     "rolled back: the TPM's counter is %" PRIu64 ", the checkpoint states %" PRIu64,
+			     e->counter, cp->counted ? cp->counter : 0);
+	}
+	if (e->have_head && !j->v.evidence_checked)
+		find(j, LOG_FAULT_EVIDENCE, NULL, NULL,
+		     "the evidence was bound to %" PRIu64 " records, the log has %" PRIu64, e->size, j->v.records);
 }
 
 static uint64_t count_torn(int dirfd)
@@ -201,29 +293,33 @@ static uint64_t count_torn(int dirfd)
 	return n;
 }
 
-int log_verify(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
-	       log_finding_fn fn, void *arg, struct log_verdict *ret)
+int log_verify_against(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
+		       const struct log_expect *expect, log_finding_fn fn, void *arg, struct log_verdict *ret)
 {
-	_cleanup_(job_done) struct job j = { .fn = fn, .arg = arg };
+	_cleanup_(job_done) struct job j = { .fn = fn, .arg = arg, .expect = expect, .key = *vk };
 	int r = hasher_new(&j.hasher);
 
 	if (r == 0)
 		r = sessions_new(UINT_MAX, &j.sessions);
 	if (r < 0)
 		return r;
-	check_checkpoint(&j, checkpoint_note, vk);
+	read_checkpoint(&j, checkpoint_note);
 	r = check_records(&j, dirfd);
 	if (r < 0)
 		return r;
 	sessions_commit(j.sessions);
+	check_signature(&j, checkpoint_note);
+	check_expected(&j, checkpoint_note);
 	j.v.open_sessions = sessions_count(j.sessions);
 	j.v.torn_files = count_torn(dirfd);
-	if (j.v.signature_ok && !j.root_seen)
-		find(&j, LOG_FAULT_TRUNCATED, NULL, NULL,
-		     "the checkpoint covers %" PRIu64 " records, the log has %" PRIu64,
-		     j.v.checkpoint.size, j.v.records);
-	else if (j.v.signature_ok)
-		j.v.uncovered = j.v.records - j.v.checkpoint.size;
 	*ret = j.v;
 	return 0;
+}
+
+int log_verify(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
+	       log_finding_fn fn, void *arg, struct log_verdict *ret)
+{
+	static const struct log_expect nothing;
+
+	return log_verify_against(dirfd, checkpoint_note, vk, &nothing, fn, arg, ret);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "user/notary/checkpoint.h"
+#include "user/notary/cosign.h"
 #include "user/notary/segment.h"
 
 /* Offline verification of a log directory; trusts nothing in it. Does not log. */
@@ -23,6 +24,10 @@ enum log_fault {
 	LOG_FAULT_SIGNATURE, /* the checkpoint is not signed by the key */
 	LOG_FAULT_TRUNCATED, /* fewer records than the checkpoint covers */
 	LOG_FAULT_ROOT, /* the records are not those the checkpoint was signed over */
+	LOG_FAULT_HANDOVER, /* a record hands a trusted key over without its signature */
+	LOG_FAULT_COSIGNATURE, /* the expected co-signing key did not sign the checkpoint */
+	LOG_FAULT_COUNTER, /* the checkpoint states less than the TPM's counter: rolled back */
+	LOG_FAULT_EVIDENCE, /* the log does not hold the records that evidence was bound to */
 };
 const char *log_fault_text(enum log_fault f); /* a stable word */
 
@@ -42,13 +47,33 @@ struct log_verdict {
 	struct checkpoint checkpoint;
 	uint64_t uncovered; /* records after the checkpoint: chained but not signed */
 	bool signature_ok, root_ok;
+	uint64_t handovers; /* signed, from the given key on */
+	uint64_t key_gaps; /* changes of the log's key that no signature carries */
+	bool cosigned, cosign_checked; /* by the expected key */
+	bool counter_checked; /* and not behind: the first checkpoint.counter_size records are no roll-back */
+	bool evidence_checked; /* its records are the log's first ones */
+	struct verifier_key signer; /* whose signature was looked for: the given key or a successor */
+};
+
+/* What a verifier knows from elsewhere, such as evidence that it has judged; zeroed: nothing. */
+struct log_expect {
+	const struct cosign_key *cosign;
+	bool have_counter;
+	uint64_t counter; /* of the TPM, certified */
+	bool have_head;
+	uint64_t size; /* a tree head that the log had */
+	uint8_t root[TREE_HASH];
 };
 
 #define LOG_FINDINGS_MAX 1000 /* reported one by one; the count goes on */
 
-/* Verifies all records and the checkpoint with the key. 0 when the verdict was reached (verified when
+/* Verifies all records and the checkpoint with the key, or the one that it handed over to by the record
+ * where the checkpoint stands. 0 when the verdict was reached (verified when
  * ret->faults is 0), -ENOMEM or -errno of opening the directory. */
 int log_verify(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
 	       log_finding_fn fn, void *arg, struct log_verdict *ret);
+/* The same, and what is expected. */
+int log_verify_against(int dirfd, struct span checkpoint_note, const struct verifier_key *vk,
+		       const struct log_expect *expect, log_finding_fn fn, void *arg, struct log_verdict *ret);
 
 #endif

@@ -14,10 +14,12 @@
 #include "user/base/file.h"
 #include "user/conf/internal.h"
 
+#define PCR_MAX 15 /* the last that only a reboot clears */
 #define POLICY_MAX 64 /* files and folders named in the configuration */
 
 static const char *const mode_names[] = { "enforcing", "advisory", "silent", NULL };
 static const char *const enforcement_names[] = { "enforce", "enforce-partial", "observe", NULL };
+static const char *const attestation_names[] = { "auto", "azure", "tpm", "software-only", NULL };
 static const char *const durability_names[] = { "ring", "written", "synced", NULL };
 
 static int set_policy(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
@@ -73,6 +75,32 @@ static int set_user(struct conf_read *r, const struct tree_node *n, const struct
 	return 0;
 }
 
+/* Any program may reset the registers 16 and 23: a key bound to them alone would be bound to nothing. */
+static int set_pcrs(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	uint32_t mask = 0;
+	uint64_t v;
+
+	if (n->kind != TREE_LIST || !n->first)
+		return conf_node_fail(r, n, "%s: a list of PCR numbers is expected, such as [0, 7]", f->key);
+	for (const struct tree_node *i = n->first; i; i = i->next) {
+		if (i->kind != TREE_SCALAR || conf_parse_number(i->text, PCR_MAX, &v) < 0)
+			return conf_node_fail(r, i, "%s: a number from 0 to %d is expected: what lies above can be "
+						    "reset without a reboot", f->key, PCR_MAX);
+		mask |= 1u << v;
+	}
+	*(uint32_t *)dst = mask;
+	return 0;
+}
+
+static const struct conf_field attestation_fields[] = {
+	{ .key = "provider", .set = conf_set_enum, .off = offsetof(struct conf, attestation.provider),
+	  .why = "auto, azure, tpm or software-only", .more = attestation_names },
+	{ .key = "tpm", .set = conf_set_text, .off = offsetof(struct conf, attestation.tpm) },
+	{ .key = "pcrs", .set = set_pcrs, .off = offsetof(struct conf, attestation.pcrs) },
+	{ 0 },
+};
+
 static const struct conf_field users_fields[] = {
 	{ .key = "proxy", .set = set_user, .off = offsetof(struct conf, proxy) },
 	{ .key = "notary", .set = set_user, .off = offsetof(struct conf, notary) },
@@ -126,6 +154,7 @@ static const struct conf_field top_fields[] = {
 	{ .key = "proxies", .set = conf_set_count, .off = offsetof(struct conf, proxies), .max = 256,
 	  .why = "more than one a core gains nothing" },
 	{ .key = "users", .set = conf_set_map, .more = users_fields },
+	{ .key = "attestation", .set = conf_set_map, .more = attestation_fields },
 	{ .key = "audit_group", .set = conf_set_text, .off = offsetof(struct conf, audit_group) },
 	{ .key = "limits", .set = conf_set_map, .more = limits_fields },
 	{ .key = "http", .set = conf_set_map, .more = http_fields },
@@ -167,6 +196,9 @@ int conf_set_defaults(struct conf *c)
 	c->query.name = strdup("_tollgate-query");
 	c->audit_group = strdup("tollgate-audit");
 	c->audit_gid = (gid_t)-1;
+	/* The firmware's code and the keys that it lets boot. The others change with every kernel update, and
+	 * the key would be lost with each. */
+	c->attestation.pcrs = 1u << 0 | 1u << 7;
 	c->limits.message_bytes = 16u << 20;
 	c->limits.connections = 4096;
 	c->limits.conversations = 1024;
@@ -318,6 +350,7 @@ void conf_free(struct conf *c)
 	free(c->notary.name);
 	free(c->query.name);
 	free(c->audit_group);
+	free(c->attestation.tpm);
 	for (unsigned i = 0; i < c->nagents; i++)
 		agent_done(&c->agents[i]);
 	free(c->agents);

@@ -28,6 +28,14 @@ enum conf_durability {
 	CONF_DURABILITY_SYNCED,
 };
 
+/* Whose word stands behind the log key. */
+enum conf_attestation {
+	CONF_ATTESTATION_AUTO = 0, /* the TPM's where there is one that can be used */
+	CONF_ATTESTATION_AZURE, /* this one, or no start */
+	CONF_ATTESTATION_TPM,
+	CONF_ATTESTATION_SOFTWARE,
+};
+
 #define CONF_UID_ANY ((uid_t)-1)
 
 /* One agent: a name and the selectors that all must hold for a process to be it. Unset strings are NULL. */
@@ -64,6 +72,11 @@ struct conf {
 	char *catalog;
 	unsigned proxies; /* 0: one per core */
 	struct conf_user proxy, notary, query;
+	struct {
+		enum conf_attestation provider;
+		char *tpm; /* TCTI, NULL: the kernel's resource manager */
+		uint32_t pcrs; /* bit by bit */
+	} attestation;
 	char *audit_group;
 	gid_t audit_gid; /* valid after conf_resolve(); (gid_t)-1 when the group does not exist */
 

@@ -95,6 +95,11 @@ static const struct {
 	{ "agents: []\nlimits: {message_bytes: 99999999999999999G}\n", 2, 25, "in range" },
 	{ "agents: []\nlimits: {message_bytes: 9999999999999999999999999999}\n", 2, 25, "no size" },
 	{ "agents: []\nlimits: {connections: 1}\n", 2, 23, "below 16" },
+	{ "agents: []\nattestation: {provider: sgx}\n", 2, 25, "is not auto, azure, tpm or software-only" },
+	{ "agents: []\nattestation: {pcrs: 7}\n", 2, 21, "a list of PCR numbers" },
+	{ "agents: []\nattestation: {pcrs: []}\n", 2, 21, "a list of PCR numbers" },
+	{ "agents: []\nattestation: {pcrs: [0, 16]}\n", 2, 25, "reset without a reboot" },
+	{ "agents: []\nattestation: {pcrs: [-1]}\n", 2, 22, "a number from 0 to 15" },
 	{ "agents: []\nlimits: []\n", 2, 9, "limits: keys and values" },
 	{ "agents: []\nhttp: {idle_timeout: 30}\n", 2, 22, "no time" },
 	{ "agents: []\nhttp: {idle_timeout: 1ms}\n", 2, 22, "below 1000ms" },
@@ -157,6 +162,7 @@ static const char good[] =
 	"run_dir: \"/run/tg\"\n"
 	"policy: [/etc/tollgate/a.cedar, /etc/tollgate/more]\n"
 	"catalog: /etc/tollgate/c.json\n"
+	"attestation: {provider: tpm, tpm: \"device:/dev/tpmrm1\", pcrs: [0, 2, 7]}\n"
 	"proxies: 3\n"
 	"users: {proxy: 4001, notary: _n, query: '4003'}\n"
 	"audit_group: auditors\n"
@@ -197,6 +203,9 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->durability, CONF_DURABILITY_SYNCED);
 	assert_string_equal(c->state_dir, "/srv/tollgate");
 	assert_string_equal(c->run_dir, "/run/tg");
+	assert_int_equal(c->attestation.provider, CONF_ATTESTATION_TPM);
+	assert_string_equal(c->attestation.tpm, "device:/dev/tpmrm1");
+	assert_int_equal(c->attestation.pcrs, 1 << 0 | 1 << 2 | 1 << 7);
 	assert_int_equal(c->npolicy, 2);
 	assert_string_equal(c->policy[1], "/etc/tollgate/more");
 	assert_string_equal(c->catalog, "/etc/tollgate/c.json");
@@ -345,6 +354,8 @@ static void test_default(void **state)
 	assert_int_equal(c.durability, CONF_DURABILITY_RING);
 	assert_string_equal(c.state_dir, "/var/lib/tollgate");
 	assert_string_equal(c.run_dir, "/run/tollgate");
+	assert_int_equal(c.attestation.provider, CONF_ATTESTATION_AUTO);
+	assert_int_equal(c.attestation.pcrs, 0x81);
 	assert_string_equal(c.policy[0], "/etc/tollgate/policy.d");
 	assert_string_equal(c.proxy.name, "_tollgate-proxy");
 	assert_int_equal(c.limits.message_bytes, 16 << 20);

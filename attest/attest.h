@@ -106,6 +106,9 @@ void attest_evidence_done(struct attest_evidence *e);
  * nothing where the hardware has none. */
 int attest_cosign_key(const struct attest_config *c, struct buf *spki);
 
+/* Whether the configured provider is there. */
+bool attest_present(const struct attest_config *c);
+
 /* The part's bytes, empty when there is none of that name. */
 struct span attest_evidence_part(const struct attest_evidence *e, const char *name);
 

@@ -93,6 +93,13 @@ int attest_evidence(const struct attest_config *c, struct span nonce, const stru
 	return 0;
 }
 
+bool attest_present(const struct attest_config *c)
+{
+	const struct attest_provider *p = choose(c);
+
+	return p && p->present(c);
+}
+
 int attest_cosign_key(const struct attest_config *c, struct buf *spki)
 {
 	const struct attest_provider *p = choose(c);

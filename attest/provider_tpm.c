@@ -114,12 +114,11 @@ static int add_quote(struct tpm_dev *d, const struct tpm_key *ak, struct span qu
 
 static int add_ek_certificate(struct tpm_dev *d, struct attest_evidence *e)
 {
-	_cleanup_buf_ struct buf public = { 0 }, certificate = { 0 };
-	_cleanup_tpm_key_ struct tpm_key ek = { 0 };
+	_cleanup_buf_ struct buf certificate = { 0 };
 	struct buf *part;
 
 	/* Many TPMs have none, or another kind of key; the quote does not depend on it. */
-	if (tpm_ek_load(d, &ek, &public, &certificate) < 0)
+	if (tpm_ek_certificate(d, &certificate) < 0)
 		return 0;
 	part = attest_evidence_add(e, "ek_certificate");
 	return part ? buf_append(part, buf_span(&certificate).p, buf_len(&certificate)) : -ENOSPC;

@@ -57,6 +57,7 @@ int tpm_key_persistent(struct tpm_dev *d, uint32_t handle, struct tpm_key *ret, 
  * what they are now. Appends its TPMT_PUBLIC. */
 int tpm_cosign_load(struct tpm_dev *d, uint32_t mask, struct tpm_key *ret, struct buf *public);
 /* The endorsement key of the RSA template of the TCG's EK profile (L-1), and its certificate from NV. */
+int tpm_ek_certificate(struct tpm_dev *d, struct buf *certificate); /* alone: making an RSA key takes seconds */
 int tpm_ek_load(struct tpm_dev *d, struct tpm_key *ret, struct buf *public, struct buf *certificate);
 
 /* Quote of the SHA-256 bank: appends TPMS_ATTEST, TPMT_SIGNATURE and the selected values, which have the

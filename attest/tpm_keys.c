@@ -123,6 +123,17 @@ int tpm_key_persistent(struct tpm_dev *d, uint32_t handle, struct tpm_key *ret, 
 	return 0;
 }
 
+int tpm_ek_certificate(struct tpm_dev *d, struct buf *certificate)
+{
+	_cleanup_buf_ struct buf index = { 0 };
+	struct span der;
+	int r = tpm_nv_read(d, INDEX_EK_CERT_RSA, &index);
+
+	if (r == 0) /* the index may be longer than what lies in it */
+		r = x509_der_trim(buf_span(&index), &der);
+	return r < 0 ? r : buf_append(certificate, der.p, der.n);
+}
+
 int tpm_ek_load(struct tpm_dev *d, struct tpm_key *ret, struct buf *public, struct buf *certificate)
 {
 	/* PolicySecret of the endorsement hierarchy, as the profile gives it. */
@@ -142,17 +153,11 @@ int tpm_ek_load(struct tpm_dev *d, struct tpm_key *ret, struct buf *public, stru
 			.unique.rsa.size = 256,
 		},
 	};
-	_cleanup_buf_ struct buf index = { 0 };
-	struct span der;
 	int r = tpm_primary(d, ESYS_TR_RH_ENDORSEMENT, &template, ret, public);
 
 	if (r < 0)
 		return r;
-	r = tpm_nv_read(d, INDEX_EK_CERT_RSA, &index);
-	if (r == 0) /* the index may be longer than what lies in it */
-		r = x509_der_trim(buf_span(&index), &der);
-	if (r == 0)
-		r = buf_append(certificate, der.p, der.n);
+	r = tpm_ek_certificate(d, certificate);
 	if (r < 0)
 		tpm_key_done(ret);
 	return r;

@@ -268,7 +268,7 @@ int notary_sync_now(struct notary *n)
 	return 0;
 }
 
-static int sign(struct notary *n, bool force)
+int notary_sign(struct notary *n, enum notary_signing how)
 {
 	_cleanup_buf_ struct buf note = { 0 };
 	struct checkpoint cp = { .size = store_size(n->store) };
@@ -278,10 +278,10 @@ static int sign(struct notary *n, bool force)
 		return r;
 	memcpy(cp.origin, n->origin, sizeof(cp.origin));
 	tree_root(n->hasher, store_tree(n->store), cp.root);
-	notary_hw_count(n, &cp, force);
+	notary_hw_count(n, &cp, how == SIGN_RAISE);
 	r = checkpoint_sign(&cp, n->key, &note);
 	if (r == 0) {
-		notary_hw_cosign(n, &note, force);
+		notary_hw_cosign(n, &note, how != SIGN_DUE);
 		r = store_checkpoint(n->store, buf_span(&note));
 	}
 	if (r < 0) {
@@ -301,7 +301,7 @@ static int sign(struct notary *n, bool force)
 
 int notary_checkpoint(struct notary *n)
 {
-	return sign(n, true);
+	return notary_sign(n, SIGN_ASKED);
 }
 
 static uint64_t or_default(uint64_t v, uint64_t d)
@@ -319,7 +319,7 @@ static int when_due(struct notary *n, bool want_sync)
 	     unsigned_n >= or_default(n->cfg.checkpoint_records, CHECKPOINT_RECORDS_DEFAULT)) ||
 	    (n->unsigned_since &&
 	     now - n->unsigned_since >= or_default(n->cfg.checkpoint_ns, PERIOD_DEFAULT))) {
-		r = sign(n, false);
+		r = notary_sign(n, SIGN_DUE);
 		if (r < 0 && n->error == 0) /* tried again after another period; records go on */
 			n->unsigned_since = now;
 		return n->error;

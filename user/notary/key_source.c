@@ -78,9 +78,9 @@ static int give_up(struct key_tpm *t, const char *path, int why, uint32_t pcrs, 
 	if (why == -ESTALE)
 		(void)snprintf(s->why, sizeof(s->why), "the log key cannot be unsealed: PCR %s are not as they were "
 			       "when it was sealed (firmware, its settings or Secure Boot keys changed). A new key was "
-			       "made, without a hand-over. If that change was not yours, treat this machine as altered; "
-			       "if it was, give the new log.vkey to whoever verifies this log. The old key is kept in "
-			       "log.sealed" LOST " and opens again in the old state", list);
+			       "made, without a hand-over. If that change was not yours, treat this machine as "
+			       "altered; if it was, give the new log.vkey to whoever verifies this log. The old key is "
+			       "kept in log.sealed" LOST " and opens again in the old state", list);
 	else
 		(void)snprintf(s->why, sizeof(s->why), "the log key cannot be unsealed: its file is damaged or of "
 			       "another TPM. A new key was made, without a hand-over. Restore log.sealed from where it "
@@ -126,8 +126,8 @@ static int open_with(struct key_tpm *t, const char *sealed_path, const char *boo
 	if (!t) {
 		if (access(sealed_path, F_OK) == 0)
 			(void)snprintf(s->why, sizeof(s->why), "the log key is sealed to a TPM that is not there or "
-				       "not to be used. A key of this boot signs in its place, without a hand-over: bring "
-				       "the TPM back and start again to have the sealed key");
+				       "not to be used. A key of this boot signs in its place, without a hand-over: "
+				       "bring the TPM back and start again to have the sealed key");
 		return log_key_open(boot_path, &s->key);
 	}
 	s->tier = KEY_SEALED;

@@ -86,7 +86,7 @@ void notary_close(struct notary *n)
 		;
 	record_init(&rec, RECORD_SESSION_END, RECORD_NA);
 	if (n->error == 0 && notary_record(n, &rec) == 0)
-		(void)notary_checkpoint(n); /* a failure was told through alarm */
+		(void)notary_sign(n, SIGN_RAISE); /* a failure was told through alarm */
 	notary_free(n);
 }
 

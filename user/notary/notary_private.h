@@ -84,6 +84,13 @@ void notary_forget_batch(struct notary *n);
 void notary_publish_error(struct notary *n, int error);
 int notary_sync_now(struct notary *n);
 
+enum notary_signing {
+	SIGN_DUE, /* records or time say so */
+	SIGN_ASKED, /* with the TPM's signature whatever it costs */
+	SIGN_RAISE, /* start and stop: the counter too */
+};
+int notary_sign(struct notary *n, enum notary_signing how);
+
 /* restore.c */
 int notary_restore(struct notary *n);
 bool notary_recent_has(const struct recent *r, struct span entry_hash);

@@ -220,5 +220,5 @@ int notary_restore(struct notary *n)
 		r = notary_flush(n);
 	if (r == 0)
 		r = write_vkey(n);
-	return r < 0 ? r : notary_checkpoint(n);
+	return r < 0 ? r : notary_sign(n, SIGN_RAISE);
 }

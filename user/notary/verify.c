@@ -233,8 +233,8 @@ static void check_signature(struct job *j, struct span note)
 		find(j, LOG_FAULT_CHECKPOINT_FORM, NULL, NULL, "the checkpoint's signature lines are malformed");
 	else if (r < 0)
 		find(j, LOG_FAULT_SIGNATURE, NULL, NULL,
-		     "the checkpoint of %.100s is not signed by the key of %.100s%s", j->v.checkpoint.origin, j->v.signer.name,
-		     j->v.key_gaps ? ": the key was replaced without a hand-over" : "");
+		     "the checkpoint of %.100s is not signed by the key of %.100s%s", j->v.checkpoint.origin,
+		     j->v.signer.name, j->v.key_gaps ? ": the key was replaced without a hand-over" : "");
 	if (!j->v.signature_ok)
 		return;
 	if (!j->root_seen)

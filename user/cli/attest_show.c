@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * tollgate attest show and tollgate attest evidence: what stands behind this node's statements, and the
- * proof of it for a nonce. They open the node's devices themselves, so they need root.
+ * proof of it for a nonce. The daemon gives it where it holds the hardware; else, and where options say so,
+ * this program opens the devices, as root.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,7 @@
 #include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/cli/attest.h"
+#include "user/cli/audit_client.h"
 #include "user/cli/cli.h"
 #include "user/cli/control_client.h"
 #include "user/notary/checkpoint.h"
@@ -185,14 +187,72 @@ static int fail(const struct attest_config *config, int r)
 	return CLI_FAILED;
 }
 
-int attest_evidence_command(struct cli *c, int argc, char **argv)
+/* Hardware whose devices the daemon's roles do not hold: this program, as root, opens them. */
+static bool ours_to_collect(const struct attest_config *config)
+{
+	struct attest_found found[PROVIDERS_MAX];
+	unsigned n;
+
+	if (config->provider || config->tcti || config->token_socket)
+		return true;
+	n = attest_detect(config, found, PROVIDERS_MAX);
+	for (unsigned i = 0; i < n; i++)
+		if (found[i].used)
+			return strcmp(found[i].name, "sev-snp") == 0 || strcmp(found[i].name, "tdx") == 0;
+	return false;
+}
+
+static int from_daemon(struct cli *c, const char *nonce)
+{
+	_cleanup_buf_ struct buf target = { 0 }, body = { 0 };
+	int r;
+
+	if (buf_append_str(&target, "/v1/evidence") < 0 || audit_param(&target, "nonce", nonce) < 0 ||
+	    !buf_cstr(&target)) {
+		fputs("tollgate: attest evidence: out of memory\n", stderr);
+		return CLI_FAILED;
+	}
+	r = audit_get(c, buf_cstr(&target), &body);
+	if (r == CLI_OK) {
+		(void)fwrite(buf_span(&body).p, 1, buf_len(&body), stdout);
+		putchar('\n');
+	}
+	return r;
+}
+
+/* From the devices, bound to what the daemon says of itself. */
+static int collect(struct cli *c, const struct attest_config *config, struct attest_binding *b)
 {
 	_cleanup_buf_ struct buf cosign = { 0 }, boot_id = { 0 }, out = { 0 };
 	_cleanup_(json_decref_p) json_t *status = NULL;
-	uint8_t nonce[ATTEST_NONCE_MAX];
 	struct attest_evidence e = { 0 };
-	struct attest_binding b = { 0 };
 	struct verifier_key key;
+	int r = ask_daemon(c, b, &key, &status);
+
+	if (r != CLI_OK)
+		return r;
+	b->boot_id = read_boot_id(&boot_id);
+	r = attest_cosign_key(config, &cosign);
+	if (r == 0) {
+		b->cosign_key = buf_span(&cosign);
+		r = attest_evidence(config, b->nonce, b, &e);
+	}
+	if (r < 0)
+		return fail(config, r);
+	r = attest_evidence_json(&e, b, b->nonce, &out);
+	fprintf(stderr, "tollgate: attest evidence: class %s (%s)\n", attest_class_text(e.class), e.platform);
+	attest_evidence_done(&e);
+	if (r < 0)
+		return fail(config, r);
+	(void)fwrite(buf_span(&out).p, 1, buf_len(&out), stdout);
+	putchar('\n');
+	return CLI_OK;
+}
+
+int attest_evidence_command(struct cli *c, int argc, char **argv)
+{
+	uint8_t nonce[ATTEST_NONCE_MAX];
+	struct attest_binding b = { 0 };
 	struct args a = { 0 };
 	int r = read_args(argc, argv, true, &a);
 
@@ -206,23 +266,7 @@ int attest_evidence_command(struct cli *c, int argc, char **argv)
 	b.nonce.p = (const char *)nonce;
 	if (!c->control && cli_find_sockets(c) != CLI_OK)
 		return CLI_FAILED;
-	r = ask_daemon(c, &b, &key, &status);
-	if (r != CLI_OK)
-		return r;
-	b.boot_id = read_boot_id(&boot_id);
-	r = attest_cosign_key(&a.config, &cosign);
-	if (r == 0) {
-		b.cosign_key = buf_span(&cosign);
-		r = attest_evidence(&a.config, b.nonce, &b, &e);
-	}
-	if (r < 0)
-		return fail(&a.config, r);
-	r = attest_evidence_json(&e, &b, b.nonce, &out);
-	fprintf(stderr, "tollgate: attest evidence: class %s (%s)\n", attest_class_text(e.class), e.platform);
-	attest_evidence_done(&e);
-	if (r < 0)
-		return fail(&a.config, r);
-	(void)fwrite(buf_span(&out).p, 1, buf_len(&out), stdout);
-	putchar('\n');
-	return CLI_OK;
+	if (access(c->audit, F_OK) == 0 && !ours_to_collect(&a.config))
+		return from_daemon(c, a.nonce);
+	return collect(c, &a.config, &b);
 }

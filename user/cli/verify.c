@@ -18,6 +18,7 @@
 #include "user/base/log.h"
 #include "user/cli/cli.h"
 #include "user/cli/control_client.h"
+#include "user/cli/verify_evidence.h"
 #include "user/notary/proof.h"
 #include "user/notary/segment.h"
 #include "user/notary/store.h"
@@ -26,12 +27,16 @@
 #define KEY_FILE_MAX 4096
 
 static const char usage_text[] =
-	"usage: tollgate verify log DIR [--key FILE|STRING] [--checkpoint FILE]\n"
+	"usage: tollgate verify log DIR [--key FILE|STRING] [--cosign FILE|STRING] [--evidence FILE]\n"
+	"                           [--checkpoint FILE]\n"
 	"       tollgate verify proof FILE --key FILE|STRING\n"
 	"       tollgate verify [OPTION...] FILE|DIR...\n"
 	"\n"
 	"log    every record, every session's chain, the tree and the signed checkpoint. Without --key the\n"
 	"       key that lies in DIR is used: that shows only that DIR agrees with itself.\n"
+	"       --cosign: the key in the TPM must have signed the checkpoint too. --evidence: the log must be\n"
+	"       the one that an evidence file is bound to, and not behind the TPM's counter in it; the file\n"
+	"       itself is judged by `tollgate attest verify`. A key that was handed over counts as its successor.\n"
 	"proof  a receipt written by `tollgate audit prove`.\n"
 	"Exit status: 0 verified, 1 not verified, 2 usage.\n\n";
 
@@ -48,22 +53,35 @@ static int fail(const char *action, const char *object, int r)
 	return CLI_FAILED;
 }
 
-/* A verifier key given as itself, or as a file that holds it. */
+/* The text of a key given as itself, or of a file that holds it. */
+static int read_key_text(const char *arg, struct buf *ret)
+{
+	int r = access(arg, F_OK) == 0 || !strchr(arg, '+') ? file_read(arg, KEY_FILE_MAX, ret) :
+							      buf_append_str(ret, arg);
+
+	return r < 0 ? fail("read key", arg, r) : CLI_OK;
+}
+
+static int bad_key(const char *arg)
+{
+	fprintf(stderr, "tollgate: read key %s: not a verifier key (name+id+base64)\n", arg);
+	return CLI_FAILED;
+}
+
 static int read_key(const char *arg, struct verifier_key *ret)
 {
 	_cleanup_buf_ struct buf b = { 0 };
-	int r;
+	int r = read_key_text(arg, &b);
 
-	if (verifier_key_parse(span_of(arg), ret) == 0)
-		return CLI_OK;
-	r = file_read(arg, KEY_FILE_MAX, &b);
-	if (r < 0)
-		return fail("read key", arg, r);
-	if (verifier_key_parse(buf_span(&b), ret) < 0) {
-		fprintf(stderr, "tollgate: read key %s: not a verifier key (name+id+base64)\n", arg);
-		return CLI_FAILED;
-	}
-	return CLI_OK;
+	return r != CLI_OK || verifier_key_parse(buf_span(&b), ret) == 0 ? r : bad_key(arg);
+}
+
+static int read_cosign_key(const char *arg, struct cosign_key *ret)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	int r = read_key_text(arg, &b);
+
+	return r != CLI_OK || cosign_key_parse(buf_span(&b), ret) == 0 ? r : bad_key(arg);
 }
 
 static int read_in(int dirfd, const char *dir, const char *name, struct buf *ret)
@@ -120,6 +138,17 @@ static void print_verdict(const char *dir, const struct log_verdict *v, const st
 	if (v->root_ok && v->uncovered)
 		printf("%" PRIu64 " records after the checkpoint are chained but not signed yet\n",
 		       v->uncovered);
+	if (v->cosigned)
+		puts("the key in the TPM signed it too");
+	if (v->counter_checked && !v->faults)
+		printf("the first %" PRIu64 " records are no roll-back: the TPM counted on after them; the %" PRIu64
+		       " behind them: not-checked by the counter\n", v->checkpoint.counter_size,
+		       v->records - v->checkpoint.counter_size);
+	if (v->handovers)
+		printf("the key handed over %" PRIu64 " times, each signed by the one before\n", v->handovers);
+	if (v->key_gaps)
+		printf("%" PRIu64 " times the log key was replaced WITHOUT a hand-over: what lies before that is\n"
+		       "vouched for by the later key alone (reason_code key_gap says why)\n", v->key_gaps);
 	if (v->fault_records)
 		printf("%" PRIu64 " records are faults that the node reported itself\n", v->fault_records);
 	if (v->torn_files)
@@ -145,9 +174,22 @@ static void json_verdict(struct json_out *j, const struct log_verdict *v, const 
 	} else {
 		json_out_null(j);
 	}
+	json_out_member_str(j, "cosigned", v->cosigned ? "pass" : v->cosign_checked ? "fail" : "not-checked");
+	json_out_key(j, "counter");
+	if (v->signature_ok && v->checkpoint.counted) {
+		json_out_object(j);
+		json_out_member_bool(j, "checked", v->counter_checked);
+		json_out_member_int(j, "covers", (int64_t)v->checkpoint.counter_size);
+		json_out_member_int(j, "value", (int64_t)v->checkpoint.counter);
+		json_out_object_end(j);
+	} else {
+		json_out_null(j);
+	}
 	json_out_member_int(j, "fault_records", (int64_t)v->fault_records);
 	json_out_member_int(j, "faults", (int64_t)v->faults);
+	json_out_member_int(j, "handovers", (int64_t)v->handovers);
 	json_out_member_str(j, "key", vk->name);
+	json_out_member_int(j, "key_gaps", (int64_t)v->key_gaps);
 	json_out_member_str(j, "key_source", key_inside ? "log" : "given");
 	json_out_member_int(j, "open_sessions", (int64_t)v->open_sessions);
 	json_out_member_int(j, "records", (int64_t)v->records);
@@ -158,7 +200,7 @@ static void json_verdict(struct json_out *j, const struct log_verdict *v, const 
 }
 
 static int judge_log(struct cli *c, int dirfd, const char *dir, struct span note,
-		     const struct verifier_key *vk, bool key_inside)
+		     const struct verifier_key *vk, bool key_inside, const struct log_expect *expect)
 {
 	_cleanup_buf_ struct buf out = { .limit = 1u << 30 };
 	struct report rep = { .dir = dir };
@@ -173,7 +215,7 @@ static int judge_log(struct cli *c, int dirfd, const char *dir, struct span note
 		json_out_array(&j);
 		rep.j = &j;
 	}
-	r = log_verify(dirfd, note, vk, print_finding, &rep, &v);
+	r = log_verify_against(dirfd, note, vk, expect, print_finding, &rep, &v);
 	if (r < 0)
 		return fail("verify", dir, r);
 	if (!c->json) {
@@ -191,36 +233,67 @@ static int judge_log(struct cli *c, int dirfd, const char *dir, struct span note
 	return v.faults ? CLI_FAILED : CLI_OK;
 }
 
-static int verify_log(struct cli *c, const char *dir, const char *key, const char *checkpoint)
+struct log_args {
+	const char *dir, *key, *cosign, *evidence, *checkpoint;
+};
+
+static int find_key(const struct log_args *a, int dirfd, const struct verify_evidence *e, struct verifier_key *ret)
 {
-	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_buf_ struct buf note = { 0 }, vkey = { 0 };
+	_cleanup_buf_ struct buf vkey = { 0 };
+	int r;
+
+	if (a->key)
+		return read_key(a->key, ret);
+	if (a->evidence) {
+		*ret = e->key;
+		return CLI_OK;
+	}
+	r = read_in(dirfd, a->dir, STORE_FILE_VKEY, &vkey);
+	if (r == CLI_OK && verifier_key_parse(buf_span(&vkey), ret) < 0) {
+		fprintf(stderr, "tollgate: read %s/%s: not a verifier key\n", a->dir, STORE_FILE_VKEY);
+		r = CLI_FAILED;
+	}
+	return r;
+}
+
+static int verify_log_with(struct cli *c, const struct log_args *a, struct verify_evidence *e)
+{
+	_cleanup_close_ int dirfd = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_buf_ struct buf note = { 0 };
+	struct cosign_key cosign;
 	struct verifier_key vk;
 	int r;
 
 	if (dirfd < 0)
-		return fail("open", dir, -errno);
-	if (key) {
-		r = read_key(key, &vk);
-	} else {
-		r = read_in(dirfd, dir, STORE_FILE_VKEY, &vkey);
-		if (r == CLI_OK && verifier_key_parse(buf_span(&vkey), &vk) < 0) {
-			fprintf(stderr, "tollgate: read %s/%s: not a verifier key\n", dir, STORE_FILE_VKEY);
-			r = CLI_FAILED;
-		}
+		return fail("open", a->dir, -errno);
+	r = find_key(a, dirfd, e, &vk);
+	if (r == CLI_OK && a->cosign) {
+		r = read_cosign_key(a->cosign, &cosign);
+		e->expect.cosign = &cosign;
 	}
 	if (r != CLI_OK)
 		return r;
-	if (checkpoint) {
-		r = file_read(checkpoint, CHECKPOINT_MAX, &note);
+	if (a->checkpoint) {
+		r = file_read(a->checkpoint, CHECKPOINT_MAX, &note);
 		if (r < 0)
-			return fail("read", checkpoint, r);
+			return fail("read", a->checkpoint, r);
 	} else {
-		r = read_in(dirfd, dir, STORE_FILE_CHECKPOINT, &note);
+		r = read_in(dirfd, a->dir, STORE_FILE_CHECKPOINT, &note);
 		if (r != CLI_OK)
 			return r;
 	}
-	return judge_log(c, dirfd, dir, buf_span(&note), &vk, !key);
+	return judge_log(c, dirfd, a->dir, buf_span(&note), &vk, !a->key && !a->evidence, &e->expect);
+}
+
+static int verify_log(struct cli *c, const struct log_args *a)
+{
+	struct verify_evidence e = { 0 };
+	int r = a->evidence ? verify_evidence_read(a->evidence, &e) : CLI_OK;
+
+	if (r == CLI_OK)
+		r = verify_log_with(c, a, &e);
+	verify_evidence_done(&e);
+	return r;
 }
 
 static int verify_proof(struct cli *c, const char *file, const char *key)
@@ -273,9 +346,10 @@ static int verify_proof(struct cli *c, const char *file, const char *key)
 int cli_verify(struct cli *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "key", required_argument, NULL, 'k' }, { "checkpoint", required_argument, NULL, 'c' }, { 0 },
+		{ "key", required_argument, NULL, 'k' }, { "checkpoint", required_argument, NULL, 'c' },
+		{ "cosign", required_argument, NULL, 's' }, { "evidence", required_argument, NULL, 'e' }, { 0 },
 	};
-	const char *key = NULL, *checkpoint = NULL;
+	struct log_args a = { 0 };
 	int ch;
 
 	if (cli_wants_help(argc, argv)) {
@@ -288,15 +362,22 @@ int cli_verify(struct cli *c, int argc, char **argv)
 	optind = 0; /* also after operands, which main() does not allow */
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (ch == 'k')
-			key = optarg;
+			a.key = optarg;
 		else if (ch == 'c')
-			checkpoint = optarg;
+			a.checkpoint = optarg;
+		else if (ch == 's')
+			a.cosign = optarg;
+		else if (ch == 'e')
+			a.evidence = optarg;
 		else
 			return usage();
 	}
-	if (argc - optind == 2 && strcmp(argv[optind], "log") == 0)
-		return verify_log(c, argv[optind + 1], key, checkpoint);
-	if (argc - optind == 2 && strcmp(argv[optind], "proof") == 0 && key && !checkpoint)
-		return verify_proof(c, argv[optind + 1], key);
+	if (argc - optind != 2)
+		return usage();
+	a.dir = argv[optind + 1];
+	if (strcmp(argv[optind], "log") == 0)
+		return verify_log(c, &a);
+	if (strcmp(argv[optind], "proof") == 0 && a.key && !a.checkpoint && !a.cosign && !a.evidence)
+		return verify_proof(c, a.dir, a.key);
 	return usage();
 }

@@ -17,6 +17,9 @@ struct answer_source {
 	struct query_index *index;
 	struct record_writer *writer; /* gives filters the text that records have */
 	struct hasher *hasher;
+	/* Appends evidence for a nonce; as query_config has it. */
+	int (*evidence)(void *arg, struct span nonce, struct buf *json);
+	void *arg;
 };
 
 #define ANSWER_PARAMS_MAX 16

@@ -182,6 +182,8 @@ int query_open(const struct query_config *c, struct query **ret)
 	q->cfg.index_path = NULL; /* borrowed for the call only */
 	q->listen_fd = c->listen_fd;
 	q->src.log_dirfd = c->log_dirfd;
+	q->src.evidence = c->evidence;
+	q->src.arg = c->arg;
 	r = record_writer_new(&q->src.writer);
 	if (r == 0)
 		r = hasher_new(&q->src.hasher);

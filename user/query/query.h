@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "user/base/buf.h"
+
 /*
  * The audit socket: HTTP/1.1 and JSON over a UNIX stream socket, read-only on the log directory.
  *
@@ -13,6 +15,7 @@
  *	GET /v1/sessions?agent=&limit=
  *	GET /v1/records?agent=&session=&tool=&decision=&type=&since=&after=&limit=
  *	GET /v1/checkpoint[?form=note]
+ *	GET /v1/evidence?nonce=HEX
  *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt]
  *
  * An error is {"error":{"action":…,"object":…,"reason":…}} with a fitting status.
@@ -21,6 +24,8 @@ struct query;
 
 #define QUERY_LIMIT_DEFAULT 100
 #define QUERY_LIMIT_MAX 10000 /* records in one answer */
+
+#define QUERY_NONCE_MAX 64 /* bytes; attest.h */
 
 enum query_denied {
 	QUERY_DENIED_CREDENTIALS = 1, /* neither root nor of the group */
@@ -37,6 +42,9 @@ struct query_config {
 	bool (*in_scope)(void *arg, pid_t pid);
 	/* Tells of a refusal, to be recorded. May be NULL. */
 	void (*denied)(void *arg, enum query_denied why, pid_t pid, uid_t uid);
+	/* Appends evidence for a nonce as JSON, and waits for it: 0 or -errno, -EBUSY when it was asked for too
+	 * often. NULL: there is none. */
+	int (*evidence)(void *arg, struct span nonce, struct buf *json);
 	void *arg;
 };
 

@@ -45,6 +45,7 @@ int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segm
 		 struct record_view *ret_view);
 
 /* Parts of the API in files of their own. */
+void answer_evidence(struct request *q);
 void answer_records(struct request *q);
 void answer_proof(struct request *q);
 

@@ -73,11 +73,15 @@ enum msg_type {
 	MSG_NOTARY_RESTARTED, /* struct msg_ring: this producer died; its ring is free for its successor */
 	MSG_NOTARY_STATUS, /* nothing */
 	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
+	MSG_NOTARY_EVIDENCE, /* struct msg_evidence */
+	MSG_NOTARY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made: JSON in a sealed memfd */
 
 	/* supervisor <-> query */
-	MSG_QUERY_LISTEN = 160, /* + 2 fds: the audit socket; a channel for MSG_QUERY_SCOPE */
+	MSG_QUERY_LISTEN = 160, /* + 3 fds: the audit socket; a channel for MSG_QUERY_SCOPE; one for the next */
 	MSG_QUERY_SCOPE, /* struct msg_pid: is this process inside an agent's scope? */
 	MSG_QUERY_SCOPE_IS, /* struct msg_flag */
+	MSG_QUERY_EVIDENCE, /* struct msg_evidence, of which the supervisor fills in the hashes */
+	MSG_QUERY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made */
 	MSG_QUERY_REFUSED, /* struct msg_pid: a peer was refused; the supervisor records it */
 };
 
@@ -111,15 +115,25 @@ struct msg_role {
 	int32_t pid;
 };
 
+enum msg_attestation {
+	ATTESTATION_NONE = 0, /* no TPM is touched */
+	ATTESTATION_AUTO,
+	ATTESTATION_TPM, /* one must be there */
+};
+
 /* What a role is started with; the keeper hands it on as the first message of the role's channel. */
 struct msg_spawn {
 	uint32_t role;
 	uint32_t index;
 	uint32_t uid, gid;
 	uint32_t audit_gid; /* query: group that may use the audit socket */
-	uint32_t pad;
+	uint32_t attestation; /* notary: enum msg_attestation */
+	uint32_t azure; /* notary: evidence must be Azure's */
+	uint32_t pcrs; /* notary: what its keys in the TPM depend on, bit by bit */
 	char log_dir[PROC_PATH_MAX]; /* notary, query */
 	char state_dir[PROC_PATH_MAX]; /* notary: its key; query: its index */
+	char run_dir[PROC_PATH_MAX]; /* notary: this boot's key */
+	char tcti[PROC_PATH_MAX]; /* notary: its TPM, "" the kernel's resource manager */
 	char node[MSG_NAME_MAX];
 };
 
@@ -155,6 +169,21 @@ struct msg_instance {
 struct msg_recording {
 	struct msg_instance instance;
 	uint8_t public_key[SHA256_SIZE];
+};
+
+#define MSG_NONCE_MAX 64
+
+struct msg_evidence {
+	uint32_t serial; /* of the question; the answer has it too */
+	uint32_t nonce_n;
+	uint8_t nonce[MSG_NONCE_MAX];
+	char policy_hash[SHA256_PREFIXED_SIZE]; /* in force now */
+	char catalog_hash[SHA256_PREFIXED_SIZE];
+};
+
+struct msg_evidence_is {
+	uint32_t serial;
+	int32_t error; /* 0 or -errno */
 };
 
 struct msg_snapshot {
@@ -270,7 +299,9 @@ struct msg_notary_up {
 	uint32_t pad;
 	uint8_t public_key[SHA256_SIZE]; /* Ed25519 */
 	char verifier_key[256]; /* the same as checkpoints name it */
-	char text[MSG_REASON_MAX];
+	char platform[MSG_NAME_MAX]; /* what stands behind the log key, as attest.h names it */
+	char key_tier[MSG_NAME_MAX]; /* key_tier_text() */
+	char text[MSG_TEXT_MAX];
 };
 
 

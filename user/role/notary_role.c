@@ -15,7 +15,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/base/file.h"
 #include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
@@ -24,6 +26,8 @@
 #include "user/notary/salt.h"
 #include "user/gate/gate.h"
 #include "user/role/member.h"
+#include "user/role/notary_evidence.h"
+#include "user/role/notary_open.h"
 
 #define PRODUCERS_MAX 80
 #define DRAIN_AT_ONCE 512 /* records between two looks at the loop */
@@ -43,7 +47,10 @@ struct notary_role {
 	uint8_t node_key[SALT_SIZE];
 	uint64_t instances;
 	int log_dirfd;
+	struct notary_hands hands;
+	int hands_error;
 	struct msg_notary_up up;
+	struct msg_setup setup;
 };
 
 static void drain(struct notary_role *n)
@@ -179,6 +186,8 @@ static int tell_status(struct notary_role *n, const struct ipc_msg *m)
 	json_out_member_int(&j, "sessions", (int64_t)s.sessions);
 	json_out_member_int(&j, "faults", (int64_t)s.faults);
 	json_out_member_int(&j, "checkpoints", (int64_t)s.checkpoints);
+	json_out_member_int(&j, "counter", (int64_t)s.counter);
+	json_out_member_str(&j, "key", n->up.key_tier);
 	json_out_member_str(&j, "error", s.error ? err_text(s.error) : NULL);
 	json_out_member_str(&j, "public_key", n->up.verifier_key);
 	json_out_object_end(&j);
@@ -188,13 +197,35 @@ static int tell_status(struct notary_role *n, const struct ipc_msg *m)
 			   buf_len(&text));
 }
 
+static int tell_evidence(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_evidence *ask = m->body;
+	_cleanup_buf_ struct buf json = { 0 };
+	struct msg_evidence_is is = { 0 };
+	_cleanup_close_ int fd = -1;
+
+	if (m->len != sizeof(*ask) || ask->nonce_n > sizeof(ask->nonce) ||
+	    !msg_string_ok(ask->policy_hash, sizeof(ask->policy_hash)) ||
+	    !msg_string_ok(ask->catalog_hash, sizeof(ask->catalog_hash)))
+		return -EBADMSG;
+	is.serial = ask->serial;
+	is.error = notary_evidence(&n->hands, n->notary, &n->setup, ask, &json);
+	if (is.error == 0) {
+		fd = memfd_sealed("evidence", buf_span(&json).p, buf_len(&json));
+		is.error = fd < 0 ? fd : 0;
+	}
+	if (is.error < 0)
+		log_warn("make evidence: %s", err_text(is.error));
+	return ipc_send(n->member.supervisor, MSG_NOTARY_EVIDENCE_IS, 0, &is, sizeof(is), &fd, is.error == 0);
+}
+
 /* Opens the log as the role's own user, inside its sandbox. */
 static int open_log(struct notary_role *n, const struct msg_setup *setup)
 {
-	static char key_path[PROC_PATH_MAX + 16], salt_path[PROC_PATH_MAX + 16];
+	static char salt_path[PROC_PATH_MAX + 16];
 	const struct msg_spawn *spec = &n->member.spec;
 	struct notary_config c = {
-		.key_path = key_path, .origin = spec->node, .alarm = on_alarm,
+		.keys = &n->hands.keys, .tpm = n->hands.tpm, .origin = spec->node, .alarm = on_alarm,
 		.producer_failed = on_producer_failed, .arg = n,
 	};
 	struct record_facts facts = {
@@ -202,13 +233,14 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 		.mode = span_of(gate_mode_text((enum gate_mode)setup->mode)),
 		.program_hash = span_of(setup->program_hash),
 		.kernel_program_hash = span_of(setup->kernel_hash), .boot_id = span_of(setup->boot_id),
-		.attestation_platform = span_of(attest_platform()), .node = span_of(setup->node),
+		.attestation_platform = span_of(n->up.platform), .node = span_of(setup->node),
 	};
 	int r;
 
+	if (n->hands_error < 0)
+		return n->hands_error;
 	c.facts = &facts;
 	c.producers_gone = setup->fresh;
-	(void)snprintf(key_path, sizeof(key_path), "%s/log.key", spec->state_dir);
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
 	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (n->log_dirfd < 0)
@@ -218,6 +250,12 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	return r < 0 ? r : notary_open(&c, &n->notary);
 }
 
+static void describe_hands(struct notary_role *n)
+{
+	(void)snprintf(n->up.platform, sizeof(n->up.platform), "%s", n->hands.platform);
+	(void)snprintf(n->up.key_tier, sizeof(n->up.key_tier), "%s", key_tier_text(n->hands.keys.tier));
+}
+
 static void describe(struct notary_role *n, int r)
 {
 	_cleanup_buf_ struct buf text = { 0 };
@@ -225,7 +263,10 @@ static void describe(struct notary_role *n, int r)
 
 	n->up.error = r;
 	if (r < 0) {
-		(void)snprintf(n->up.text, sizeof(n->up.text), "open log: %s", err_text(r));
+		if (n->hands.text[0])
+			memcpy(n->up.text, n->hands.text, sizeof(n->up.text));
+		else
+			(void)snprintf(n->up.text, sizeof(n->up.text), "open log: %s", err_text(r));
 		return;
 	}
 	k = notary_key(n->notary);
@@ -241,6 +282,7 @@ static int on_setup(struct notary_role *n, const struct ipc_msg *m)
 
 	if (m->len != sizeof(*s) || !setup_valid(s))
 		return -EBADMSG;
+	n->setup = *s;
 	if (!n->notary)
 		describe(n, open_log(n, s));
 	return member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
@@ -262,6 +304,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return on_restarted(n, m);
 	case MSG_NOTARY_STATUS:
 		return tell_status(n, m);
+	case MSG_NOTARY_EVIDENCE:
+		return tell_evidence(n, m);
 	default:
 		return -EBADMSG;
 	}
@@ -284,6 +328,11 @@ int notary_run(void)
 	struct sandbox_spec sandbox = { .npaths = 2 };
 	int r = member_init(&n->member, ROLE_NOTARY);
 
+	/* While root, and before anything of others is read. What fails is told to the supervisor, who asks. */
+	if (r >= 0) {
+		n->hands_error = notary_hands_open(&n->member.spec, &n->hands);
+		describe_hands(n);
+	}
 	if (r >= 0)
 		r = loop_timer_add(n->member.loop, on_timer, n, &n->timer);
 	if (r < 0) {
@@ -299,6 +348,7 @@ int notary_run(void)
 		return EXIT_FAILURE;
 	r = member_run(&n->member);
 	notary_close(n->notary);
+	notary_hands_done(&n->hands);
 	OPENSSL_cleanse(n->node_key, sizeof(n->node_key));
 	return r;
 }

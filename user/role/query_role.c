@@ -9,15 +9,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "user/base/cleanup.h"
+#include "user/base/file.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "user/query/query.h"
 #include "user/role/member.h"
 
 #define NS_PER_MS 1000000ull
+#define EVIDENCE_TIMEOUT_MS 10000 /* a TPM takes up to a second for each of a handful of signatures */
+#define EVIDENCE_MAX (96u << 20) /* both of the kernel's logs at their limits */
 #define SCOPE_TIMEOUT_MS 2000 /* a supervisor that does not answer counts as "inside" */
 
 struct query_role {
@@ -26,6 +31,8 @@ struct query_role {
 	struct loop_io *io;
 	struct loop_timer *timer;
 	int log_dirfd, scope_fd; /* scope_fd: a channel of its own, for questions that wait for their answer */
+	int evidence_fd; /* another, whose answers may come too late */
+	uint32_t serial;
 	char index_path[PROC_PATH_MAX + 16];
 };
 
@@ -68,6 +75,30 @@ static bool in_scope(void *arg, pid_t pid)
 	return is.value;
 }
 
+/* LIMIT: the audit socket waits with the one who asked. */
+static int evidence(void *arg, struct span nonce, struct buf *json)
+{
+	struct query_role *q = arg;
+	struct msg_evidence ask = { .serial = ++q->serial, .nonce_n = (uint32_t)nonce.n };
+	struct msg_evidence_is is;
+	int fd = -1, r;
+
+	if (nonce.n > sizeof(ask.nonce))
+		return -EINVAL;
+	memcpy(ask.nonce, nonce.p, nonce.n);
+	r = q->evidence_fd < 0 ? -EPIPE : ipc_put(q->evidence_fd, MSG_QUERY_EVIDENCE, 0, &ask, sizeof(ask), NULL, 0);
+	while (r == 0) {
+		r = ipc_wait(q->evidence_fd, EVIDENCE_TIMEOUT_MS, MSG_QUERY_EVIDENCE_IS, &is, sizeof(is), &fd, 1);
+		if (r < 0 || is.serial == ask.serial)
+			break;
+		cleanup_close(&fd); /* to a question that was given up */
+	}
+	if (r == 0)
+		r = is.error < 0 ? is.error : fd < 0 ? -EBADMSG : file_read_at_start(fd, EVIDENCE_MAX, json);
+	cleanup_close(&fd);
+	return r;
+}
+
 static void on_denied(void *arg, enum query_denied why, pid_t pid, uid_t uid)
 {
 	struct query_role *q = arg;
@@ -82,12 +113,15 @@ static int on_listen(struct query_role *q, struct ipc_msg *m)
 	struct query_config c = {
 		.log_dirfd = q->log_dirfd, .index_path = q->index_path,
 		.audit_gid = q->member.spec.audit_gid, .in_scope = in_scope, .denied = on_denied,
-		.arg = q,
+		.evidence = evidence, .arg = q,
 	};
 	int r;
 
-	if (m->nfds != 2)
+	if (m->nfds != 3)
 		return -EBADMSG;
+	if (q->evidence_fd >= 0)
+		close(q->evidence_fd);
+	q->evidence_fd = ipc_take_fd(m, 2);
 	if (q->scope_fd >= 0)
 		close(q->scope_fd);
 	q->scope_fd = ipc_take_fd(m, 1);
@@ -119,7 +153,7 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 int query_role_run(void)
 {
 	static const struct member_ops ops = { .message = on_message };
-	static struct query_role role = { .scope_fd = -1 };
+	static struct query_role role = { .scope_fd = -1, .evidence_fd = -1 };
 	struct query_role *q = &role;
 	struct sandbox_spec sandbox = { .npaths = 2 };
 	int r = member_init(&q->member, ROLE_QUERY);

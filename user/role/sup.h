@@ -106,7 +106,7 @@ struct supervisor {
 
 	unsigned nproxies;
 	struct sup_proxy proxies[SUP_PROXIES_MAX];
-	struct ipc *notary, *query, *query_scope;
+	struct ipc *notary, *query, *query_scope, *query_evidence;
 	struct ipc *injector; /* the spare; NULL while there is none */
 	struct ipc *taking; /* the injector that has the last takeover; NULL once it is gone */
 	int audit_fd;
@@ -137,6 +137,11 @@ struct supervisor {
 void sup_check_ready(struct supervisor *s);
 /* Ends the node with this status. */
 void sup_exit(struct supervisor *s, int status);
+
+/* --- sup_evidence.c */
+/* A new channel on which the query role asks for evidence; *ret_fd is the role's end, the caller's. */
+int sup_evidence_channel(struct supervisor *s, int *ret_fd);
+int sup_evidence_answer(struct supervisor *s, struct ipc_msg *m);
 
 /* --- sup_members.c */
 int sup_members_start(struct supervisor *s);

@@ -120,7 +120,7 @@ static void row(struct json_out *j, const char *name, const char *state, const c
 }
 
 /* What holds on this machine and what does not, said out loud. */
-static void rows(struct json_out *j, bool links_ok, const char *broken)
+static void rows(const struct supervisor *s, struct json_out *j, bool links_ok, const char *broken)
 {
 	json_out_key(j, "rows");
 	json_out_array(j);
@@ -130,7 +130,10 @@ static void rows(struct json_out *j, bool links_ok, const char *broken)
 	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");
 	row(j, "UDP, raw, other families", "open", "the fence is not part of this version");
 	row(j, "kernel self-protection", "open", "the seal is not part of this version");
-	row(j, "attestation", "open", "software-only: no hardware stands behind the claims");
+	/* Hardware behind the log key is not yet hardware behind the claims of sessions. */
+	row(j, "attestation", "open", strcmp(s->notary_up.key_tier, "tpm-sealed") == 0 ?
+	    "the TPM holds the log key and signs checkpoints; claims are software-only" :
+	    "software-only: no hardware stands behind the claims");
 	json_out_array_end(j);
 }
 
@@ -152,7 +155,7 @@ static void status_head(struct supervisor *s, struct json_out *j)
 	json_out_member_str(j, "enforcement", enforcement_text(s->conf.enforcement));
 	json_out_member_str(j, "mode", gate_mode_text((enum gate_mode)s->setup.mode));
 	json_out_member_str(j, "durability", record_durability_text((enum record_durability)s->setup.durability));
-	json_out_member_str(j, "attestation", attest_platform());
+	json_out_member_str(j, "attestation", s->notary_up.platform);
 	json_out_member_int(j, "epoch", (int64_t)s->current.epoch);
 	json_out_member_str(j, "policy_hash", s->current.snap->policy_hash);
 	json_out_member_str(j, "catalog_hash", s->current.snap->catalog_hash);
@@ -162,7 +165,7 @@ static void status_head(struct supervisor *s, struct json_out *j)
 	json_out_member_int(j, "listeners", n);
 	json_out_member_bool(j, "stdio_hooks", kern_stdio_attached(s->kern));
 	write_agents(s, j);
-	rows(j, links_ok, broken);
+	rows(s, j, links_ok, broken);
 	json_out_key(j, "warnings");
 	json_out_array(j);
 	for (unsigned i = 0; i < s->conf.nwarnings; i++)

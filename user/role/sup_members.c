@@ -223,7 +223,9 @@ static int notary_is_up(struct supervisor *s, const struct ipc_msg *m)
 	int r = 0;
 
 	if (m->len != sizeof(*up) || !msg_string_ok(up->text, sizeof(up->text)) ||
-	    !msg_string_ok(up->verifier_key, sizeof(up->verifier_key)))
+	    !msg_string_ok(up->verifier_key, sizeof(up->verifier_key)) ||
+	    !msg_string_ok(up->platform, sizeof(up->platform)) ||
+	    !msg_string_ok(up->key_tier, sizeof(up->key_tier)))
 		return -EBADMSG;
 	if (up->error < 0) {
 		log_err(up->error, "%s", up->text);
@@ -285,6 +287,8 @@ static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
 		return notary_accuses(s, m);
 	case MSG_NOTARY_STATUS_IS:
 		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
+	case MSG_NOTARY_EVIDENCE_IS:
+		return sup_evidence_answer(s, m);
 	default:
 		return -EBADMSG;
 	}
@@ -435,7 +439,7 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 /* The question "is this process in a scope?" waits for its answer, so it has a channel of its own. */
 static int query_up(struct supervisor *s, struct ipc_msg *m)
 {
-	int pair[2], fds[2], r = connect_to(s, m, &query_ops, s, &s->query);
+	int pair[2], fds[3], r = connect_to(s, m, &query_ops, s, &s->query);
 
 	if (r < 0)
 		return r;
@@ -446,7 +450,11 @@ static int query_up(struct supervisor *s, struct ipc_msg *m)
 	s->query_scope = NULL;
 	fds[0] = s->audit_fd;
 	fds[1] = pair[1];
-	r = ipc_send(s->query, MSG_QUERY_LISTEN, 0, NULL, 0, fds, 2);
+	fds[2] = -1;
+	r = sup_evidence_channel(s, &fds[2]);
+	if (r >= 0)
+		r = ipc_send(s->query, MSG_QUERY_LISTEN, 0, NULL, 0, fds, 3);
+	cleanup_close(&fds[2]);
 	close(pair[1]);
 	if (r >= 0)
 		r = ipc_new(s->loop, pair[0], &query_ops, s, &s->query_scope);
@@ -538,6 +546,20 @@ static int role_down(struct supervisor *s, const struct ipc_msg *m)
 
 /* --- start ---------------------------------------------------------------------------------------- */
 
+static int set_attestation(const struct conf *c, struct msg_spawn *m)
+{
+	const char *tcti = c->attestation.tpm ? c->attestation.tpm : "";
+
+	m->attestation = c->attestation.provider == CONF_ATTESTATION_SOFTWARE ? ATTESTATION_NONE :
+			 c->attestation.provider == CONF_ATTESTATION_AUTO ? ATTESTATION_AUTO :
+									    ATTESTATION_TPM;
+	m->azure = c->attestation.provider == CONF_ATTESTATION_AZURE;
+	m->pcrs = c->attestation.pcrs;
+	return snprintf(m->tcti, sizeof(m->tcti), "%s", tcti) < (int)sizeof(m->tcti) &&
+	       snprintf(m->run_dir, sizeof(m->run_dir), "%s", c->run_dir) < (int)sizeof(m->run_dir) ? 0 :
+												    -ENAMETOOLONG;
+}
+
 static int spawn(struct supervisor *s, enum role role, unsigned index, const struct conf_user *u)
 {
 	struct msg_spawn m = { .role = role, .index = index, .uid = u ? u->uid : 0, .gid = u ? u->gid : 0,
@@ -549,6 +571,8 @@ static int spawn(struct supervisor *s, enum role role, unsigned index, const str
 	if (n >= (int)sizeof(m.log_dir) || k >= (int)sizeof(m.state_dir))
 		return -ENAMETOOLONG;
 	(void)snprintf(m.node, sizeof(m.node), "%s", s->conf.node);
+	if (role == ROLE_NOTARY && set_attestation(&s->conf, &m) < 0)
+		return -ENAMETOOLONG;
 	return ipc_send(s->keeper, MSG_SPAWN, 0, &m, sizeof(m), NULL, 0);
 }
 

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "attest/attest.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "user/gate/gate.h"
@@ -26,7 +25,7 @@ static int begin_session(struct supervisor *s)
 		.program_hash = span_of(s->setup.program_hash),
 		.kernel_program_hash = span_of(s->setup.kernel_hash),
 		.boot_id = span_of(s->setup.boot_id),
-		.attestation_platform = span_of(attest_platform()),
+		.attestation_platform = span_of(s->notary_up.platform),
 		.salt_epoch = span_of(s->rings[0].instance.epoch),
 		.node = span_of(s->setup.node),
 	};

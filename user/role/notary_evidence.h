@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TOLLGATE_NOTARY_EVIDENCE_H
+#define TOLLGATE_NOTARY_EVIDENCE_H
+
+#include "user/base/buf.h"
+#include "user/notary/notary.h"
+#include "user/role/notary_open.h"
+
+/* Evidence for a nonce, bound to a checkpoint that is signed for it; the JSON of attest.h. 0 or -errno:
+ * -EBUSY when the last one was just made (the notary has records to write). */
+int notary_evidence(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup,
+		    const struct msg_evidence *ask, struct buf *json);
+
+#endif

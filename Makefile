@@ -138,7 +138,7 @@ comma = ,
 define unit_rule
 $(BUILD)/tests/unit/$(1)/test_%: tests/unit/$(1)/test_%.c $(call libs_of,$(1))
 	$$(call say,TEST,$$@) mkdir -p $$(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$@.d $$< \
-		$(LDFLAGS) $$(if $$(filter alloc,$$*),$$(ALLOC_WRAP)) \
+		$(LDFLAGS) $$(if $$(filter alloc,$$*),$$(ALLOC_WRAP)) $$(if $$(filter devices,$$*),$$(DEVICE_FS) -lfuse3) \
 		-Wl,--start-group $(call libs_of,$(1)) -Wl,--end-group -lcmocka $(LIBS) -o $$@
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
@@ -160,6 +160,14 @@ $(BUILD)/tests/claim_vectors: tests/trace/claim_vectors.c $(call libs_of,attest)
 	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $< $(LDFLAGS) \
 		-Wl,--start-group $(call libs_of,attest) -Wl,--end-group $(LIBS) -o $@
 units: $(BUILD)/tests/claim_vectors
+
+# Device nodes of machines that are not here (tests/device/device_fs.h), for a unit test and as a program.
+DEVICE_FS = $(BUILD)/tests/device/device_fs.o
+$(DEVICE_FS): CFLAGS += -D_FILE_OFFSET_BITS=64
+$(BUILD)/tests/unit/attest/test_devices: $(DEVICE_FS)
+$(BUILD)/tests/device_tpm: tests/device/device_tpm.c $(DEVICE_FS)
+	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $^ $(LDFLAGS) -lfuse3 -o $@
+units: $(BUILD)/tests/device_tpm
 
 # tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/. The rooms are compiled once
 # more for them, with clang and its instrumentation.

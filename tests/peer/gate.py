@@ -191,7 +191,7 @@ class Gate:
         lines = [f"node: {self.settings.get('node', 'test-node')}", f"mode: {self.mode}",
                  f"enforcement: {self.settings.get('enforcement', 'enforce-partial')}",
                  f"durability: {self.settings.get('durability', 'ring')}",
-                 f"state_dir: {self.state}", f"run_dir: {self.run_dir}",
+                 f"state_dir: {self.state}", f"run_dir: {self.run_dir}", *self.settings.get("attestation", ()),
                  "policy:", f"  - {self.policy}", f"catalog: {self.catalog}", "agents:"]
         for agent in self.agents:
             for i, (key, value) in enumerate(agent.items()):

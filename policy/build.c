@@ -17,33 +17,35 @@ void build_start(struct cedar_build *b)
 {
 	b->items.n = 0;
 	b->depth = 0;
-	b->has_key = false;
+	b->state = BUILD_VALUE;
+	b->after = BUILD_DONE;
 	b->unknown = false;
-	b->key_sym = SYM_NONE;
 	b->r = 0;
+	if (b->shapes.full)
+		shapes_settle(&b->shapes);
+	b->shape = SHAPE_START;
 }
 
 int build_take(struct cedar_build *b, struct cval *ret)
 {
-	int r = b->r;
-
-	if (r == 0 && (b->depth != 0 || b->items.n != 1))
-		r = -EINVAL;
-	if (r == 0)
-		*ret = b->items.v[0].v;
-	return r;
+	if (b->r < 0)
+		return b->r;
+	if (b->state != BUILD_DONE)
+		return -EINVAL;
+	*ret = b->items.v[0].v;
+	return 0;
 }
 
 int build_for(struct cedar_build *b, const struct cedar_snapshot *s)
 {
-	struct build_guess g = { .type = SYM_NONE };
+	struct shapes fresh;
+	int r = shapes_init(&fresh);
 
-	g.next = malloc(((size_t)s->names.names.n + 1) * sizeof(*g.next));
-	if (!g.next)
-		return -ENOMEM;
-	memset(g.next, 0xff, ((size_t)s->names.names.n + 1) * sizeof(*g.next));
-	free(b->guess.next);
-	b->guess = g;
+	if (r < 0)
+		return r;
+	shapes_done(&b->shapes);
+	b->shapes = fresh;
+	b->type = SYM_NONE;
 	b->snap = s;
 	return 0;
 }
@@ -51,13 +53,20 @@ int build_for(struct cedar_build *b, const struct cedar_snapshot *s)
 void build_done(struct cedar_build *b)
 {
 	vec_done(&b->items);
-	free(b->guess.next);
+	shapes_done(&b->shapes);
 }
 
 void cedar_build_fail(struct cedar_build *b, int r)
 {
 	if (b->r == 0)
 		b->r = r < 0 ? r : -EINVAL;
+	b->state = BUILD_FAILED;
+}
+
+/* What came is not what may come now, or came after an error. */
+static __attribute__((noinline)) void misuse(struct cedar_build *b)
+{
+	cedar_build_fail(b, -EINVAL);
 }
 
 static int arena_error(const struct cedar_build *b)
@@ -65,47 +74,38 @@ static int arena_error(const struct cedar_build *b)
 	return b->mem->limit ? -ENOSPC : -ENOMEM;
 }
 
-static int more_items(struct cedar_build *b)
+static __attribute__((noinline)) bool more_items(struct cedar_build *b)
 {
-	if (b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct cmember))
-		return -ENOSPC;
-	return vec_reserve(&b->items, 1);
+	int r = b->mem->limit && b->items.n >= b->mem->limit / sizeof(struct cmember)
+			? -ENOSPC
+			: vec_reserve(&b->items, 1);
+
+	if (r < 0)
+		cedar_build_fail(b, r);
+	return r == 0;
 }
 
 static inline void put(struct cedar_build *b, struct cval v)
 {
-	bool record = b->depth > 0 && b->frame[b->depth - 1].record;
-
-	if (b->r < 0)
-		return;
-	if (record != b->has_key || (b->depth == 0 && b->items.n > 0)) {
-		b->r = -EINVAL;
+	if (b->state != BUILD_VALUE) {
+		misuse(b);
 		return;
 	}
-	if (b->items.n == b->items.cap) {
-		b->r = more_items(b);
-		if (b->r < 0)
-			return;
-	}
-	b->items.v[b->items.n++] = (struct cmember){ b->key_sym, (uint32_t)b->key.n, b->key.p, v };
-	b->has_key = false;
+	if (b->items.n == b->items.cap && !more_items(b))
+		return;
+	b->items.v[b->items.n++].v = v;
+	b->state = b->after;
 }
 
-/* A string as it will be kept; sets the error without memory. */
-static struct span keep(struct cedar_build *b, struct span s)
+/* A string as it will be kept. */
+static inline int keep(struct cedar_build *b, struct span *s)
 {
-	if (b->r < 0)
-		return (struct span){ NULL, 0 };
-	if (s.n > UINT32_MAX) {
-		b->r = -EINVAL;
-		return (struct span){ NULL, 0 };
-	}
+	if (s->n > UINT32_MAX)
+		return -EINVAL;
 	if (!b->copy)
-		return s;
-	s = arena_copy(b->mem, s);
-	if (!s.p)
-		b->r = arena_error(b);
-	return s;
+		return 0;
+	*s = arena_copy(b->mem, *s);
+	return s->p ? 0 : arena_error(b);
 }
 
 void cedar_put_bool(struct cedar_build *b, bool v)
@@ -120,47 +120,58 @@ void cedar_put_long(struct cedar_build *b, int64_t v)
 
 void cedar_put_string(struct cedar_build *b, struct span s)
 {
-	put(b, cval_string(keep(b, s)));
+	int r = b->state == BUILD_VALUE ? keep(b, &s) : 0;
+
+	if (r < 0)
+		cedar_build_fail(b, r);
+	put(b, cval_string(s));
 }
 
-static inline bool is_symbol(const struct cedar_snapshot *s, uint32_t sym, struct span name)
+static __attribute__((noinline)) int name_entity(struct cedar_build *b, struct span type, struct span id,
+						 struct cval *ret)
 {
-	return sym != SYM_NONE && s->names.names.v[sym].n == name.n &&
-	       bytes_equal(s->names.names.v[sym].p, name.p, name.n);
+	struct cedar_uid *uid;
+	int r;
+
+	if (!is_normal_name(type))
+		return -EINVAL;
+	uid = arena_alloc(b->mem, sizeof(*uid));
+	if (!uid)
+		return arena_error(b);
+	uid->type = type;
+	uid->id = id;
+	r = keep(b, &uid->type);
+	if (r == 0)
+		r = keep(b, &uid->id);
+	if (r == 0)
+		*ret = (struct cval){ .tag = V_ENTITY, .n = ENTITY_UNKNOWN, .uid = uid };
+	return r;
 }
 
 int build_entity(struct cedar_build *b, struct span type, struct span id, uint32_t *guess,
 		 struct cval *ret)
 {
-	struct cval v = { .tag = V_ENTITY, .n = ENTITY_UNKNOWN };
-	struct cedar_uid *uid;
+	uint32_t n = ENTITY_UNKNOWN;
 
 	if (b->snap) {
-		if (!is_symbol(b->snap, *guess, type))
+		if (!snapshot_is_symbol(b->snap, *guess, type))
 			*guess = intern_find(&b->snap->names, type);
-		v.n = snapshot_find_typed(b->snap, *guess, id);
+		n = snapshot_find_typed(b->snap, *guess, id);
 	}
+	if (n == ENTITY_UNKNOWN)
+		return name_entity(b, type, id, ret);
 	/* What the snapshot knows has a name that was good. */
-	if (v.n == ENTITY_UNKNOWN) {
-		if (!is_normal_name(type))
-			return -EINVAL;
-		uid = arena_alloc(b->mem, sizeof(*uid));
-		if (!uid)
-			return arena_error(b);
-		uid->type = keep(b, type);
-		uid->id = keep(b, id);
-		v.uid = uid;
-	}
-	*ret = v;
-	return b->r;
+	*ret = (struct cval){ .tag = V_ENTITY, .n = n };
+	return 0;
 }
 
 void cedar_put_entity(struct cedar_build *b, struct span type, struct span id)
 {
 	struct cval v = { 0 };
+	int r = b->state == BUILD_VALUE ? build_entity(b, type, id, &b->type, &v) : 0;
 
-	if (b->r == 0)
-		b->r = build_entity(b, type, id, &b->guess.type, &v);
+	if (r < 0)
+		cedar_build_fail(b, r);
 	put(b, v);
 }
 
@@ -207,20 +218,12 @@ void cedar_put_duration_ms(struct cedar_build *b, int64_t ms)
 
 void cedar_put_ip(struct cedar_build *b, struct span text)
 {
-	struct cip ip, *copy;
-	int r = ext_ip_parse(text, &ip);
+	struct cip *ip = arena_alloc(b->mem, sizeof(*ip));
+	int r = ip ? ext_ip_parse(text, ip) : arena_error(b);
 
-	if (r < 0) {
+	if (r < 0)
 		cedar_build_fail(b, r);
-		return;
-	}
-	copy = arena_alloc(b->mem, sizeof(*copy));
-	if (!copy) {
-		cedar_build_fail(b, arena_error(b));
-		return;
-	}
-	*copy = ip;
-	put(b, (struct cval){ .tag = V_IP, .ip = copy });
+	put(b, (struct cval){ .tag = V_IP, .ip = ip });
 }
 
 void cedar_put_unknown(struct cedar_build *b)
@@ -232,18 +235,21 @@ void cedar_put_unknown(struct cedar_build *b)
 	put(b, (struct cval){ .tag = V_UNKNOWN });
 }
 
-static void open_frame(struct cedar_build *b, bool record)
+static inline void open_frame(struct cedar_build *b, bool record)
 {
-	struct cval placeholder = { 0 };
-
-	put(b, placeholder); /* its item keeps the key, and becomes the value */
-	if (b->r == 0 && b->depth == CEDAR_VALUE_DEPTH_MAX)
-		b->r = -ELOOP;
-	if (b->r < 0)
+	if (b->state == BUILD_VALUE && b->depth == CEDAR_VALUE_DEPTH_MAX)
+		cedar_build_fail(b, -ELOOP);
+	put(b, (struct cval){ 0 }); /* its item keeps the name, and becomes the value */
+	if (b->state == BUILD_FAILED)
 		return;
 	b->frame[b->depth].start = b->items.n;
+	b->frame[b->depth].shape = b->shape;
+	b->frame[b->depth].after = b->after;
 	b->frame[b->depth].record = record;
 	b->depth++;
+	b->state = b->after = record ? BUILD_KEY : BUILD_VALUE;
+	if (record && b->snap)
+		b->shape = shape_inner(&b->shapes, b->shape);
 }
 
 void cedar_open_set(struct cedar_build *b)
@@ -256,37 +262,55 @@ void cedar_open_record(struct cedar_build *b)
 	open_frame(b, true);
 }
 
-/* The symbol of a name that follows the one before. */
-static uint32_t key_symbol(struct cedar_build *b, struct span name)
+static inline void name_item(struct cedar_build *b, uint32_t sym, struct span name)
 {
-	const struct cedar_snapshot *s = b->snap;
-	uint32_t *next, sym;
+	struct cmember *item = &b->items.v[b->items.n];
 
-	next = b->guess.next[b->key_sym == SYM_NONE ? s->names.names.n : b->key_sym];
-	if (is_symbol(s, next[0], name))
-		return next[0];
-	if (is_symbol(s, next[1], name))
-		return next[1];
-	sym = intern_find(&s->names, name);
-	if (sym != SYM_NONE) {
-		next[1] = next[0];
-		next[0] = sym;
-	}
-	return sym;
+	item->sym = sym;
+	item->n = (uint32_t)name.n;
+	item->name = name.p;
+	b->state = BUILD_VALUE;
 }
 
-void cedar_key(struct cedar_build *b, struct span name)
+/* Any name, in any state. */
+static __attribute__((noinline)) void put_key(struct cedar_build *b, struct span name)
 {
-	if (b->r < 0)
-		return;
-	if (b->has_key || b->depth == 0 || !b->frame[b->depth - 1].record) {
-		b->r = -EINVAL;
+	uint32_t sym = SYM_NONE;
+	int r;
+
+	if (b->state != BUILD_KEY) {
+		misuse(b);
 		return;
 	}
-	b->key = keep(b, name);
+	if (b->items.n == b->items.cap && !more_items(b))
+		return;
+	r = keep(b, &name);
+	if (r < 0) {
+		cedar_build_fail(b, r);
+		return;
+	}
 	if (b->snap)
-		b->key_sym = key_symbol(b, name);
-	b->has_key = b->r == 0;
+		b->shape = shape_with(&b->shapes, b->shape, &b->snap->names, name, &sym);
+	name_item(b, sym, name);
+}
+
+/* A name that came here before, or the last time but one, needs no call. */
+void cedar_key(struct cedar_build *b, struct span name)
+{
+	const struct shape *v = b->shapes.v;
+
+	if (b->state == BUILD_KEY && v && b->items.n < b->items.cap) {
+		const uint16_t *next = v[b->shape].next;
+
+		for (unsigned i = 0; i < SHAPE_NEXT; i++) {
+			if (!shape_ends(&v[next[i]], name))
+				continue;
+			b->shape = next[i];
+			name_item(b, v[next[i]].sym, name);
+			return;
+		}
+	}
+	put_key(b, name);
 }
 
 static int close_set(struct cedar_build *b, const struct cmember *item, uint32_t n,
@@ -302,74 +326,38 @@ static int close_set(struct cedar_build *b, const struct cmember *item, uint32_t
 	return 0;
 }
 
-/* Whether b stands behind a in a sorted record. */
-static inline bool in_order(const struct cmember *a, const struct cmember *b)
-{
-	return a->sym != b->sym ? a->sym < b->sym : cmember_cmp(a, b) < 0;
-}
-
-/* In the order that was right the last time; false when it is not now. */
-static bool fill_as_before(const struct cedar_build *b, const struct cmember *item,
-			   struct crecord *rec)
-{
-	const uint8_t *order = b->guess.order[rec->n];
-
-	for (uint32_t i = 0; i < rec->n; i++) {
-		if (order[i] >= rec->n)
-			return false;
-		rec->m[i] = item[order[i]];
-		if (i && !in_order(&rec->m[i - 1], &rec->m[i]))
-			return false;
-	}
-	return true;
-}
-
-static void fill_sorted(struct cedar_build *b, const struct cmember *item, struct crecord *rec)
-{
-	uint8_t *order = b->guess.order[rec->n <= BUILD_ORDER_MAX ? rec->n : 0];
-
-	for (uint32_t i = 0; i < rec->n; i++)
-		rec->m[i] = item[i];
-	heap_sort(rec->m, rec->n, sizeof(rec->m[0]), cmember_cmp);
-	if (!b->snap || rec->n > BUILD_ORDER_MAX)
-		return;
-	for (uint32_t i = 0; i < rec->n; i++) {
-		uint32_t k = 0;
-
-		while (item[k].name != rec->m[i].name)
-			k++;
-		order[i] = (uint8_t)k;
-	}
-}
-
 static int close_record(struct cedar_build *b, const struct cmember *item, uint32_t n,
 			struct cval *ret)
 {
+	const uint8_t *order = b->snap && b->shape != SHAPE_NONE ? b->shapes.v[b->shape].order : NULL;
 	struct crecord *rec = crecord_new(b->mem, n);
 
 	if (!rec)
 		return arena_error(b);
 	*ret = (struct cval){ .tag = V_RECORD, .record = rec };
-	if (b->snap && n <= BUILD_ORDER_MAX && fill_as_before(b, item, rec))
+	for (uint32_t i = 0; i < n; i++)
+		rec->m[i] = item[order ? order[i] : i];
+	if (order)
 		return 0;
-	fill_sorted(b, item, rec);
+	heap_sort(rec->m, n, sizeof(rec->m[0]), cmember_cmp);
 	return crecord_check(rec);
 }
 
 /* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before
  * them. */
-static bool close_frame(struct cedar_build *b, struct cmember **ret_item, uint32_t *ret_n)
+static inline bool close_frame(struct cedar_build *b, struct cmember **ret_item, uint32_t *ret_n)
 {
 	uint32_t start;
 
-	if (b->r == 0 && (b->depth == 0 || b->has_key))
-		b->r = -EINVAL;
-	if (b->r < 0)
+	if (b->depth == 0 || b->state != b->after) {
+		misuse(b);
 		return false;
+	}
 	start = b->frame[--b->depth].start;
 	*ret_item = b->items.v + start;
 	*ret_n = b->items.n - start;
 	b->items.n = start;
+	b->state = b->after = b->frame[b->depth].after;
 	return true;
 }
 
@@ -377,11 +365,15 @@ void cedar_close(struct cedar_build *b)
 {
 	struct cmember *item;
 	uint32_t n;
+	int r;
 
 	if (!close_frame(b, &item, &n))
 		return;
-	b->r = b->frame[b->depth].record ? close_record(b, item, n, &item[-1].v)
-					 : close_set(b, item, n, &item[-1].v);
+	r = b->frame[b->depth].record ? close_record(b, item, n, &item[-1].v)
+				      : close_set(b, item, n, &item[-1].v);
+	if (r < 0)
+		cedar_build_fail(b, r);
+	b->shape = b->frame[b->depth].shape;
 }
 
 void build_close_call(struct cedar_build *b, enum ext_fn fn)
@@ -394,12 +386,12 @@ void build_close_call(struct cedar_build *b, enum ext_fn fn)
 	if (!close_frame(b, &item, &n))
 		return;
 	if (n == 0 || n > ARRAY_SIZE(args)) {
-		b->r = -EINVAL;
+		misuse(b);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		args[i] = item[i].v;
 	if (ext_call(b->mem, fn, args, n, &fault) != EXT_OK)
-		b->r = -EINVAL;
+		misuse(b);
 	item[-1].v = args[0];
 }

@@ -2,19 +2,16 @@
 #ifndef TOLLGATE_POLICY_BUILD_H
 #define TOLLGATE_POLICY_BUILD_H
 
+#include "policy/shape.h"
 #include "policy/value.h"
 
 struct cedar_snapshot;
 
-/* Records up to this size remember how their members were sorted the last time. */
-#define BUILD_ORDER_MAX 16
-
-/* Requests of one kind come with the same names in the same order. What was seen is tried first and
- * checked; a guess that fails costs a lookup or a sort, nothing else. */
-struct build_guess {
-	uint32_t (*next)[2]; /* for each symbol, and one more for the beginning: those behind it */
-	uint8_t order[BUILD_ORDER_MAX + 1][BUILD_ORDER_MAX]; /* for each size */
-	uint32_t type; /* of the entity before */
+enum build_state {
+	BUILD_VALUE = 0, /* a value may come */
+	BUILD_KEY, /* a name, or the end of the record */
+	BUILD_DONE, /* the one value is there */
+	BUILD_FAILED, /* r says why */
 };
 
 /* The state behind the cedar_put_... functions: finished values wait in items until their set or
@@ -22,24 +19,25 @@ struct build_guess {
 struct cedar_build {
 	struct arena *mem;
 	const struct cedar_snapshot *snap; /* names are resolved in it; NULL: in an entity store */
+	uint8_t state, after; /* enum build_state; after: once the next value is there */
 	bool copy; /* strings are copied, else borrowed */
 	bool unknown; /* an unknown was put */
-	bool has_key;
 	int r; /* the first error */
-	struct span key;
-	uint32_t key_sym;
-	struct build_guess guess; /* with a snapshot only */
 	uint32_t depth;
+	uint32_t shape; /* of the names so far; with a snapshot only */
+	struct shapes shapes;
 	VEC(struct cmember) items; /* without name where no record is around */
 	struct {
-		uint32_t start;
+		uint32_t start, shape;
+		uint8_t after;
 		bool record;
 	} frame[CEDAR_VALUE_DEPTH_MAX];
+	uint32_t type; /* of the entity before, which is tried first */
 };
 
 /* Works for a snapshot from now on, forgetting what was learned of another. 0 or -ENOMEM. */
 int build_for(struct cedar_build *b, const struct cedar_snapshot *s);
-/* An entity value by name; *guess is the type that is tried first. */
+/* An entity value by name; *guess is the type that is tried first, and then the one it is of. */
 int build_entity(struct cedar_build *b, struct span type, struct span id, uint32_t *guess,
 		 struct cval *ret);
 /* Closes a set that was opened for the arguments of a call, and puts its result. */

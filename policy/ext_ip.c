@@ -39,46 +39,48 @@ static int parse_prefix(struct span s, unsigned max, uint8_t *ret)
 	return 0;
 }
 
-/* The common case, dotted decimal without prefix; false for all else, good or not. */
-static bool parse_plain_v4(struct span s, struct cip *ret)
+/* Dotted decimal without prefix, as most are; false for all else, good or not. */
+static inline bool parse_plain_v4(const char *p, const char *end, struct cip *ret)
 {
-	struct cip ip = { .prefix = 32 };
-	unsigned part = 0, v = 0, digits = 0;
+	uint32_t addr = 0;
 
-	if (s.n > 15)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned d = (unsigned)(s.p[i] - '0');
+	for (unsigned part = 0; part < 4; part++) {
+		unsigned v, d;
 
-		if (d <= 9) {
-			if ((digits && v == 0) || ++digits > 3)
+		if (part && (p == end || *p++ != '.'))
+			return false;
+		if (p == end || (v = (unsigned)(*p++ - '0')) > 9)
+			return false;
+		if (p < end && (d = (unsigned)(*p - '0')) <= 9) {
+			if (v == 0)
 				return false;
 			v = v * 10 + d;
-			if (v > 255)
-				return false;
-		} else if (s.p[i] == '.' && digits && part < 3) {
-			ip.addr[part++] = (uint8_t)v;
-			v = digits = 0;
-		} else {
-			return false;
+			/* Whether there is a third digit is as good as random. */
+			d = ++p < end ? (unsigned)(*p - '0') : 10;
+			p += d <= 9;
+			v = d <= 9 ? v * 10 + d : v;
 		}
+		if (v > 255)
+			return false;
+		addr = addr << 8 | v;
 	}
-	if (part != 3 || !digits)
+	if (p != end)
 		return false;
-	ip.addr[3] = (uint8_t)v;
-	*ret = ip;
+	ret->v6 = 0;
+	ret->prefix = 32;
+	memset(ret->addr, 0, sizeof(ret->addr));
+	addr = htonl(addr);
+	memcpy(ret->addr, &addr, sizeof(addr));
 	return true;
 }
 
-int ext_ip_parse(struct span s, struct cip *ret)
+static __attribute__((noinline)) int parse_any(struct span s, struct cip *ret)
 {
 	const char *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
 	size_t n = slash ? (size_t)(slash - s.p) : s.n;
 	char text[IP_TEXT_MAX + 1] = "";
 	struct cip ip = { 0 };
 
-	if (parse_plain_v4(s, ret))
-		return 0;
 	if (s.n == 0 || s.n > IP_TEXT_MAX || memchr(s.p, '\0', s.n))
 		return -EINVAL;
 	/* IPv4 within IPv6 would make one address two values. */
@@ -96,6 +98,11 @@ int ext_ip_parse(struct span s, struct cip *ret)
 		return -EINVAL;
 	*ret = ip;
 	return 0;
+}
+
+int ext_ip_parse(struct span s, struct cip *ret)
+{
+	return parse_plain_v4(s.p, s.p + s.n, ret) ? 0 : parse_any(s, ret);
 }
 
 bool ext_ip_is(enum ext_fn what, const struct cip *ip)

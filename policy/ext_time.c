@@ -42,7 +42,7 @@ static bool is_leap(int y)
 }
 
 /* Days from 1970-01-01 in the proleptic Gregorian calendar; -EINVAL when there is no such day. */
-static int days_of(int y, int m, int d, int64_t *ret)
+static inline __attribute__((always_inline)) int days_of(int y, int m, int d, int64_t *ret)
 {
 	static const uint16_t before[] = { 0,   31,  59,  90,  120, 151, 181,
 					   212, 243, 273, 304, 334, 365 };

@@ -64,12 +64,11 @@ static inline uint64_t hash_bytes(uint64_t seed, struct span s)
 
 	for (; n > 16; p += 16, n -= 16)
 		h = hash_mix(load_u64(p) ^ HASH_B ^ h, load_u64(p + 8) ^ seed);
-	if (n >= 8) {
-		a = load_u64(p);
-		b = load_u64(p + n - 8);
-	} else if (n >= 4) {
-		a = load_u32(p);
-		b = load_u32(p + n - 4);
+	if (n >= 4) {
+		size_t half = n >> 3 << 2; /* one way for 4 to 16 bytes: no branch to mispredict */
+
+		a = load_u32(p) | (uint64_t)load_u32(p + half) << 32;
+		b = load_u32(p + n - 4) | (uint64_t)load_u32(p + n - 4 - half) << 32;
 	} else if (n) {
 		a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
 		    (unsigned char)p[n - 1];
@@ -80,17 +79,18 @@ static inline uint64_t hash_bytes(uint64_t seed, struct span s)
 /* memcmp() == 0 without the call, for the short strings that names and constants are. */
 static inline bool bytes_equal(const char *p, const char *q, size_t n)
 {
-	if (n > 32)
-		return memcmp(p, q, n) == 0;
-	for (; n > 8; p += 8, q += 8, n -= 8) {
-		if (load_u64(p) != load_u64(q))
+	size_t half;
+
+	for (; n > 16; p += 16, q += 16, n -= 16) {
+		if ((load_u64(p) ^ load_u64(q)) | (load_u64(p + 8) ^ load_u64(q + 8)))
 			return false;
 	}
-	if (n == 8)
-		return load_u64(p) == load_u64(q);
-	if (n >= 4)
-		return load_u32(p) == load_u32(q) && load_u32(p + n - 4) == load_u32(q + n - 4);
-	return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
+	if (n < 4)
+		return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
+	half = n >> 3 << 2;
+	return ((load_u32(p) ^ load_u32(q)) | (load_u32(p + half) ^ load_u32(q + half)) |
+		(load_u32(p + n - 4) ^ load_u32(q + n - 4)) |
+		(load_u32(p + n - 4 - half) ^ load_u32(q + n - 4 - half))) == 0;
 }
 
 /* SYM_NONE when it is not there. */

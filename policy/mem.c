@@ -30,7 +30,7 @@ static int add_chunk(struct arena *a, size_t n)
 	if (size < n)
 		size = n;
 	if (a->limit && size > a->limit - a->total)
-		size = a->limit - a->total;
+		size = (a->limit - a->total) & ~(size_t)7;
 	if (size < n)
 		return -ENOSPC;
 	c = malloc(sizeof(*c) + size);
@@ -39,24 +39,19 @@ static int add_chunk(struct arena *a, size_t n)
 	c->next = a->head;
 	c->size = size;
 	a->head = c;
-	a->used = 0;
-	a->room = size;
+	a->at = c->mem;
+	a->end = c->mem + size;
 	a->total += size;
 	return 0;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_alloc_chunk(struct arena *a, size_t n)
 {
-	void *p;
-
-	if (n > SIZE_MAX / 2)
+	if (n == 0)
+		return arena_alloc(a, 1);
+	if (n > SIZE_MAX / 2 || add_chunk(a, (n + 7) & ~(size_t)7) < 0)
 		return NULL;
-	n = (n + 7) & ~(size_t)7;
-	if (n > a->room - a->used && add_chunk(a, n) < 0)
-		return NULL;
-	p = a->head ? a->head->mem + a->used : NULL;
-	a->used += n;
-	return p;
+	return arena_alloc(a, n);
 }
 
 void *arena_zalloc(struct arena *a, size_t n)
@@ -96,7 +91,7 @@ void arena_reset(struct arena *a)
 		/* Without memory the next arena_alloc() tries again and reports. */
 		(void)add_chunk(a, total);
 	}
-	a->used = 0;
+	a->at = a->head ? a->head->mem : NULL;
 }
 
 void arena_done(struct arena *a)

@@ -11,13 +11,23 @@
  * valid; limit 0 means none. */
 struct arena {
 	struct arena_chunk *head;
-	size_t used, room; /* in head */
+	char *at, *end; /* what is free in head; both aligned to 8 */
 	size_t total; /* bytes of all chunks */
 	size_t limit;
 };
 
+/* As arena_alloc(), from a chunk of its own or the next. */
+void *arena_alloc_chunk(struct arena *a, size_t n);
 /* n bytes, aligned to 8, not cleared; NULL without memory or beyond the limit. */
-void *arena_alloc(struct arena *a, size_t n);
+static inline void *arena_alloc(struct arena *a, size_t n)
+{
+	char *p = a->at;
+
+	if (n - 1 >= (size_t)(a->end - p)) /* or nothing is asked for */
+		return arena_alloc_chunk(a, n);
+	a->at += (n + 7) & ~(size_t)7;
+	return p;
+}
 void *arena_zalloc(struct arena *a, size_t n);
 /* Room for n objects of a size; NULL also when the product overflows. */
 void *arena_array(struct arena *a, size_t n, size_t size);

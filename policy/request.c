@@ -103,7 +103,7 @@ static int bind(struct cedar_request *rq, struct cedar_snapshot *s)
 		free_scratch(&fresh);
 		return -ENOMEM;
 	}
-	memset(fresh.guess, 0xff, sizeof(fresh.guess));
+	memset(fresh.type, 0xff, sizeof(fresh.type));
 	fresh.mem = rq->mem;
 	fresh.build = rq->build;
 	fresh.build.mem = &rq->mem;
@@ -163,22 +163,25 @@ int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
 	return 0;
 }
 
-static int set_var(struct cedar_request *rq, enum ast_var var, struct span type, struct span id)
+/* Of another type than the last time, or not known to the snapshot. */
+static __attribute__((noinline)) int set_other(struct cedar_request *rq, enum ast_var var,
+					       struct span type, struct span id)
 {
-	int pending = rq->build.r, r; /* of a value that is being built */
-	struct cval v;
+	return rq->snap ? build_entity(&rq->build, type, id, &rq->type[var], &rq->var[var]) : -EINVAL;
+}
 
-	if (!rq->snap)
-		return -EINVAL;
-	rq->build.r = 0;
-	r = build_entity(&rq->build, type, id, &rq->guess[var], &v);
-	rq->build.r = pending;
-	if (r < 0)
-		return r;
-	rq->var[var] = v;
-	rq->type[var] = request_type(rq, v);
-	if (v.n != ENTITY_UNKNOWN) /* by the time of the decision it is there */
-		__builtin_prefetch(&rq->snap->entities.hot[v.n]);
+static inline int set_var(struct cedar_request *rq, enum ast_var var, struct span type, struct span id)
+{
+	const struct cedar_snapshot *s = rq->snap;
+	uint32_t n;
+
+	if (!s || !snapshot_is_symbol(s, rq->type[var], type))
+		return set_other(rq, var, type, id);
+	n = snapshot_find_typed(s, rq->type[var], id);
+	if (n == ENTITY_UNKNOWN)
+		return set_other(rq, var, type, id);
+	rq->var[var] = (struct cval){ .tag = V_ENTITY, .n = n };
+	__builtin_prefetch(&s->entities.hot[n]); /* by the time of the decision it is there */
 	return 0;
 }
 
@@ -201,7 +204,7 @@ struct cedar_build *cedar_request_build(struct cedar_request *rq)
 {
 	build_start(&rq->build);
 	if (!rq->snap)
-		rq->build.r = -EINVAL;
+		cedar_build_fail(&rq->build, -EINVAL);
 	return &rq->build;
 }
 
@@ -240,7 +243,7 @@ static int told_ancestors(struct cedar_request *rq, struct cval self,
 		return -ENOSPC;
 	for (size_t i = 0; i < n; i++) {
 		int r = build_entity(&rq->build, parents[i].type, parents[i].id,
-				     &rq->build.guess.type, &parent[i]);
+				     &rq->build.type, &parent[i]);
 
 		if (r < 0)
 			return r;
@@ -301,7 +304,7 @@ int cedar_request_entity(struct cedar_request *rq, struct cedar_uid uid, bool at
 	if (r == 0 && n_parents > UINT32_MAX / 2)
 		r = -EINVAL;
 	if (r == 0)
-		r = build_entity(&rq->build, uid.type, uid.id, &rq->build.guess.type, &t.uid);
+		r = build_entity(&rq->build, uid.type, uid.id, &rq->build.type, &t.uid);
 	if (r == 0 && request_view(rq, t.uid, &there))
 		r = -EEXIST;
 	if (r == 0)

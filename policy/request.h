@@ -72,8 +72,7 @@ struct cedar_request {
 	struct arena mem;
 	struct cedar_build build;
 	struct cval var[3]; /* enum ast_var; V_NONE: not set */
-	uint32_t type[3]; /* their types' symbols */
-	uint32_t guess[3]; /* the same of the request before */
+	uint32_t type[3]; /* their types' symbols; before they are set, those of the request before */
 	struct cval context;
 	bool context_unknown; /* a member of it is */
 	struct told_entity told[CEDAR_REQUEST_ENTITIES_MAX];

@@ -14,29 +14,6 @@
 
 /* --- entities by name ------------------------------------------------------------------------- */
 
-static uint32_t uid_hash(const struct cedar_snapshot *s, uint32_t type, struct span id)
-{
-	return (uint32_t)hash_bytes(hash_u64(s->seed, type), id);
-}
-
-uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id)
-{
-	const struct centities *t = &s->entities;
-	uint32_t h;
-
-	if (!t->slot || type == SYM_NONE)
-		return ENTITY_UNKNOWN;
-	h = uid_hash(s, type, id);
-	for (uint32_t i = h & t->mask; t->slot[i]; i = (i + 1) & t->mask) {
-		const struct centity *e = &t->e.v[t->slot[i] - 1];
-
-		if (t->tag[i] == h && e->type == type && e->id.n == id.n &&
-		    bytes_equal(e->id.p, id.p, id.n))
-			return t->slot[i] - 1;
-	}
-	return ENTITY_UNKNOWN;
-}
-
 uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, struct span id)
 {
 	return snapshot_find_typed(s, intern_find(&s->names, type), id);
@@ -45,29 +22,23 @@ uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, 
 static int grow_entities(struct cedar_snapshot *s)
 {
 	struct centities *t = &s->entities;
-	uint32_t slots = t->slot ? (t->mask + 1) * 2 : 64, *slot, *tag;
+	uint32_t slots = t->slot ? (t->mask + 1) * 2 : 64;
+	struct centity_slot *slot;
 
 	if (t->mask >= UINT32_MAX / 4)
 		return -ENOMEM;
 	slot = calloc(slots, sizeof(*slot));
-	tag = calloc(slots, sizeof(*tag));
-	if (!slot || !tag) {
-		free(slot);
-		free(tag);
+	if (!slot)
 		return -ENOMEM;
-	}
 	for (uint32_t k = 0; k < t->e.n; k++) {
-		uint32_t h = uid_hash(s, t->e.v[k].type, t->e.v[k].id), i = h & (slots - 1);
+		uint32_t h = uid_hash(s->seed, t->e.v[k].type, t->e.v[k].id), i = h & (slots - 1);
 
-		while (slot[i])
+		while (slot[i].n)
 			i = (i + 1) & (slots - 1);
-		slot[i] = k + 1;
-		tag[i] = h;
+		slot[i] = (struct centity_slot){ h, k + 1 };
 	}
 	free(t->slot);
-	free(t->tag);
 	t->slot = slot;
-	t->tag = tag;
 	t->mask = slots - 1;
 	return 0;
 }
@@ -109,11 +80,10 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 	r = vec_push(&t->e, e);
 	if (r < 0)
 		return r;
-	h = uid_hash(s, e.type, id);
-	for (i = h & t->mask; t->slot[i]; i = (i + 1) & t->mask)
+	h = uid_hash(s->seed, e.type, id);
+	for (i = h & t->mask; t->slot[i].n; i = (i + 1) & t->mask)
 		;
-	t->slot[i] = t->e.n;
-	t->tag[i] = h;
+	t->slot[i] = (struct centity_slot){ h, t->e.n };
 	*ret = t->e.n - 1;
 	return 0;
 }
@@ -205,7 +175,6 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->entities.hot);
 	free(s->entities.own);
 	free(s->entities.slot);
-	free(s->entities.tag);
 	free(s->policies.v);
 	free(s->cold.v);
 	free(s->texts.v);

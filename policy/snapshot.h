@@ -38,12 +38,16 @@ struct chot {
 	struct canchors reach[2];
 };
 
+struct centity_slot {
+	uint32_t hash;
+	uint32_t n; /* number + 1, 0: free */
+};
+
 struct centities {
 	VEC(struct centity) e;
 	struct chot *hot; /* for each of e, when the index is built */
 	struct canchors (*own)[2]; /* those that name the entity itself */
-	uint32_t *slot; /* number + 1, 0: free */
-	uint32_t *tag;
+	struct centity_slot *slot;
 	uint32_t mask;
 };
 
@@ -221,9 +225,37 @@ struct cedar_snapshot {
 	uint32_t stack; /* values that the deepest conjunct needs */
 };
 
+static inline bool snapshot_is_symbol(const struct cedar_snapshot *s, uint32_t sym, struct span name)
+{
+	return sym < s->names.names.n && s->names.names.v[sym].n == name.n &&
+	       bytes_equal(s->names.names.v[sym].p, name.p, name.n);
+}
+
+/* The seed is secret, and types are numbers that no request chooses. */
+static inline uint32_t uid_hash(uint64_t seed, uint32_t type, struct span id)
+{
+	return (uint32_t)hash_bytes(seed + type * HASH_A, id);
+}
+
 /* The number of an entity, or ENTITY_UNKNOWN. */
 uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, struct span id);
-uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint32_t type, struct span id);
+static inline uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint32_t type,
+					   struct span id)
+{
+	const struct centities *t = &s->entities;
+	uint32_t h = uid_hash(s->seed, type, id);
+
+	if (!t->slot) /* no entity at all */
+		return ENTITY_UNKNOWN;
+	for (uint32_t i = h & t->mask; t->slot[i].n; i = (i + 1) & t->mask) {
+		const struct centity *e = &t->e.v[t->slot[i].n - 1];
+
+		if (t->slot[i].hash == h && e->type == type && e->id.n == id.n &&
+		    bytes_equal(e->id.p, id.p, id.n))
+			return t->slot[i].n - 1;
+	}
+	return ENTITY_UNKNOWN;
+}
 /* Finds or makes it; 0 or -ENOMEM. The spans are copied when it is new. */
 int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span id, uint32_t *ret);
 /* A symbol whose name is copied when it is new. */

@@ -281,23 +281,3 @@ int crecord_check(const struct crecord *r)
 	}
 	return 0;
 }
-
-struct cset *cset_new(struct arena *a, uint32_t n)
-{
-	struct cset *s = arena_alloc(a, sizeof(*s) + (size_t)n * sizeof(s->v[0]));
-
-	if (s) {
-		s->n = n;
-		s->canonical = false;
-	}
-	return s;
-}
-
-struct crecord *crecord_new(struct arena *a, uint32_t n)
-{
-	struct crecord *r = arena_alloc(a, sizeof(*r) + (size_t)n * sizeof(r->m[0]));
-
-	if (r)
-		r->n = n;
-	return r;
-}

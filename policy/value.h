@@ -113,7 +113,24 @@ const struct cval *crecord_get(const struct crecord *r, uint32_t sym);
 /* -EEXIST in a sorted record with two members of one name. */
 int crecord_check(const struct crecord *r);
 
-struct cset *cset_new(struct arena *a, uint32_t n);
-struct crecord *crecord_new(struct arena *a, uint32_t n);
+static inline struct cset *cset_new(struct arena *a, uint32_t n)
+{
+	struct cset *s = arena_alloc(a, sizeof(*s) + (size_t)n * sizeof(s->v[0]));
+
+	if (s) {
+		s->n = n;
+		s->canonical = false;
+	}
+	return s;
+}
+
+static inline struct crecord *crecord_new(struct arena *a, uint32_t n)
+{
+	struct crecord *r = arena_alloc(a, sizeof(*r) + (size_t)n * sizeof(r->m[0]));
+
+	if (r)
+		r->n = n;
+	return r;
+}
 
 #endif

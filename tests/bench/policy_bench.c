@@ -51,12 +51,17 @@ static double ns_per_tick(void)
 
 /* --- the requests as a caller has them: fields, no JSON --------------------------------------- */
 
-enum put { PUT_KEY, PUT_BOOL, PUT_LONG, PUT_STRING, PUT_ENTITY, PUT_EXT, OPEN_RECORD, OPEN_SET, CLOSE };
+enum put { PUT_BOOL, PUT_LONG, PUT_STRING, PUT_ENTITY, PUT_EXT, OPEN_RECORD, OPEN_SET, CLOSE };
 
 struct field {
 	enum put put;
-	int64_t num;
-	struct span a, b;
+	bool named; /* a member of a record, else of a set */
+	struct span name;
+	union {
+		int64_t num;
+		struct span text;
+		struct cedar_uid uid;
+	};
 	void (*ext)(struct cedar_build *, struct span);
 };
 
@@ -80,7 +85,7 @@ static void add_field(struct bench *b, struct field f)
 		exit(1);
 }
 
-static bool flatten_ext(struct bench *b, const struct json *v)
+static void flatten_ext(const struct json *v, struct field *to)
 {
 	static const struct {
 		const char *name;
@@ -93,53 +98,49 @@ static bool flatten_ext(struct bench *b, const struct json *v)
 
 	for (size_t i = 0; x && i < ARRAY_SIZE(exts); i++) {
 		if (span_is(json_str(json_get(x, "fn")), exts[i].name)) {
-			add_field(b, (struct field){ .put = PUT_EXT, .ext = exts[i].put,
-						     .a = json_str(json_get(x, "arg")) });
-			return true;
+			to->put = PUT_EXT;
+			to->ext = exts[i].put;
+			to->text = json_str(json_get(x, "arg"));
 		}
 	}
-	return false;
 }
 
-static void flatten(struct bench *b, const struct json *v)
+/* f has the value's name, where it has one. */
+static void flatten(struct bench *b, const struct json *v, struct field f)
 {
-	const struct json *e = json_get(v, "__entity");
-	struct cedar_uid uid;
+	bool object = v->kind == JSON_OBJECT;
 
 	switch (v->kind) {
 	case JSON_BOOL:
 	case JSON_INT:
-		add_field(b, (struct field){ .put = v->kind == JSON_BOOL ? PUT_BOOL : PUT_LONG,
-					     .num = v->num });
-		break;
+		f.put = v->kind == JSON_BOOL ? PUT_BOOL : PUT_LONG;
+		f.num = v->num;
+		add_field(b, f);
+		return;
 	case JSON_STRING:
-		add_field(b, (struct field){ .put = PUT_STRING, .a = v->str });
-		break;
+		f.put = PUT_STRING;
+		f.text = v->str;
+		add_field(b, f);
+		return;
 	case JSON_ARRAY:
-		add_field(b, (struct field){ .put = OPEN_SET });
-		for (uint32_t i = 0; i < v->n; i++)
-			flatten(b, &v->kid[i]);
-		add_field(b, (struct field){ .put = CLOSE });
-		break;
 	case JSON_OBJECT:
-		if (v->n == 1 && flatten_ext(b, v))
-			break;
-		if (v->n == 1 && e && json_uid(v, &uid)) {
-			add_field(b, (struct field){ .put = PUT_ENTITY, .a = uid.type,
-						     .b = uid.id });
-			break;
-		}
-		add_field(b, (struct field){ .put = OPEN_RECORD });
-		for (uint32_t i = 0; i < v->n; i++) {
-			add_field(b, (struct field){ .put = PUT_KEY, .a = v->key[i] });
-			flatten(b, &v->kid[i]);
-		}
-		add_field(b, (struct field){ .put = CLOSE });
 		break;
 	default:
 		fprintf(stderr, "a context holds what Cedar does not know\n");
 		exit(1);
 	}
+	f.put = object ? OPEN_RECORD : OPEN_SET;
+	if (object && v->n == 1 && json_get(v, "__entity") && json_uid(v, &f.uid))
+		f.put = PUT_ENTITY;
+	else if (object && v->n == 1)
+		flatten_ext(v, &f);
+	add_field(b, f);
+	if (f.put != OPEN_RECORD && f.put != OPEN_SET)
+		return;
+	for (uint32_t i = 0; i < v->n; i++)
+		flatten(b, &v->kid[i],
+			(struct field){ .named = object, .name = object ? v->key[i] : span_of("") });
+	add_field(b, (struct field){ .put = CLOSE });
 }
 
 static void take_questions(struct bench *b, const struct json *all)
@@ -151,19 +152,18 @@ static void take_questions(struct bench *b, const struct json *all)
 				       .resource = uid_of(json_get(q, "resource")),
 				       .first = b->fields.n, .json = q };
 
-		flatten(b, json_get(q, "context"));
+		flatten(b, json_get(q, "context"), (struct field){ 0 });
 		to.n = b->fields.n - to.first;
 		if (vec_push(&b->questions, to) < 0)
 			exit(1);
 	}
 }
 
-static void put_field(struct cedar_build *to, const struct field *f)
+static inline void put_field(struct cedar_build *to, const struct field *f)
 {
+	if (f->named)
+		cedar_key(to, f->name);
 	switch (f->put) {
-	case PUT_KEY:
-		cedar_key(to, f->a);
-		break;
 	case PUT_BOOL:
 		cedar_put_bool(to, f->num);
 		break;
@@ -171,13 +171,13 @@ static void put_field(struct cedar_build *to, const struct field *f)
 		cedar_put_long(to, f->num);
 		break;
 	case PUT_STRING:
-		cedar_put_string(to, f->a);
+		cedar_put_string(to, f->text);
 		break;
 	case PUT_ENTITY:
-		cedar_put_entity(to, f->a, f->b);
+		cedar_put_entity(to, f->uid.type, f->uid.id);
 		break;
 	case PUT_EXT:
-		f->ext(to, f->a);
+		f->ext(to, f->text);
 		break;
 	case OPEN_RECORD:
 		cedar_open_record(to);

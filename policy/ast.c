@@ -8,18 +8,19 @@
 
 #include "policy/value.h"
 
-static const char *const vars[] = { "principal", "action", "resource", "context" };
-static const char *const methods[] = { "contains", "containsAll", "containsAny",
-				       "isEmpty",  "hasTag",	  "getTag" };
+static const struct span vars[] = { SPAN("principal"), SPAN("action"), SPAN("resource"),
+				    SPAN("context") };
+static const struct span methods[] = { SPAN("contains"), SPAN("containsAll"), SPAN("containsAny"),
+				       SPAN("isEmpty"),	 SPAN("hasTag"),      SPAN("getTag") };
 
 const char *ast_var_name(enum ast_var var)
 {
-	return vars[var];
+	return vars[var].p;
 }
 
 const char *ast_method_name(enum ast_method method)
 {
-	return methods[method];
+	return methods[method].p;
 }
 
 const char *ast_operator(enum ast_kind kind)
@@ -35,7 +36,7 @@ const char *ast_operator(enum ast_kind kind)
 bool ast_var_find(struct span name, enum ast_var *ret)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(vars); i++) {
-		if (span_is(name, vars[i])) {
+		if (span_eq(name, vars[i])) {
 			*ret = (enum ast_var)i;
 			return true;
 		}
@@ -46,7 +47,7 @@ bool ast_var_find(struct span name, enum ast_var *ret)
 bool ast_method_find(struct span name, enum ast_method *ret)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(methods); i++) {
-		if (span_is(name, methods[i])) {
+		if (span_eq(name, methods[i])) {
 			*ret = (enum ast_method)i;
 			return true;
 		}

@@ -208,7 +208,7 @@ static int by_key(const void *a, const void *b)
 	return span_cmp(*x, *y);
 }
 
-static bool keys_differ(struct reader *rd, const struct span *key, uint32_t n, const char *at)
+static bool many_keys_differ(struct reader *rd, const struct span *key, uint32_t n, const char *at)
 {
 	struct span *sorted = malloc(n * sizeof(*sorted) + 1);
 	bool ok = true;
@@ -224,6 +224,21 @@ static bool keys_differ(struct reader *rd, const struct span *key, uint32_t n, c
 	}
 	free(sorted);
 	return ok;
+}
+
+#define KEYS_COMPARED_MAX 8 /* up to here one with each other, without memory */
+
+static bool keys_differ(struct reader *rd, const struct span *key, uint32_t n, const char *at)
+{
+	bool ok = true;
+
+	if (n > KEYS_COMPARED_MAX)
+		return many_keys_differ(rd, key, n, at);
+	for (uint32_t i = 1; i < n; i++) {
+		for (uint32_t k = 0; ok && k < i; k++)
+			ok = !span_eq(key[i], key[k]);
+	}
+	return ok || bad(rd, at, "the object has a key twice");
 }
 
 static void *keep(struct reader *rd, const void *v, uint32_t n, size_t size)

@@ -5,8 +5,6 @@
  */
 #include "policy/lex.h"
 
-#include <string.h>
-
 #include "policy/text.h"
 
 void lexer_init(struct lexer *lx, struct span text)
@@ -14,33 +12,47 @@ void lexer_init(struct lexer *lx, struct span text)
 	*lx = (struct lexer){ .text = text.n ? text : SPAN("") };
 }
 
-static bool is_ident_start(char c)
+/* What an ASCII character can begin or go on with. */
+enum { SPACE = 1, LETTER = 2, DIGIT = 4 };
+
+static const uint8_t classes[256] = {
+	['\t' ... '\r'] = SPACE, [' '] = SPACE,
+	['0' ... '9'] = DIGIT,	  ['A' ... 'Z'] = LETTER,
+	['a' ... 'z'] = LETTER,	  ['_'] = LETTER,
+};
+
+static inline bool is(char c, unsigned class)
 {
-	return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	return classes[(unsigned char)c] & class;
 }
 
-static bool is_digit(char c)
+/* Behind characters of a class. */
+static inline const char *skip(const char *p, const char *end, unsigned class)
 {
-	return c >= '0' && c <= '9';
+	while (p < end && is(*p, class))
+		p++;
+	return p;
 }
 
 static const char *skip_space(const char *p, const char *end)
 {
-	while (p < end) {
+	for (;;) {
 		uint32_t c;
 		unsigned n;
 
+		p = skip(p, end, SPACE);
 		if (end - p >= 2 && p[0] == '/' && p[1] == '/') {
 			while (p < end && *p != '\n' && *p != '\r')
 				p++;
 			continue;
 		}
+		if (p == end || (unsigned char)*p < 0x80)
+			return p;
 		n = utf8_decode(p, end, &c);
 		if (n == 0 || !char_is_space(c))
-			break;
+			return p;
 		p += n;
 	}
-	return p;
 }
 
 /* From the opening quote; *ret_end is behind the closing one, or where reading may go on. */
@@ -63,33 +75,37 @@ static bool scan_string(const char *p, const char *end, const char **ret_end,
 	return false;
 }
 
-struct punct {
-	char text[3];
-	enum token_kind kind;
-};
-
-static const struct punct puncts[] = {
-	/* longer ones first */
-	{ "::", TOK_PATH },  { "==", TOK_EQ },      { "!=", TOK_NE },       { "<=", TOK_LE },
-	{ ">=", TOK_GE },    { "&&", TOK_AND },     { "||", TOK_OR },       { "(", TOK_LPAREN },
-	{ ")", TOK_RPAREN }, { "[", TOK_LBRACKET }, { "]", TOK_RBRACKET },  { "{", TOK_LBRACE },
-	{ "}", TOK_RBRACE }, { ",", TOK_COMMA },    { ";", TOK_SEMICOLON }, { ":", TOK_COLON },
-	{ ".", TOK_DOT },    { "@", TOK_AT },       { "=", TOK_ASSIGN },    { "<", TOK_LT },
-	{ ">", TOK_GT },     { "!", TOK_NOT },      { "+", TOK_PLUS },      { "-", TOK_MINUS },
-	{ "*", TOK_STAR },   { "/", TOK_SLASH },    { "%", TOK_PERCENT },
+/* What a character is by itself, and what together with the one that may follow it. */
+static const struct punct {
+	uint8_t alone; /* TOK_BAD: nothing */
+	char second;
+	uint8_t both;
+} puncts[128] = {
+	['('] = { TOK_LPAREN, 0, 0 },	 [')'] = { TOK_RPAREN, 0, 0 },
+	['['] = { TOK_LBRACKET, 0, 0 },	 [']'] = { TOK_RBRACKET, 0, 0 },
+	['{'] = { TOK_LBRACE, 0, 0 },	 ['}'] = { TOK_RBRACE, 0, 0 },
+	[','] = { TOK_COMMA, 0, 0 },	 [';'] = { TOK_SEMICOLON, 0, 0 },
+	['.'] = { TOK_DOT, 0, 0 },	 ['@'] = { TOK_AT, 0, 0 },
+	['+'] = { TOK_PLUS, 0, 0 },	 ['-'] = { TOK_MINUS, 0, 0 },
+	['*'] = { TOK_STAR, 0, 0 },	 ['/'] = { TOK_SLASH, 0, 0 },
+	['%'] = { TOK_PERCENT, 0, 0 },	 [':'] = { TOK_COLON, ':', TOK_PATH },
+	['='] = { TOK_ASSIGN, '=', TOK_EQ }, ['!'] = { TOK_NOT, '=', TOK_NE },
+	['<'] = { TOK_LT, '=', TOK_LE }, ['>'] = { TOK_GT, '=', TOK_GE },
+	['&'] = { TOK_BAD, '&', TOK_AND }, ['|'] = { TOK_BAD, '|', TOK_OR },
 };
 
 static enum token_kind scan_punct(const char *p, const char *end, const char **ret_end)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(puncts); i++) {
-		size_t n = strlen(puncts[i].text);
+	const struct punct *c = &puncts[*p & 0x7f];
 
-		if ((size_t)(end - p) >= n && memcmp(p, puncts[i].text, n) == 0) {
-			*ret_end = p + n;
-			return puncts[i].kind;
-		}
+	if (*p & 0x80)
+		return TOK_BAD;
+	if (c->both && end - p >= 2 && p[1] == c->second) {
+		*ret_end = p + 2;
+		return (enum token_kind)c->both;
 	}
-	return TOK_BAD;
+	*ret_end = p + 1;
+	return c->alone ? (enum token_kind)c->alone : TOK_BAD;
 }
 
 static const char *bad_character(struct lexer *lx, const char *p, const char *end)
@@ -118,20 +134,18 @@ struct token lexer_next(struct lexer *lx)
 	start = p = skip_space(base + lx->pos, end);
 	if (p == end) {
 		t.kind = TOK_END;
-	} else if (is_ident_start(*p) || (*p == '?' && p + 1 < end && is_ident_start(p[1]))) {
+	} else if (is(*p, LETTER) || (*p == '?' && p + 1 < end && is(p[1], LETTER))) {
 		t.kind = *p == '?' ? TOK_SLOT : TOK_IDENT;
-		for (p++; p < end && (is_ident_start(*p) || is_digit(*p)); p++)
-			;
-	} else if (is_digit(*p)) {
+		p = skip(p + 1, end, LETTER | DIGIT);
+	} else if (is(*p, DIGIT)) {
 		t.kind = TOK_NUMBER;
-		for (; p < end && is_digit(*p); p++)
-			;
+		p = skip(p, end, DIGIT);
 	} else if (*p == '"') {
 		t.kind = scan_string(p, end, &p, &lx->error) ? TOK_STRING : TOK_BAD;
 	} else {
 		t.kind = scan_punct(p, end, &p);
 		if (t.kind == TOK_BAD)
-			p = bad_character(lx, p, end);
+			p = bad_character(lx, start, end);
 	}
 	t.pos = (uint32_t)(start - base);
 	t.text = (struct span){ start, (size_t)(p - start) };

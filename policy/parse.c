@@ -29,11 +29,6 @@ bool parser_accept(struct parser *ps, enum token_kind kind)
 	return true;
 }
 
-bool parser_at_word(const struct parser *ps, const char *word)
-{
-	return ps->tok.kind == TOK_IDENT && span_is(ps->tok.text, word);
-}
-
 bool parser_fail(struct parser *ps, uint32_t pos, const char *fmt, ...)
 {
 	char message[CEDAR_MESSAGE_MAX];

@@ -60,44 +60,62 @@ bool parse_pattern(struct parser *ps, struct pattern *ret)
 	return true;
 }
 
+/* A name whose parts do not stand side by side in the text. */
+struct joined {
+	char *v;
+	uint32_t n, cap;
+};
+
+static bool join(struct parser *ps, struct joined *j, struct span part)
+{
+	if (vec_reserve(j, (uint32_t)part.n) < 0)
+		return parser_no_memory(ps);
+	memcpy(j->v + j->n, part.p, part.n);
+	j->n += (uint32_t)part.n;
+	return true;
+}
+
+/* One more part, behind what is in *name or, once there is anything, in *j. */
+static bool add_part(struct parser *ps, struct joined *j, struct span *name, struct span part)
+{
+	if (j->n == 0 && part.p == name->p + name->n + 2) {
+		name->n += 2 + part.n;
+		return true;
+	}
+	return (j->n || join(ps, j, *name)) && join(ps, j, SPAN("::")) && join(ps, j, part);
+}
+
 bool parse_path(struct parser *ps, struct ast_name first, struct span *ret_name, bool *ret_entity,
 		struct span *ret_id)
 {
-	VEC(char) name = { 0 };
-	struct ast_name part = first;
+	struct span name = first.s;
+	struct joined j = { 0 };
 	bool ok = true, entity = false;
-	char *copy;
+	struct ast_name part;
 
-	for (;;) {
-		if (vec_reserve(&name, (uint32_t)part.s.n + 2) < 0) {
-			ok = parser_no_memory(ps);
-			break;
-		}
-		memcpy(name.v + name.n, part.s.p, part.s.n);
-		name.n += (uint32_t)part.s.n;
-		if (!parser_accept(ps, TOK_PATH))
-			break;
+	while (ok && !entity && parser_accept(ps, TOK_PATH)) {
 		if (ret_entity && ps->tok.kind == TOK_STRING) {
 			entity = true;
 			ok = parse_string(ps, ret_id);
-			break;
+		} else {
+			ok = parse_identifier(ps,
+					      ret_entity ? "a name or a string after `::`"
+							 : "a name after `::`",
+					      &part) &&
+			     add_part(ps, &j, &name, part.s);
 		}
-		ok = parse_identifier(
-			ps, ret_entity ? "a name or a string after `::`" : "a name after `::`",
-			&part);
-		if (!ok)
-			break;
-		memcpy(name.v + name.n, "::", 2);
-		name.n += 2;
 	}
-	copy = ok ? parser_keep(ps, name.v, name.n, 1) : NULL;
-	if (copy) {
-		*ret_name = (struct span){ copy, name.n };
-		if (ret_entity)
-			*ret_entity = entity;
+	if (ok && j.n) {
+		name = (struct span){ parser_keep(ps, j.v, j.n, 1), j.n };
+		ok = name.p;
 	}
-	free(name.v);
-	return copy != NULL;
+	free(j.v);
+	if (!ok)
+		return false;
+	*ret_name = name;
+	if (ret_entity)
+		*ret_entity = entity;
+	return true;
 }
 
 bool parse_type_name(struct parser *ps, struct span *ret)

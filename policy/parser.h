@@ -23,7 +23,10 @@ void parser_advance(struct parser *ps);
 bool parser_accept(struct parser *ps, enum token_kind kind);
 /* Takes a token of this kind or says that what was expected; what is in words: "`;`". */
 bool parser_expect(struct parser *ps, enum token_kind kind, const char *what);
-bool parser_at_word(const struct parser *ps, const char *word);
+static inline bool parser_at_word(const struct parser *ps, const char *word)
+{
+	return ps->tok.kind == TOK_IDENT && span_is(ps->tok.text, word);
+}
 
 /* Records an error at an offset; always false. */
 bool parser_fail(struct parser *ps, uint32_t pos, const char *fmt, ...)

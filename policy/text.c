@@ -39,9 +39,15 @@ size_t utf8_check(struct span s)
 	size_t i = 0;
 
 	while (i < s.n) {
+		uint64_t eight;
 		uint32_t c;
-		unsigned n = (unsigned char)s.p[i] < 0x80 ? 1 : utf8_decode(s.p + i, s.p + s.n, &c);
+		unsigned n;
 
+		while (s.n - i >= 8 && (memcpy(&eight, s.p + i, 8), !(eight & 0x8080808080808080ULL)))
+			i += 8;
+		if (i == s.n)
+			break;
+		n = (unsigned char)s.p[i] < 0x80 ? 1 : utf8_decode(s.p + i, s.p + s.n, &c);
 		if (n == 0)
 			break;
 		i += n;
@@ -82,18 +88,18 @@ bool char_is_space(uint32_t c)
 
 void text_place(struct span text, size_t offset, uint32_t *ret_line, uint32_t *ret_column)
 {
+	const char *p = text.p, *at, *newline;
 	uint32_t line = 1, column = 1;
 
 	if (offset > text.n)
 		offset = text.n;
-	for (size_t i = 0; i < offset; i++) {
-		if (text.p[i] == '\n') {
-			line++;
-			column = 1;
-		} else if (((unsigned char)text.p[i] & 0xc0) != 0x80) {
-			column++;
-		}
+	at = p + offset;
+	while (p < at && (newline = memchr(p, '\n', (size_t)(at - p)))) {
+		line++;
+		p = newline + 1;
 	}
+	for (; p < at; p++)
+		column += ((unsigned char)*p & 0xc0) != 0x80;
 	*ret_line = line;
 	*ret_column = column;
 }
@@ -239,20 +245,22 @@ int text_unescape(struct arena *a, struct span raw, struct span *ret, size_t *re
 
 	if (!out)
 		return -ENOMEM;
-	while (p < end) {
-		if (*p == '\r')
-			return bad_escape(raw, p, ret_at, ret_len);
-		if (*p == '\\') {
-			uint32_t c;
-			size_t n = unescape_one(p + 1, end, &c);
+	for (;;) {
+		const char *run = p;
+		uint32_t c;
+		size_t n;
 
-			if (n == 0)
-				return bad_escape(raw, p, ret_at, ret_len);
-			out += utf8_encode(c, out); /* never longer than its escape */
-			p += 1 + n;
-		} else {
-			*out++ = *p++;
-		}
+		while (p < end && *p != '\r' && *p != '\\')
+			p++;
+		memcpy(out, run, (size_t)(p - run));
+		out += p - run;
+		if (p == end)
+			break;
+		n = *p == '\\' ? unescape_one(p + 1, end, &c) : 0;
+		if (n == 0)
+			return bad_escape(raw, p, ret_at, ret_len);
+		out += utf8_encode(c, out); /* never longer than its escape */
+		p += 1 + n;
 	}
 	*out = '\0';
 	*ret = (struct span){ start, (size_t)(out - start) };
@@ -324,14 +332,22 @@ bool is_identifier(struct span s)
 
 bool is_reserved(struct span s)
 {
-	static const char *const words[] = { "true", "false", "if",   "then", "else",
-					     "in",   "is",    "like", "has",  "__cedar" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (span_is(s, words[i]))
-			return true;
+	switch (s.n) {
+	case 2:
+		return memcmp(s.p, "if", 2) == 0 || memcmp(s.p, "in", 2) == 0 ||
+		       memcmp(s.p, "is", 2) == 0;
+	case 3:
+		return memcmp(s.p, "has", 3) == 0;
+	case 4:
+		return memcmp(s.p, "true", 4) == 0 || memcmp(s.p, "then", 4) == 0 ||
+		       memcmp(s.p, "else", 4) == 0 || memcmp(s.p, "like", 4) == 0;
+	case 5:
+		return memcmp(s.p, "false", 5) == 0;
+	case 7:
+		return memcmp(s.p, "__cedar", 7) == 0;
+	default:
+		return false;
 	}
-	return false;
 }
 
 bool is_normal_name(struct span s)

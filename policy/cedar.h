@@ -69,6 +69,10 @@ int cedar_policies_add(struct cedar_policies *ps, const char *name, struct span 
 
 size_t cedar_policies_count(const struct cedar_policies *ps);
 
+struct cedar_uid {
+	struct span type, id;
+};
+
 /* --- values ----------------------------------------------------------------------------------- */
 
 /*
@@ -159,6 +163,8 @@ struct cedar_policy_info {
 };
 
 size_t cedar_snapshot_policies(const struct cedar_snapshot *s);
+/* Whether an entity is of the store that the snapshot was made of. */
+bool cedar_snapshot_has(const struct cedar_snapshot *s, struct cedar_uid uid);
 void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy,
 			   struct cedar_policy_info *ret);
 /* The annotation's text ("" for one without value), NUL-terminated; NULL when there is none. */
@@ -188,10 +194,6 @@ int cedar_request_resource(struct cedar_request *rq, struct span type, struct sp
  * must be a record; without it the context is empty. */
 struct cedar_build *cedar_request_build(struct cedar_request *rq);
 int cedar_request_context(struct cedar_request *rq);
-
-struct cedar_uid {
-	struct span type, id;
-};
 
 /* Tells an entity that the store does not hold, for this request only. Its attributes are the value
  * last built when attrs is true, else none; parents may be of the store, or told before. What the

@@ -9,14 +9,8 @@
 #include <string.h>
 
 #include "policy/mcp_impl.h"
-#include "policy/mem.h"
 
 #define NAMES_LIMIT (1u << 20) /* bytes of composed names of one message: URIs may be long */
-
-struct mcp_judge {
-	struct cedar_request *rq;
-	struct arena names;
-};
 
 /* What is asked, in Cedar's terms. */
 struct question {
@@ -51,14 +45,14 @@ void mcp_judge_free(struct mcp_judge *j)
 
 /* --- entities that the model may not know ----------------------------------------------------- */
 
-static int joined(struct question *q, const char *first, struct span second, struct span *ret)
+int mcp_judge_name(struct mcp_judge *j, const char *first, struct span second, struct span *ret)
 {
 	size_t n = strlen(first);
 	char *p;
 
 	if (second.n > NAMES_LIMIT || n > NAMES_LIMIT)
 		return -ENOSPC;
-	p = arena_alloc(&q->j->names, n + 1 + second.n);
+	p = arena_alloc(&j->names, n + 1 + second.n);
 	if (!p)
 		return -ENOSPC;
 	memcpy(p, first, n);
@@ -117,7 +111,7 @@ static int ask_tool(struct question *q)
 {
 	struct span id;
 	bool known = false;
-	int r = joined(q, q->rq->server, q->rq->item, &id);
+	int r = mcp_judge_name(q->j, q->rq->server, q->rq->item, &id);
 
 	if (r < 0)
 		return r;
@@ -134,7 +128,7 @@ static int ask_tool(struct question *q)
 static int ask_prompt(struct question *q)
 {
 	struct span id;
-	int r = joined(q, q->rq->server, q->rq->item, &id);
+	int r = mcp_judge_name(q->j, q->rq->server, q->rq->item, &id);
 
 	if (r < 0)
 		return r;
@@ -172,7 +166,7 @@ static int ask_host(struct question *q)
 static int ask_method(struct question *q)
 {
 	struct span id;
-	int r = joined(q, "method", q->rq->item, &id);
+	int r = mcp_judge_name(q->j, "method", q->rq->item, &id);
 
 	if (r == 0)
 		r = tell_action(q, id, SPAN("method"));
@@ -393,6 +387,7 @@ static void describe_failure(const struct question *q, const struct cedar_answer
 static void give_answer(const struct question *q, const struct cedar_answer *a,
 			struct mcp_answer *ret)
 {
+	ret->decision = mcp_judge_allows(q->list_entry, a) ? MCP_ALLOW : MCP_DENY;
 	ret->n_failed = a->n_failures;
 	if (a->n_failures)
 		describe_failure(q, a, ret);
@@ -408,11 +403,9 @@ static void give_answer(const struct question *q, const struct cedar_answer *a,
 	} else if (a->decision == CEDAR_DENY) {
 		ret->why = MCP_WHY_DEFAULT;
 	} else if (a->decision == CEDAR_ALLOW) {
-		ret->decision = MCP_ALLOW;
 		ret->why = MCP_WHY_PERMIT;
 		add_reasons(q, a->reasons, a->n_reasons, ret);
 	} else if (q->list_entry) {
-		ret->decision = MCP_ALLOW;
 		ret->why = MCP_WHY_INPUT;
 		add_reasons(q, a->depending, a->n_depending, ret);
 	}

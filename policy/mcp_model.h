@@ -190,4 +190,12 @@ DEFINE_CLEANUP(struct mcp_judge *, mcp_judge_free)
 void mcp_judge_decide(struct mcp_judge *j, struct mcp_model *m, const struct mcp_request *rq,
 		      struct mcp_answer *ret);
 
+/*
+ * Judges the entries of one list, which differ in rq->item only: ret[i] says whether the i-th would be
+ * allowed. Every answer is that of mcp_judge_decide(), also when memory fails; but what depends on agent and
+ * context alone is found out once for many tools.
+ */
+void mcp_judge_list(struct mcp_judge *j, struct mcp_model *m, const struct mcp_request *rq,
+		    const struct span *items, size_t n, bool *ret);
+
 #endif

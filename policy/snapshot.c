@@ -259,6 +259,13 @@ size_t cedar_snapshot_policies(const struct cedar_snapshot *s)
 	return s->policies.n;
 }
 
+bool cedar_snapshot_has(const struct cedar_snapshot *s, struct cedar_uid uid)
+{
+	uint32_t n = snapshot_find_entity(s, uid.type, uid.id);
+
+	return n != ENTITY_UNKNOWN && s->entities.e.v[n].present;
+}
+
 void cedar_snapshot_policy(const struct cedar_snapshot *s, uint32_t policy,
 			   struct cedar_policy_info *ret)
 {

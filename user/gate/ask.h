@@ -13,6 +13,9 @@ struct gate_input;
 enum mcp_decision gate_ask(struct gate_conv *c, enum mcp_action action, enum mcp_dir dir,
 			   struct span item, struct gate_input *input, struct mcp_answer *ret);
 
+/* The same for the elements of a list: whether the agent may have each of them. */
+void gate_ask_list(struct gate_conv *c, enum mcp_action action, const struct span *items, size_t n, bool *ret);
+
 /* A sentence for records and clients: who denied and by which rule. */
 void gate_ask_reason(const struct mcp_answer *a, char *ret, size_t size);
 

@@ -92,22 +92,66 @@ static bool pin_holds(struct judging *j, uint32_t element, struct span name)
 	return false;
 }
 
-static bool may_have(struct judging *j, const struct list_kind *k, uint32_t element)
+/* The elements of a list: what each is called, and whether it goes. */
+struct elements {
+	size_t n;
+	uint8_t *drop;
+	bool *may; /* policy's word on those whose pins hold */
+	struct span *name;
+	size_t n_asked;
+	struct span *asked; /* their names */
+};
+
+static int elements_init(struct elements *e, size_t n)
+{
+	*e = (struct elements){ .drop = calloc(n + 1, sizeof(*e->drop)),
+				.may = calloc(n + 1, sizeof(*e->may)),
+				.name = calloc(n + 1, sizeof(*e->name)),
+				.asked = calloc(n + 1, sizeof(*e->asked)) };
+	return e->drop && e->may && e->name && e->asked ? 0 : -1;
+}
+
+static void elements_done(struct elements *e)
+{
+	free(e->drop);
+	free(e->may);
+	free(e->name);
+	free(e->asked);
+}
+
+/* Holds an element against what is known without policy. */
+static void take_element(struct judging *j, const struct list_kind *k, uint32_t element, struct elements *e)
 {
 	const struct tape *t = &j->conv->gate->tape;
 	uint32_t at = tape_get(t, element, k->name);
-	struct mcp_answer a;
+	size_t i = e->n++;
 
 	if (!tape_is(t, at, TAPE_STRING) || tape_has_lookalike(t, element, k->name)) {
-		remember_dropped(j, SPAN("(unnamed)"));
-		return false;
+		e->name[i] = SPAN("(unnamed)");
+		e->drop[i] = true;
+		return;
 	}
-	if ((k->asked == MCP_TOOLS_LIST && !pin_holds(j, element, tape_text(t, at))) ||
-	    gate_ask(j->conv, k->action, MCP_TO_SERVER, tape_text(t, at), NULL, &a) != MCP_ALLOW) {
-		remember_dropped(j, tape_text(t, at));
-		return false;
+	e->name[i] = tape_text(t, at);
+	e->drop[i] = k->asked == MCP_TOOLS_LIST && !pin_holds(j, element, e->name[i]);
+	if (!e->drop[i])
+		e->asked[e->n_asked++] = e->name[i];
+}
+
+/* Asks policy about all that is left, in one pass. */
+static void choose(struct judging *j, const struct list_kind *k, uint32_t array, struct elements *e)
+{
+	const struct tape *t = &j->conv->gate->tape;
+	size_t asked = 0;
+
+	for (uint32_t at = tape_first(t, array); at != TAPE_NONE; at = tape_next(t, array, at))
+		take_element(j, k, at, e);
+	gate_ask_list(j->conv, k->action, e->asked, e->n_asked, e->may);
+	for (size_t i = 0; i < e->n; i++) {
+		if (!e->drop[i])
+			e->drop[i] = !e->may[asked++];
+		if (e->drop[i])
+			remember_dropped(j, e->name[i]);
 	}
-	return true;
 }
 
 void judging_list(struct judging *j, enum mcp_method asked)
@@ -116,8 +160,7 @@ void judging_list(struct judging *j, enum mcp_method asked)
 	struct gate *g = j->conv->gate;
 	const struct tape *t = &g->tape;
 	uint32_t array = mcp_list_array(t, j->rpc.result, asked);
-	_cleanup_free_ uint8_t *drop = NULL;
-	size_t n = 0;
+	_cleanup_(elements_done) struct elements e = { 0 };
 	int r;
 
 	if (!k)
@@ -128,17 +171,15 @@ void judging_list(struct judging *j, enum mcp_method asked)
 	}
 	if (!j->conv->server || j->conv->use_denied)
 		return; /* its request was denied, or let pass by mode: there are no pins to hold it against */
-	drop = calloc(t->tok[array].count + 1, 1);
-	if (!drop) {
+	if (elements_init(&e, t->tok[array].count) < 0) {
 		judging_refuse(j, JSONRPC_E_INTERNAL, "memory", "not enough memory to judge the list");
 		return;
 	}
-	for (uint32_t e = tape_first(t, array); e != TAPE_NONE; e = tape_next(t, array, e))
-		drop[n++] = !may_have(j, k, e);
+	choose(j, k, array, &e);
 	if (g->mode != GATE_ENFORCING || j->deny)
 		return;
 	buf_clear(&g->out);
-	r = list_filter(t, j->rpc.result, array, drop, n, false, &g->out);
+	r = list_filter(t, j->rpc.result, array, e.drop, e.n, false, &g->out);
 	if (r < 0)
 		judging_refuse(j, JSONRPC_E_INTERNAL, "memory", "the list could not be cut");
 	j->replaced = r == 1;

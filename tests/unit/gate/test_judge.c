@@ -221,6 +221,38 @@ static void lists_hide_what_policy_denies(void **state)
 	world_close(&w);
 }
 
+/* Whether pin or policy hides it, and whatever is asked first: one record, which names it in the list's order. */
+static void lists_name_what_they_hide(void **state)
+{
+	struct world w;
+	struct gate_conv *c;
+	struct gate_verdict v;
+	const char *r;
+
+	world_open(&w, POLICY);
+	c = world_conv(&w, true);
+	assert_int_equal(world_judge(c, MCP_TO_SERVER,
+				     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}").act, GATE_FORWARD);
+	(void)world_last_record(&w);
+	v = world_judge(c, MCP_TO_HOST,
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["
+			"{\"name\":7},"
+			"{\"name\":\"drop\",\"description\":\"Deletes\",\"inputSchema\":{\"type\":\"object\"}},"
+			"{\"name\":\"new\",\"description\":\"?\",\"inputSchema\":{\"type\":\"object\"}},"
+			"{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "},"
+			"{\"name\":\"drop\",\"description\":\"Deletes\",\"inputSchema\":{\"type\":\"object\"}}]}}");
+	assert_int_equal(v.act, GATE_REPLACE);
+	assert_true(span_is(v.bytes, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["
+			    "{\"name\":\"echo\",\"description\":\"Echoes\",\"inputSchema\":" ECHO_INPUT "}]}}"));
+	r = world_record(&w);
+	contains(r, "\"reason_code\":\"unlisted_tool\"");
+	r = world_record(&w);
+	contains(r, "\"hidden\":4");
+	contains(r, "\"hidden_names\":\"(unnamed), drop, new, drop\"");
+	assert_null(world_record(&w));
+	world_close(&w);
+}
+
 static void a_batch_goes_whole_or_not_at_all(void **state)
 {
 	struct world w;
@@ -385,6 +417,7 @@ int main(void)
 		cmocka_unit_test(refuses_an_id_in_flight),
 		cmocka_unit_test(lists_show_what_is_pinned_and_permitted),
 		cmocka_unit_test(lists_hide_what_policy_denies),
+		cmocka_unit_test(lists_name_what_they_hide),
 		cmocka_unit_test(a_batch_goes_whole_or_not_at_all),
 		cmocka_unit_test(advisory_records_what_it_would_deny),
 		cmocka_unit_test(judges_requests_of_the_server),

@@ -280,6 +280,125 @@ static void lists_show_what_arguments_may_allow(void **state)
 	}
 }
 
+/* --- lists ------------------------------------------------------------------------------------ */
+
+#define MANY 500
+
+static char many_name[MANY][16];
+static struct mcp_tool many_tools[MANY];
+static const char *const risks[] = { NULL, "high", "pii" };
+
+static struct mcp_model *model_of_many(const char *policy)
+{
+	struct mcp_server server = { .name = "fs", .tools = many_tools, .n_tools = MANY };
+	struct mcp_policy_text t = { "test.cedar", span_of(policy) };
+	struct mcp_model_input in = { &t, 1, agents, 2, &server, 1, methods, 3 };
+	_cleanup_buf_ struct buf errors = { 0 };
+	struct mcp_model *m = NULL;
+
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(many_name[i], sizeof(many_name[i]), "tool%zu", i);
+		many_tools[i] = (struct mcp_tool){ many_name[i], risks[i % 3], SPAN(PATH_INPUT) };
+	}
+	if (mcp_model_new(&in, &errors, &m) < 0)
+		fail_msg("%s", buf_cstr(&errors));
+	return m;
+}
+
+/* Every answer of the list must be that of the entry alone; *ret_shown counts them. */
+static void list_as_one_by_one(struct mcp_model *m, struct mcp_request *rq, const struct span *items, size_t n,
+			       size_t *ret_shown)
+{
+	_cleanup_(mcp_judge_free_p) struct mcp_judge *j = NULL;
+	bool shown[MANY + 2];
+	struct mcp_answer a;
+
+	*ret_shown = 0;
+	assert_int_equal(mcp_judge_new(&j), 0);
+	mcp_judge_list(j, m, rq, items, n, shown);
+	for (size_t i = 0; i < n; i++) {
+		rq->item = items[i];
+		mcp_judge_decide(j, m, rq, &a);
+		assert_int_equal(shown[i], a.decision == MCP_ALLOW);
+		*ret_shown += shown[i];
+	}
+}
+
+static void a_list_is_judged_as_its_entries_are(void **state)
+{
+	static const struct {
+		const char *policy;
+		size_t shown; /* of the tools, to claude in nobody's scope */
+	} cases[] = {
+		{ "", 0 },
+		{ "permit(principal, action, resource);", MANY },
+		{ "permit(principal == Agent::\"claude\", action, resource == Tool::\"fs/tool7\");", 1 },
+		{ "permit(principal, action == Action::\"fs/tool3\", resource) when { context.input.path == \"x\" };", 1 },
+		{ "permit(principal, " CALL ", resource); forbid(principal, " CALL ", resource) when "
+		  "{ resource is Tool && resource has sensitivity && resource.sensitivity == \"high\" };", 333 },
+		{ "permit(principal, " CALL ", resource); forbid(principal, action == Action::\"fs/tool9\", resource) when "
+		  "{ " FAILS " };", MANY - 1 },
+		{ "permit(principal, " CALL ", resource) when { context.session.calls > 0 && principal.name == \"claude\" };",
+		  MANY },
+	};
+	struct span items[MANY + 2];
+	struct mcp_request rq = call("claude", "fs", "", NULL);
+	size_t shown;
+
+	rq.calls = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(mcp_model_unref_p) struct mcp_model *m = model_of_many(cases[i].policy);
+
+		print_message("%s\n", cases[i].policy);
+		for (size_t k = 0; k < MANY; k++)
+			items[k] = span_of(many_name[k]);
+		rq.action = MCP_TOOL_LIST_ENTRY;
+		rq.agent = "claude";
+		rq.outer = NULL;
+		rq.server = "fs";
+		list_as_one_by_one(m, &rq, items, MANY, &shown);
+		assert_int_equal(shown, cases[i].shown);
+		rq.outer = "intern";
+		list_as_one_by_one(m, &rq, items, MANY, &shown);
+		rq.agent = NULL;
+		list_as_one_by_one(m, &rq, items, MANY, &shown);
+		assert_int_equal(shown, 0);
+		rq.agent = "stranger"; /* whom the model does not know */
+		rq.outer = NULL;
+		items[MANY] = SPAN("unlisted");
+		items[MANY + 1] = SPAN("");
+		list_as_one_by_one(m, &rq, items, MANY + 2, &shown);
+		rq.server = "other/";
+		list_as_one_by_one(m, &rq, items, MANY, &shown);
+		assert_int_equal(shown, 0);
+		rq.server = "fs";
+		rq.action = MCP_PROMPT_LIST_ENTRY;
+		list_as_one_by_one(m, &rq, items, 3, &shown);
+		rq.action = MCP_RESOURCE_READ;
+		list_as_one_by_one(m, &rq, items, 3, &shown);
+	}
+}
+
+/* Answers that do not fit the request's memory, each for itself, still come. */
+static void a_list_too_large_for_one_pass(void **state)
+{
+	_cleanup_buf_ struct buf policy = { 0 };
+	_cleanup_(mcp_model_unref_p) struct mcp_model *m = NULL;
+	struct mcp_request rq = call("claude", "fs", "", NULL);
+	static char name[1 << 16]; /* forty of them are more than the names of a message may take */
+	struct span items[40];
+	size_t shown;
+
+	assert_int_equal(buf_append_str(&policy, "permit(principal, action, resource);"), 0);
+	m = model_of_many(buf_cstr(&policy));
+	memset(name, 'n', sizeof(name));
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = i & 1 ? (struct span){ name, sizeof(name) } : span_of(many_name[i]);
+	rq.action = MCP_TOOL_LIST_ENTRY;
+	list_as_one_by_one(m, &rq, items, ARRAY_SIZE(items), &shown);
+	assert_int_equal(shown, ARRAY_SIZE(items));
+}
+
 static void both_agents_must_be_allowed(void **state)
 {
 	static const char policy[] = "permit(principal == Agent::\"claude\", action, resource);";
@@ -573,6 +692,8 @@ int main(void)
 		cmocka_unit_test(errored_forbid_denies),
 		cmocka_unit_test(errored_permit_is_only_counted),
 		cmocka_unit_test(lists_show_what_arguments_may_allow),
+		cmocka_unit_test(a_list_is_judged_as_its_entries_are),
+		cmocka_unit_test(a_list_too_large_for_one_pass),
 		cmocka_unit_test(both_agents_must_be_allowed),
 		cmocka_unit_test(other_actions),
 		cmocka_unit_test(hosts),

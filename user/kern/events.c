@@ -88,6 +88,22 @@ void kern_events_close(struct kern_events *e)
 	free(e);
 }
 
+int64_t kern_events_lost(struct kern_events *e)
+{
+	int64_t untold = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct source *s = &e->source[i];
+		int r = stat_read(e->k, s->lost_stat, &s->lost);
+
+		if (r < 0)
+			return r;
+		untold += (int64_t)(s->lost - s->lost_told);
+		s->lost_told = s->lost;
+	}
+	return untold;
+}
+
 int kern_events_fd(const struct kern_events *e)
 {
 	return ring_buffer__epoll_fd(e->rb);

@@ -25,4 +25,8 @@ int kern_events_fd(const struct kern_events *e);
 /* Delivers what waits. Count or -errno. */
 int kern_events_consume(struct kern_events *e);
 
+/* How many were lost that no event has told of, and now count as told: a loss while what waits is delivered has no
+ * event behind it. The caller then walks as above. Count or -errno. */
+int64_t kern_events_lost(struct kern_events *e);
+
 #endif

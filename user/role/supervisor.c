@@ -72,17 +72,20 @@ static void on_signal(int signo, void *arg)
 
 /* --- kernel --------------------------------------------------------------------------------------- */
 
+static void look_at_all(struct supervisor *s, uint64_t lost)
+{
+	log_warn("%llu kernel events were lost: looking at everything again", (unsigned long long)lost);
+	sup_record_node(s, "events_lost", "kernel events were lost; everything was looked at again");
+	sup_enrol_rescan(s);
+	sup_stdio_rescan(s);
+}
+
 static void on_event(const struct tg_event *e, uint64_t lost, void *arg)
 {
 	struct supervisor *s = arg;
 
-	if (lost) {
-		log_warn("%llu kernel events were lost: looking at everything again",
-			 (unsigned long long)lost);
-		sup_record_node(s, "events_lost", "kernel events were lost; everything was looked at again");
-		sup_enrol_rescan(s);
-		sup_stdio_rescan(s);
-	}
+	if (lost)
+		look_at_all(s, lost);
 	if (e->type == TG_EV_EXEC || e->type == TG_EV_CONNECT)
 		sup_enrol_event(s, e);
 	else
@@ -158,6 +161,7 @@ static int open_kernel(struct supervisor *s)
 static void on_tick(struct loop_timer *t, void *arg)
 {
 	struct supervisor *s = arg;
+	int64_t lost;
 
 	(void)t;
 	if (!s->kern)
@@ -166,6 +170,9 @@ static void on_tick(struct loop_timer *t, void *arg)
 	(void)kern_heartbeat(s->kern);
 	if (!s->ready)
 		return;
+	lost = kern_events_lost(s->events);
+	if (lost > 0)
+		look_at_all(s, (uint64_t)lost);
 	sup_enrol_tick(s);
 	if (s->ticks % SWEEP_TICKS == 0 && kern_stdio_attached(s->kern))
 		(void)kern_stdio_sweep(s->kern);

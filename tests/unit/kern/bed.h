@@ -76,9 +76,8 @@ static inline void bed_sweep(void)
 	(void)cgroup_remove(bed_left.top);
 }
 
-static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
+static inline void bed_open_with(struct bed *b, struct kern_config cfg)
 {
-	struct kern_config cfg = { .stale_ns = stale_ns };
 	char root[PATH_MAX], name[64];
 
 	if (!bed_owner) {
@@ -103,6 +102,11 @@ static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
 	assert_int_equal(kern_open(&cfg, &b->k), 0);
 	assert_int_equal(kern_heartbeat(b->k), 0);
 	assert_int_equal(kern_daemon_attach(b->k, b->daemon), 0);
+}
+
+static inline void bed_open_stale(struct bed *b, uint64_t stale_ns)
+{
+	bed_open_with(b, (struct kern_config){ .stale_ns = stale_ns });
 }
 
 /* A minute: no test depends on how fast the machine is. */

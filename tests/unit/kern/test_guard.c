@@ -327,6 +327,42 @@ static void kills_without_a_supervisor(void **state)
 	bed_close(&b);
 }
 
+static uint64_t lost_before;
+
+static void count_event(const struct tg_event *e, uint64_t lost, void *arg)
+{
+	lost_before += lost;
+	events++;
+}
+
+/* Losses are told by the next event, or where there is none, to who asks. Never twice. */
+static void tells_losses(void **state)
+{
+	struct kern_events *ev;
+	struct run r;
+	struct bed b;
+	char dir[64];
+
+	bed_open_with(&b, (struct kern_config){ .stale_ns = 1, .ring_bytes = 4096 });
+	program(&r, dir);
+	select_exe(&b, r.file);
+	assert_int_equal(kern_events_open(b.k, count_event, NULL, &ev), 0);
+	for (int round = 0; round < 2; round++) {
+		lost_before = events = 0;
+		for (int i = 0; i < 50; i++) /* there is room for 39 */
+			assert_int_equal(bed_run(&b, NULL, run, &r), 256 + SIGKILL);
+		if (round == 1)
+			assert_int_equal(kern_events_lost(ev), 50 - 39);
+		assert_true(kern_events_consume(ev) >= 0);
+		assert_int_equal(events, 39);
+		assert_int_equal(lost_before, round == 0 ? 50 - 39 : 0);
+		assert_int_equal(kern_events_lost(ev), 0);
+	}
+	kern_events_close(ev);
+	program_done(dir);
+	bed_close(&b);
+}
+
 static int send_continue(void *arg)
 {
 	return kill(*(pid_t *)arg, SIGCONT) < 0;
@@ -434,6 +470,7 @@ int main(void)
 		cmocka_unit_test(stops_detours),
 		cmocka_unit_test(stops_by_user_and_cgroup),
 		cmocka_unit_test(kills_without_a_supervisor),
+		cmocka_unit_test(tells_losses),
 		cmocka_unit_test(nobody_else_continues),
 		cmocka_unit_test(refuses_bad_selectors),
 	};

@@ -7,7 +7,8 @@
  *
  * SERVER is this program under the path that is approved. COMMAND stands before the server's own command line (sh -c,
  * bwrap ...). The host prints every line that comes back, then "end". It waits as long as hosts do, so a server that was
- * killed or a call that was refused ends it at once. With STDIO_WAIT in its environment it begins when that file is there;
+ * killed or a call that was refused ends it at once. With STDIO_VFORK the server first waits in vfork() for a child that then
+ * reads in its place. With STDIO_WAIT in its environment it begins when that file is there;
  * with STDIO_WAIT_THEN it starts the server, and writes when that file is there.
  */
 #include <errno.h>
@@ -32,9 +33,11 @@
 #include <unistd.h>
 
 #define TOOL(name) "{\"name\":\"" name "\",\"inputSchema\":{\"type\":\"object\"}}"
+#define VFORK_MS 6000 /* longer than a takeover may take */
 #define ANSWER_MS 10000 /* reached only when neither an answer nor the end comes */
 #define LINE_MAX_BYTES 65536
 
+#define FLOOD 3000 /* a ring of 256 KiB holds 2520 events */
 #define CROWD 32 /* servers at once; probe_stdio knows it too */
 static char *server_argv[64];
 static char message[LINE_MAX_BYTES]; /* ends in a newline */
@@ -398,6 +401,33 @@ static void way_crowd(void)
 	from_server = all[0].from;
 }
 
+/* As many suspicions as the kernel's ring of events does not hold, while nobody reads it: each a program that is started
+ * with something in its pipe. Then the call, of which no event can tell. */
+static void way_flood(void)
+{
+	for (int i = 0; i < FLOOD; i++) {
+		int in[2], out[2];
+		pid_t pid;
+
+		if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || write(in[1], "{", 1) != 1)
+			fail("pipe");
+		pid = vfork();
+		if (pid == 0) {
+			dup2(in[0], 0);
+			dup2(out[1], 1);
+			execl("/bin/true", "true", (char *)NULL);
+			_exit(1);
+		}
+		(void)waitpid(pid, NULL, 0);
+		close(in[0]);
+		close(in[1]);
+		close(out[0]);
+		close(out[1]);
+	}
+	way_whole();
+	puts("flooded");
+}
+
 static const struct {
 	const char *name;
 	void (*way)(void);
@@ -435,6 +465,7 @@ static const struct {
 	{ "reexec", way_blocked, false, "reexec" },
 	{ "traced", way_traced, false, NULL },
 	{ "crowd", way_crowd, false, NULL },
+	{ "flood", way_flood, false, NULL },
 };
 
 /* --- the host -------------------------------------------------------------------------------------- */
@@ -566,6 +597,21 @@ static void answer(const char *line)
 		exit(3);
 }
 
+/* A process that waits in vfork() does not stop before its child has executed or ended, and this one reads. */
+static void wait_in_vfork(int log)
+{
+	static char buf[LINE_MAX_BYTES];
+	ssize_t got;
+
+	if (vfork())
+		return;
+	pause_ms(VFORK_MS);
+	got = read(0, buf, sizeof(buf));
+	if (got > 0 && write(log, buf, (size_t)got) != got)
+		_exit(1);
+	_exit(0);
+}
+
 static int serve(const char *name, const char *log, const char *how)
 {
 	static char buf[LINE_MAX_BYTES], line[2 * LINE_MAX_BYTES];
@@ -575,6 +621,8 @@ static int serve(const char *name, const char *log, const char *how)
 
 	if (fd < 0)
 		fail(log);
+	if (getenv("STDIO_VFORK"))
+		wait_in_vfork(fd);
 	if (!strcmp(how, "speak") &&
 	    write(1, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\","
 		     "\"data\":\"up\"}}\n", 89) < 0)

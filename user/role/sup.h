@@ -202,6 +202,9 @@ void sup_stdio_proxy_lost(struct supervisor *s);
 void sup_running_scan(struct supervisor *s);
 
 /* --- sup_stray.c */
+/* Kills whoever in a scope, but the host, could still read from this object: a pipe, or the server's end of a socket.
+ * LIMIT: not the readers of a named pipe. */
+void sup_stray_kill_readers(struct supervisor *s, mode_t type, uint64_t ino, pid_t host);
 /* Kills servers that stand still for a takeover of which nothing is known any more. */
 void sup_stray_kill(struct supervisor *s);
 

@@ -158,6 +158,17 @@ static void kill_pid(struct supervisor *s, pid_t pid)
 		close(fd);
 }
 
+/* A named pipe's readers have no name by which they are found. */
+static void kill_readers(struct supervisor *s, const struct sup_job *job)
+{
+	struct tg_stream st;
+
+	if (job->ino0)
+		sup_stray_kill_readers(s, job->mode0, job->ino0, job->host);
+	else if (job->key && kern_stdio_read(s->kern, job->key, &st) == 0 && !(st.read_key & TG_KEY_NAMED))
+		sup_stray_kill_readers(s, st.mode0 & S_IFMT, st.read_key, (pid_t)st.host_tgid);
+}
+
 /* A server that cannot be guarded does not run, unless the node only observes. */
 static void fail(struct supervisor *s, struct sup_job *job, const char *code, const char *reason)
 {
@@ -170,6 +181,7 @@ static void fail(struct supervisor *s, struct sup_job *job, const char *code, co
 		kill_pid(s, job->server);
 		for (unsigned i = 0; i < job->nholders; i++)
 			kill_pid(s, job->holders[i]);
+		kill_readers(s, job);
 	} else {
 		let_go(s, job);
 	}

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
+ * Who must not go on with a conversation that is not guarded. Runs in the supervisor.
+ *
  * Servers that stand still and are nobody's any more: a supervisor before this one died after it had handed their
  * conversation over and before it heard the verdict. What they had read may be denied, and who else was stopped with
- * them died with it, so they are killed, and the wrappers that hold the same descriptors with them. Runs in the
- * supervisor.
+ * them died with it, so they are killed, and the wrappers that hold the same descriptors with them.
+ *
+ * And, where a takeover failed, whoever else has the server's input: a child that it waits for in vfork() would read
+ * in its place.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -26,6 +30,39 @@ struct strays {
 	pid_t all[STRAYS_MAX];
 	unsigned n;
 };
+
+/* A new process may have come between two passes; whoever a signal waits for forks no more. */
+#define READER_PASSES 8
+
+/* Looked at again once its name cannot pass to another. */
+static bool kill_reader(pid_t pid, const struct proc_object *in)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	bool split;
+
+	return fd >= 0 && proc_holds(pid, in, 1, &split) > 0 &&
+	       syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+}
+
+void sup_stray_kill_readers(struct supervisor *s, mode_t type, uint64_t ino, pid_t host)
+{
+	struct proc_object in = { .type = type, .ino = ino, .access = O_RDONLY };
+	_cleanup_pids_ struct proc_pids killed = { 0 };
+	size_t before;
+	int pass = 0;
+
+	do {
+		_cleanup_pids_ struct proc_pids holders = { 0 };
+
+		before = killed.n;
+		if (proc_holders(&in, 1, &holders) < 0)
+			return;
+		for (size_t i = 0; i < holders.n; i++)
+			if (holders.v[i] != host && !proc_pids_has(&killed, holders.v[i]) &&
+			    sup_in_scope(s, holders.v[i]) && kill_reader(holders.v[i], &in))
+				(void)proc_pids_add(&killed, holders.v[i]);
+	} while (killed.n > before && ++pass < READER_PASSES);
+}
 
 /* The kernel's list is not changed while it is walked. */
 static int collect(pid_t pid, const struct tg_stopped *st, void *arg)

@@ -9,7 +9,8 @@
  *	sup_members   channels to the other roles, rings, set-up
  *	sup_owner     who owns a loopback server
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
- *	sup_enrol     execs that a selector matches, scopes, listeners
+ *	sup_enrol     execs that a selector matches, scopes
+ *	sup_listen    the listeners of the scopes
  *	sup_stdio     takeovers: look, take, hand over, release or kill
  *	sup_running   agents and conversations from before the start
  *	sup_stray     servers that stand still for a takeover nobody knows of any more
@@ -177,6 +178,14 @@ int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, con
 void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index);
 void sup_enrol_tick(struct supervisor *s);
 void sup_enrol_stop(struct supervisor *s);
+
+/* --- sup_listen.c */
+/* A listener for the agent in the process's network namespace, made when there is none. 0 or -errno. */
+int sup_listen_for(struct supervisor *s, pid_t pid, uint32_t agent);
+/* Closes the agent's listeners. */
+void sup_listen_end(struct supervisor *s, uint32_t agent);
+/* At the start: tells the kernel of those that were kept, and makes what those in scope miss. 0 or -errno. */
+int sup_listen_again(struct supervisor *s);
 
 /* --- sup_stdio.c */
 void sup_stdio_event(struct supervisor *s, const struct tg_event *e);

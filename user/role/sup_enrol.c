@@ -19,7 +19,6 @@
 #include "user/enrol/match.h"
 #include "user/enrol/programs.h"
 #include "user/kern/cgroup.h"
-#include "user/kern/flow.h"
 #include "user/kern/guard.h"
 #include "user/kern/kern.h"
 #include "user/kern/scope.h"
@@ -68,42 +67,7 @@ static void record_enrol(struct supervisor *s, const struct proc_identity *id, u
 	(void)sup_record(s, &rec);
 }
 
-/* --- scopes and listeners ------------------------------------------------------------------------- */
-
-static struct sup_listener *find_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
-{
-	for (struct sup_listener *l = s->listeners; l; l = l->next)
-		if (l->agent == agent && l->l.netns_cookie == cookie && l->l.fd4 >= 0)
-			return l;
-	return NULL;
-}
-
-/* A listener for the agent in the process's network namespace, made when there is none. */
-static int ensure_listener(struct supervisor *s, pid_t pid, uint32_t agent)
-{
-	struct listener fresh = { .fd4 = -1, .fd6 = -1 };
-	struct sup_listener *l;
-	int r = listener_open_pid(pid, &fresh);
-
-	if (r < 0)
-		return r;
-	l = find_listener(s, agent, fresh.netns_cookie);
-	if (l) {
-		listener_close(&fresh);
-	} else {
-		l = calloc(1, sizeof(*l));
-		if (!l) {
-			listener_close(&fresh);
-			return -ENOMEM;
-		}
-		l->agent = agent;
-		l->l = fresh;
-		l->next = s->listeners;
-		s->listeners = l;
-		sup_tell_listener(s, l);
-	}
-	return flow_listener_set(s->kern, l->l.netns_cookie, agent, l->l.port4, l->l.port6);
-}
+/* --- scopes ------------------------------------------------------------------------- */
 
 static bool agent_has_place(struct supervisor *s, uint32_t agent, const struct place *except)
 {
@@ -113,25 +77,6 @@ static bool agent_has_place(struct supervisor *s, uint32_t agent, const struct p
 		if (p != except && p->agent == agent)
 			return true;
 	return false;
-}
-
-static void drop_listeners(struct supervisor *s, uint32_t agent)
-{
-	struct sup_listener **at = &s->listeners;
-
-	while (*at) {
-		struct sup_listener *l = *at;
-
-		if (l->agent != agent) {
-			at = &l->next;
-			continue;
-		}
-		(void)flow_listener_remove(s->kern, l->l.netns_cookie, agent);
-		sup_drop_listener(s, l);
-		listener_close(&l->l);
-		*at = l->next;
-		free(l);
-	}
 }
 
 /* The last process of a scope is gone. */
@@ -145,7 +90,7 @@ static void on_empty(struct place *p, void *arg)
 	if (!p->outer)
 		(void)kern_scope_detach(s->kern, p->id);
 	if (!agent_has_place(s, p->agent, p))
-		drop_listeners(s, p->agent);
+		sup_listen_end(s, p->agent);
 	sup_record_init(&rec, RECORD_ENROL, RECORD_NA);
 	rec.agent = span_of(s->conf.agents[p->agent - 1].name);
 	rec.reason = SPAN("the last process of the scope ended");
@@ -245,7 +190,7 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 		return r;
 	r = attach(s, p, &label);
 	if (r >= 0)
-		r = ensure_listener(s, pid, label.agent);
+		r = sup_listen_for(s, pid, label.agent);
 	if (r >= 0)
 		r = kern_scope_label(s->kern, pid, &label);
 	if (r >= 0 && !stays)
@@ -530,8 +475,8 @@ int sup_enrol_start(struct supervisor *s)
 
 	if (r >= 0 && kern_adopted(s->kern))
 		r = places_scan(adopt, s);
-	for (const struct sup_listener *l = s->listeners; l && r >= 0; l = l->next)
-		r = flow_listener_set(s->kern, l->l.netns_cookie, l->agent, l->l.port4, l->l.port6);
+	if (r >= 0)
+		r = sup_listen_again(s);
 	if (r >= 0)
 		r = watch_executables(s);
 	if (r >= 0)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Roles are killed at random under load: chaos_kill.py, CHAOS_SECONDS (default 60), CHAOS_SEED (printed),
+"""Roles are killed at random under load: chaos_kill.py [TEST...], CHAOS_SECONDS (default 60), CHAOS_SEED (printed),
 CHAOS_ROLES (who is killed, a name twice: twice as often).
 
 A daemon, hosts over stdio and HTTP that call without pause, and one kill -9 after another of a role. Then the origins'
-own logs, what the hosts saw and the records are laid side by side. TOLLGATE_OFF=1 shows the fixtures alone: what
-policy forbids then arrives, and the checks that say so fail.
+own logs, what the hosts saw and the records are laid side by side. Then the same with the keeper among them, which the
+test starts again as a service manager does: the next one adopts the kernel programs and the log. The rings die with a
+keeper, so records are written before anything moves on there (durability: written). TOLLGATE_OFF=1 shows the fixtures
+alone: what policy forbids then arrives, and the checks that say so fail.
 """
 import collections
 import glob
@@ -33,9 +35,12 @@ permit (principal, action in [Action::"stdio-server/echo", Action::"http-server/
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", str(time.time_ns() % 1000000)))
 ROLES = os.environ.get("CHAOS_ROLES", "proxy proxy notary notary supervisor supervisor injector query").split()
+KEEPER_ROLES = ["keeper", "keeper", "proxy", "notary", "supervisor"]
+KEEPER_SHARE = 0.5  # of the seconds
 # Agent, transport, and after how many calls it begins anew: a role is to be met in every step of a beginning, too.
 HOSTS = (("left", "stdio", 0), ("right", "stdio", 0), ("left", "stdio", 10), ("right", "stdio", 3),
          ("left", "http", 0), ("right", "http", 20))
+ROLE_SECONDS = 20  # until the roles of a killed keeper have ended
 END_SECONDS = 180  # until all hosts had their last conversation
 AGAIN_MS = 30000  # far above what is promised (5 s), which the printed figure shows; this machine may be busy
 
@@ -76,7 +81,8 @@ class Host:
 
 
 class Stage:
-    def __init__(self):
+    def __init__(self, roles, seconds, **settings):
+        self.roles, self.seconds = roles, seconds
         self.work = g.Workspace()
         self.random = random.Random(SEED)
         self.stop_file, self.failed = self.work.path("stop"), 0
@@ -87,8 +93,9 @@ class Stage:
         os.makedirs(self.work.path("http"))
         self.port = g.free_port()
         self.gate = g.Gate(self.work, [{"name": a, "exe": g.python(), "script": p}
-                                       for a, p in self.programs.items()], POLICY, off=bool(os.environ.get("TOLLGATE_OFF")))
-        self.hosts, self.killed = [], collections.Counter()
+                                       for a, p in self.programs.items()], POLICY, off=bool(os.environ.get("TOLLGATE_OFF")),
+                           **settings)
+        self.hosts, self.killed, self.lingered = [], collections.Counter(), []
 
     def check(self, name, holds, seen=""):
         self.failed += not holds
@@ -107,15 +114,33 @@ class Stage:
         self.gate.start()
         self.hosts = [Host(self, n) for n in range(len(HOSTS))]
 
+    def kill_keeper(self):
+        """The roles notice and end; what does not is ended as a service manager would, before it starts anew."""
+        os.kill(self.gate.daemon.pid, signal.SIGKILL)
+        self.gate.daemon.wait()
+        deadline = time.monotonic() + ROLE_SECONDS
+        while self.gate.left_processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for pid in self.gate.left_processes():
+            self.lingered.append(g.command_line(pid))
+            os.kill(pid, signal.SIGKILL)
+        while self.gate.left_processes():
+            time.sleep(0.05)
+        self.gate.start()
+
     def kill(self):
-        role = self.random.choice(ROLES)
+        role = self.random.choice(self.roles)
+        if role == "keeper":
+            self.kill_keeper()
+            self.killed[role] += 1
+            return
         victims = [p for p in self.gate.left_processes() if f"--role {role} " in g.command_line(p)]
         if victims:
             os.kill(self.random.choice(victims), signal.SIGKILL)
             self.killed[role] += 1
 
     def storm(self):
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + self.seconds
         while time.monotonic() < deadline:
             time.sleep(self.random.uniform(0.1, 1.5))
             if not self.gate.off:
@@ -185,9 +210,10 @@ class Stage:
     def judge(self):
         log = None
         if not self.gate.off:
-            before = self.gate.daemon.pid
+            if not self.killed["keeper"]:
+                self.check("the keeper outlived all of it", self.gate.daemon.poll() is None)
+            self.check("no role outlived its keeper", not self.lingered, self.lingered[:5])
             self.gate.stop()  # in order: what is in the rings is written
-            self.check("the keeper outlived all of it", self.gate.daemon.pid == before)
             verify = self.gate.tollgate("verify", "log", os.path.join(self.gate.state, "log"), seconds=600)
             self.check("the log verifies", verify.returncode == 0, verify.stdout[-800:] + verify.stderr[-800:])
             log = opened.Log(self.gate.state)
@@ -196,9 +222,8 @@ class Stage:
             self.judge_host(host, log)
 
 
-def roles_killed_at_random():
-    stage = Stage()
-    print(f"CHAOS_SEED={SEED}, {SECONDS:.0f} s", flush=True)
+def play(stage):
+    print(f"CHAOS_SEED={SEED}, {stage.seconds:.0f} s", flush=True)
     try:
         stage.open()
         stage.storm()
@@ -214,5 +239,14 @@ def roles_killed_at_random():
     return stage
 
 
+def roles_killed_at_random():
+    return play(Stage(ROLES, SECONDS))
+
+
+def keepers_killed_at_random():
+    return play(Stage(KEEPER_ROLES, KEEPER_SHARE * SECONDS, durability="written"))
+
+
 if __name__ == "__main__":
-    main(roles_killed_at_random)
+    wanted = sys.argv[1:]
+    main(*[t for t in (roles_killed_at_random, keepers_killed_at_random) if not wanted or t.__name__ in wanted])

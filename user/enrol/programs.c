@@ -103,15 +103,17 @@ static int open_readable(int path_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A program that was not measured (FUSE, too large) is not opened either. */
+/* A program on FUSE is not read: its server may be the agent's own. */
 static void find_loader(struct program *p, int path_fd)
 {
-	_cleanup_close_ int fd = p->file.error ? -1 : open_readable(path_fd);
+	_cleanup_close_ int fd = p->file.error == -EOPNOTSUPP ? -1 : open_readable(path_fd);
+	char path[PATH_MAX] = "";
+	int r = fd < 0 ? fd : elf_interpreter(fd, path, sizeof(path));
 
-	if (fd < 0 || elf_interpreter(fd, p->loader_path, sizeof(p->loader_path)) < 0) {
-		p->loader_path[0] = '\0';
-		p->loader.seen = false;
-	}
+	if ((r < 0 && r != -ENOENT) || strcmp(path, p->loader_path) == 0)
+		return;
+	(void)strcpy(p->loader_path, path);
+	p->loader = (struct known){ 0 };
 }
 
 static void refresh_loader(struct program *p)
@@ -398,7 +400,7 @@ int programs_match(const struct programs *p, const struct proc_identity *id, str
 	_cleanup_free_ uint8_t *found = calloc(p->n + 1, 1);
 	_cleanup_buf_ struct buf args = { 0 };
 	struct candidate c;
-	bool copy = false;
+	bool program = false;
 	int loader, r;
 
 	if (!found)
@@ -410,15 +412,15 @@ int programs_match(const struct programs *p, const struct proc_identity *id, str
 	if (loader < 0 || r < 0)
 		return inability(ret, loader < 0 ? loader : r, "its program cannot be compared with the agents'");
 	for (unsigned i = 0; i < p->n; i++)
-		copy |= found[i] & FOUND_PROGRAM;
-	if (!loader && !copy)
+		program |= found[i] & FOUND_PROGRAM;
+	if (!loader && !program)
 		return 0;
 	r = read_args(id->pid, &args);
 	if (r >= 0)
 		r = find_arguments(p, id->pid, buf_span(&args), found);
 	if (r < 0)
 		return inability(ret, r, "what its arguments name cannot be told");
-	if (match_found(p, id, found, copy ? "run from a file without a name" : "run by its loader", ret))
+	if (match_found(p, id, found, c.is.stx_nlink ? "run by its loader" : "run from a file without a name", ret))
 		return 1;
 	if (loader && loader_seeks(buf_span(&args).p, buf_span(&args).n - 1))
 		return inability(ret, -ENOENT, "its loader is to seek a program by a name without '/'");

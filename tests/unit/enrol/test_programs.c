@@ -42,21 +42,53 @@ static void copy(const char *from, const char *name, char ret[NAME_SIZE])
 	assert_int_equal(system(command), 0);
 }
 
+/* Longer by a byte: a Tollgate that guards this machine meanwhile looks at what is as long as its own agents' programs. */
+static void lengthen(const char *path)
+{
+	FILE *f = fopen(path, "ae");
+
+	assert_non_null(f);
+	assert_int_equal(fputc('x', f), 'x');
+	fclose(f);
+}
+
+/* A program that asks for our loader, which nobody else guards: its path is written over the longer one. */
+static void program(const char *from, const char *name, char ret[NAME_SIZE])
+{
+	char head[4096], old[NAME_SIZE], *at;
+	int fd;
+
+	copy(from, name, ret);
+	lengthen(ret);
+	fd = open(ret, O_RDWR | O_CLOEXEC);
+	assert_int_equal(elf_interpreter(fd, old, sizeof(old)), 0);
+	if (!*loader) {
+		copy(old, "l", loader);
+		lengthen(loader);
+	}
+	assert_true(strlen(loader) <= strlen(old));
+	assert_int_equal(pread(fd, head, sizeof(head), 0), sizeof(head));
+	at = memmem(head, sizeof(head), old, strlen(old));
+	assert_non_null(at);
+	memset(at, 0, strlen(old));
+	memcpy(at, loader, strlen(loader));
+	assert_int_equal(pwrite(fd, head, sizeof(head), 0), sizeof(head));
+	close(fd);
+}
+
 static int set_up(void **state)
 {
 	struct conf_error e = { 0 };
 	char text[8 * NAME_SIZE];
-	int fd;
 
-	strcpy(top, "/tmp/tollgate-programs-XXXXXX");
+	strcpy(top, "/tmp/tollgate-XXXXXX");
 	assert_non_null(mkdtemp(top));
-	copy("/bin/sleep", "agent", agent);
-	copy("/bin/sh", "shell", shell);
+	assert_int_equal(chmod(top, 0755), 0);
+	loader[0] = '\0';
+	program("/bin/sleep", "agent", agent);
+	program("/bin/sh", "shell", shell);
+	program("/bin/cat", "other", other);
 	copy("/dev/null", "script", script);
-	copy("/bin/cat", "other", other);
-	fd = open(agent, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(elf_interpreter(fd, loader, sizeof(loader)), 0);
-	close(fd);
 	snprintf(text, sizeof(text),
 		 "agents:\n- {name: a, exe: %s}\n- {name: s, exe: %s, script: %s}\n- {name: u, uid: 64998}\n"
 		 "- {name: au, exe: %s, uid: 64997}\n", agent, shell, script, agent);
@@ -177,7 +209,7 @@ static int nameless(const char *of, size_t cut)
 	assert_int_equal(sendfile(fd, from, NULL, (size_t)st.st_size), st.st_size);
 	if (cut) {
 		/* Behind what is loaded, so it still runs. */
-		assert_int_equal(pwrite(fd, "x", 1, st.st_size - (off_t)cut), 1);
+		assert_int_equal(pwrite(fd, "y", 1, st.st_size - (off_t)cut), 1);
 	}
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	return open(self, O_RDONLY | O_CLOEXEC);
@@ -267,12 +299,12 @@ static bool suspect(const struct start *s)
 
 static void suspects(void **state)
 {
-	_cleanup_close_ int differs = nameless(agent, 1), sh = nameless(other, 0), ld = nameless(loader, 0);
+	_cleanup_close_ int differs = nameless(agent, 1), cat = nameless(other, 0), ld = nameless(loader, 0);
 
 	assert_true(suspect(&(struct start){ .file = loader, .argv = { "x" } }));
 	assert_true(suspect(&(struct start){ .fd = differs, .argv = { "x" } }));
 	assert_true(suspect(&(struct start){ .fd = ld, .argv = { "x" } }));
-	assert_false(suspect(&(struct start){ .fd = sh, .argv = { "x" } }));
+	assert_false(suspect(&(struct start){ .fd = cat, .argv = { "x" } }));
 	assert_false(suspect(&(struct start){ .file = agent, .argv = { "x" } }));
 	assert_false(programs_suspect(programs, 1 << 22));
 }

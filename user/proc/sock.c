@@ -163,7 +163,7 @@ static int read_listeners(int fd, struct buf *ret)
 {
 	for (;;) {
 		struct span all = buf_span(ret), last;
-		const char *end = memrchr(all.p, '\n', all.n), *begin;
+		const char *end = all.n ? memrchr(all.p, '\n', all.n) : NULL, *begin;
 		ssize_t n;
 		char *to;
 		int r;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // reference.mjs SEED FIRST N: random cases for the Cedar engine with the answers of cedar-wasm, one JSON object a line:
-//   {"case": number, "policies": text, "entities": text, "requests": [{principal, action, resource, context, decision, reason, errors}]}
-// Each case depends on SEED and its number only. When the reference traps, the last line is {"trap": number}: its memory is
+//   {"case": number, "policies": text, "templates": text, "links": [{template, id, principal?, resource?}],
+//    "schema": text, "invalid": [id], "warned": [id], "entities": text,
+//    "requests": [{principal, action, resource, context, decision, reason, errors}]}
+// Policies and templates are numbered through, policies first; links have ids of their own. invalid and warned are the
+// ids of those that have errors and warnings in strict validation. Each case depends on SEED and its number only. When the reference traps, the last line is {"trap": number}: its memory is
 // not to be trusted after that, so who reads starts another one behind that case.
-import { isAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import { isAuthorized, validate } from '@cedar-policy/cedar-wasm/nodejs';
 
 const [seed, first, count] = process.argv.slice(2).map(Number);
 let state;
@@ -20,6 +23,7 @@ function random() { // splitmix32
 const below = (n) => Math.floor(random() * n);
 const pick = (list) => list[below(list.length)];
 const chance = (p) => random() < p;
+let tame; // a case whose policies are mostly valid
 const times = (n, f) => Array.from({ length: n }, (_, i) => f(i));
 
 // --- values ---------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ function entities() {
 
 // --- expressions: of a kind, mostly ---------------------------------------------------------------
 
-const constructor = (fn, list) => `${fn}(${quote(chance(0.9) ? pick(list.slice(0, 6)) : pick(list))})`;
+const constructor = (fn, list) => `${fn}(${quote(tame || chance(0.9) ? pick(list.slice(0, 4)) : pick(list))})`;
 
 function path(kind) {
 	const of = (base, kinds) => Object.keys(kinds).filter((k) => kinds[k] === kind).map((k) => `${base}.${k}`);
@@ -134,8 +138,10 @@ function bool(d) {
 	])();
 }
 
+const some = () => (tame ? 1 + below(3) : below(4));
+
 function expr(kind, d) {
-	if (chance(0.03))
+	if (!tame && chance(0.03))
 		kind = pick(['long', 'string', 'bool', 'strings', 'record', 'entity', 'decimal']);
 	if (chance(0.4) && kind !== 'bool')
 		return path(kind);
@@ -149,10 +155,10 @@ function expr(kind, d) {
 	case 'string': return d && chance(0.2) ? `(if ${bool(d - 1)} then ${expr('string', d - 1)} else ${expr('string', d - 1)})`
 		: quote(pick(WORDS));
 	case 'bool': return bool(d);
-	case 'strings': return `[${times(below(4), () => (d ? expr('string', d - 1) : quote(pick(WORDS)))).join(', ')}]`;
-	case 'longs': return `[${times(below(4), () => (d ? expr('long', d - 1) : pick(LONGS))).join(', ')}]`;
+	case 'strings': return `[${times(some(), () => (d ? expr('string', d - 1) : quote(pick(WORDS)))).join(', ')}]`;
+	case 'longs': return `[${times(some(), () => (d ? expr('long', d - 1) : pick(LONGS))).join(', ')}]`;
 	case 'entity': return pick(['principal', 'resource', 'action', entityText(someEntity())]);
-	case 'entities': return `[${times(below(4), () => expr('entity', 0)).join(', ')}]`;
+	case 'entities': return `[${times(some(), () => expr('entity', 0)).join(', ')}]`;
 	case 'record': return chance(0.3) ? 'context.rec.b' : `{a: ${expr('long', 0)}, "b": {c: ${expr('string', 0)}}}`;
 	case 'ip': return constructor('ip', IPS);
 	case 'decimal': return constructor('decimal', DECIMALS);
@@ -165,23 +171,64 @@ function expr(kind, d) {
 
 // --- policies and requests ------------------------------------------------------------------------
 
-function scope(name, types) {
+// slot: its name, in a template that has it.
+function scope(name, types, slot) {
 	const e = () => { const t = pick(types); return `${t}::"${below(TYPES[t] + 1)}"`; };
+	if (slot)
+		return pick([`${name} == ${slot}`, `${name} in ${slot}`, `${name} is ${pick(types)} in ${slot}`]);
 	return pick([() => name, () => name, () => `${name} == ${e()}`, () => `${name} in ${e()}`, () => `${name} is ${pick(types)}`,
 		() => `${name} is ${pick(types)} in ${e()}`])();
 }
 
 const action = () => pick(['action', 'action', 'action == Action::"act0"', 'action in Action::"all"',
-	'action in [Action::"act1", Action::"act2"]', 'action in []']);
+	tame ? 'action in [Action::"act1", Action::"act0"]' : 'action in [Action::"act1", Action::"act2"]', 'action in []']);
+
+const PRINCIPALS = ['User', 'Group'], RESOURCES = ['Doc', 'Folder', 'NS::T'];
 
 // A wide set asks the same of many constants, so that lookups take the place of tests.
-function policy(wide) {
+function policy(wide, slots = {}) {
 	const head = wide && chance(0.8) ? 'principal, action, resource'
-		: `${scope('principal', ['User', 'Group'])}, ${action()}, ${scope('resource', ['Doc', 'Folder', 'NS::T'])}`;
+		: `${scope('principal', PRINCIPALS, slots.principal)}, ${action()}, ${scope('resource', RESOURCES, slots.resource)}`;
 	const conditions = times(wide ? 1 : below(3), () => `${chance(0.75) ? 'when' : 'unless'} { ${
-		times(1 + below(3), () => (wide ? bool(0) : bool(below(4)))).join(' && ')} }`);
+		times(1 + below(3), () => (wide ? bool(0) : bool(below(tame ? 3 : 4)))).join(' && ')} }`);
 	return `${chance(0.7) ? 'permit' : 'forbid'}(${head}) ${conditions.join(' ')};`;
 }
+
+function template() {
+	const slots = pick([{ principal: '?principal' }, { resource: '?resource' }, { principal: '?principal', resource: '?resource' }]);
+	return { slots, text: policy(false, slots) };
+}
+
+// Now and then what a link must not do: leave a slot empty, fill one that is not there, take an id that is in use.
+function link(templates, first, i) {
+	const t = below(templates.length), out = { template: `policy${first + t}`, id: `link${chance(0.01) ? 0 : i}` };
+	for (const [slot, types] of [['principal', PRINCIPALS], ['resource', RESOURCES]]) {
+		const type = chance(0.95) ? pick(types) : pick(Object.keys(TYPES));
+		if (!!templates[t].slots[slot] !== chance(0.005))
+			out[slot] = { type, id: String(below(TYPES[type] + 1)) };
+	}
+	return out;
+}
+
+// --- schemas: what most entities and contexts look like -------------------------------------------
+
+function schema() {
+	const who = tame ? 'User' : pick(['User', 'Group', 'Doc']), long = chance(0.95) ? 'Long' : 'String';
+	const types = { long, string: 'String', bool: 'Bool', strings: 'Set<String>', longs: 'Set<Long>', entity: who,
+		entities: `Set<${who}>`, record: '{a: Long, b: {c: String, d?: Set<Long>}, "x y"?: Bool}', ip: 'ipaddr',
+		decimal: 'decimal', datetime: 'datetime', duration: 'duration' };
+	const required = tame ? 1 : 0.85;
+	const record = (kinds) => `{${Object.entries(kinds).filter(() => tame || chance(0.97)).map(([k, kind]) =>
+		`${k}${k !== 'opt' && chance(required) ? '' : '?'}: ${types[kind]}`).join(', ')}}`;
+	const entity = (name, parents) => `entity ${name} in [${parents}] = ${record(ATTRS)}${chance(0.8) ? ' tags String' : ''};`;
+	return [entity('User', 'Group'), entity('Group', 'Group'), entity('Doc', 'Folder, Group'), entity('Folder', 'Folder'),
+		`namespace NS { ${entity('T', 'Folder')} }`, 'action all;',
+		...['act0', 'act1', ...(chance(0.5) ? ['act2'] : [])].map((a) => `action ${a} in [all] appliesTo { principal: [${
+			pick(['User', 'Group', 'User, Group'])}], resource: [${pick(['Doc', 'Folder', 'Doc, Folder, NS::T'])}], context: ${record(CTX)} };`),
+	].join('\n');
+}
+
+const idsOf = (list) => [...new Set(list.map((e) => e.policyId))];
 
 function request() {
 	const context = {};
@@ -196,27 +243,38 @@ function request() {
 
 for (let i = first; i < count; i++) {
 	state = Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(i + 1, 0x85ebca6b);
+	tame = chance(0.5);
 	const wide = chance(0.3);
-	const policies = times(1 + below(wide ? 40 : 8), () => policy(wide)).join('\n');
-	const store = entities();
-	const requests = [];
+	const statics = times(1 + below(wide ? 40 : 8), () => policy(wide));
+	const templates = times(chance(0.5) ? 1 + below(3) : 0, template);
+	const links = templates.length ? times(below(5), (k) => link(templates, statics.length, k)) : [];
+	const store = entities(), types = schema();
+	const set = { staticPolicies: statics.join('\n'),
+		templates: Object.fromEntries(templates.map((t, k) => [`policy${statics.length + k}`, t.text])),
+		templateLinks: links.map((l) => ({ templateId: l.template, newId: l.id, values: {
+			...(l.principal ? { '?principal': l.principal } : {}), ...(l.resource ? { '?resource': l.resource } : {}) } })) };
+	const out = { case: i, policies: set.staticPolicies, templates: templates.map((t) => t.text).join('\n'), links,
+		schema: types, entities: JSON.stringify(store), requests: [] };
 	try {
-		for (let k = 0; k < 4; k++) {
+		for (let k = 0; k < 4 && !out.refused; k++) {
 			const r = request();
-			const answer = isAuthorized({ ...r, policies: { staticPolicies: policies }, entities: store,
-				validateRequest: false });
-			if (answer.type !== 'success') {
-				console.log(JSON.stringify({ case: i, refused: answer.errors.map((e) => e.message).join('; '),
-					policies }));
-				break;
-			}
-			requests.push({ ...r, decision: answer.response.decision, reason: answer.response.diagnostics.reason,
-				errors: answer.response.diagnostics.errors.map((e) => e.policyId) });
+			const answer = isAuthorized({ ...r, policies: set, entities: store, validateRequest: false });
+			if (answer.type !== 'success')
+				out.refused = answer.errors.map((e) => e.message).join('; ');
+			else
+				out.requests.push({ ...r, decision: answer.response.decision, reason: answer.response.diagnostics.reason,
+					errors: answer.response.diagnostics.errors.map((e) => e.policyId) });
 		}
+		const valid = out.refused ? null : validate({ validationSettings: { mode: 'strict' }, schema: types, policies: set });
+		if (valid && valid.type !== 'success')
+			throw new Error(`case ${i}: ${valid.errors.map((e) => e.message).join('; ')}\n${types}`);
+		out.invalid = valid ? idsOf(valid.validationErrors) : [];
+		out.warned = valid ? idsOf(valid.validationWarnings) : [];
 	} catch (e) {
+		if (!(e instanceof WebAssembly.RuntimeError))
+			throw e;
 		console.log(JSON.stringify({ trap: i }));
 		break;
 	}
-	if (requests.length === 4)
-		console.log(JSON.stringify({ case: i, policies, entities: JSON.stringify(store), requests }));
+	console.log(JSON.stringify(out));
 }

@@ -8,8 +8,8 @@
 #include "policy/mcp_model.h"
 #include "policy/mem.h"
 
-/* Shared by mcp_model.c, which makes models, mcp_judge.c and mcp_list.c, which ask them, mcp_explain.c, which asks why, and
- * the dialect of cmcp.h. */
+/* Shared by mcp_model.c, which makes models, mcp_judge.c and mcp_list.c, which ask them, mcp_explain.c, which asks
+ * why, and the dialect of cmcp.h. */
 
 struct mcp_policy {
 	const char *name; /* @id, else policyN */

@@ -4,8 +4,9 @@
 //    "schema": text, "invalid": [id], "warned": [id], "entities": text,
 //    "requests": [{principal, action, resource, context, decision, reason, errors}]}
 // Policies and templates are numbered through, policies first; links have ids of their own. invalid and warned are the
-// ids of those that have errors and warnings in strict validation. Each case depends on SEED and its number only. When the reference traps, the last line is {"trap": number}: its memory is
-// not to be trusted after that, so who reads starts another one behind that case.
+// ids of those that have errors and warnings in strict validation. Each case depends on SEED and its number only. When
+// the reference traps, the last line is {"trap": number}: its memory is not to be trusted after that, so who reads starts
+// another one behind that case.
 import { isAuthorized, validate } from '@cedar-policy/cedar-wasm/nodejs';
 
 const [seed, first, count] = process.argv.slice(2).map(Number);

@@ -152,15 +152,25 @@ void gate_conv_close(struct gate_conv *c, const char *why)
 
 int gate_conv_refresh(struct gate_conv *c)
 {
-	if (c->snap == c->gate->current || !c->gate->current)
+	struct snapshot *before = c->snap;
+	int r;
+
+	if (before == c->gate->current || !c->gate->current)
 		return 0;
-	snapshot_unref(c->snap);
 	c->snap = snapshot_ref(c->gate->current);
+	find_server(c);
+	r = note_segment(c);
+	if (r < 0) {
+		snapshot_unref(c->snap);
+		c->snap = before;
+		find_server(c);
+		return r;
+	}
+	snapshot_unref(before);
 	for (; c->ndrift > 0; c->ndrift--)
 		free(c->drift[c->ndrift - 1]);
 	c->drift_all = false;
-	find_server(c);
-	return note_epoch(c);
+	return 0;
 }
 
 void gate_conv_drifted(struct gate_conv *c, struct span tool)

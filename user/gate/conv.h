@@ -69,7 +69,8 @@ int gate_conv_open(struct gate *g, const struct gate_peers *p, struct gate_conv 
 /* Records session_end and frees. NULL is fine. */
 void gate_conv_close(struct gate_conv *c, const char *why);
 
-/* Moves to the gate's current epoch; a change is recorded and finds the server anew. 0 or why not recorded. */
+/* Moves to the gate's current epoch: a change begins a new log session and finds the server anew. 0, or why
+ * it could not be recorded; the conversation is then as before. */
 int gate_conv_refresh(struct gate_conv *c);
 
 /* Name of the server for records and policy: the catalog's, or "" when unlisted. */

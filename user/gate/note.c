@@ -140,7 +140,7 @@ static enum record_decision use_decision(const struct gate_conv *c)
 	return c->gate->mode == GATE_ENFORCING ? RECORD_DENY : RECORD_ADVISORY_DENY;
 }
 
-int note_begin(struct gate_conv *c)
+static int begin(struct gate_conv *c, const char *continues)
 {
 	struct record_kv kv[RECORD_DETAIL_MAX];
 	char binding[SHA256_PREFIXED_SIZE];
@@ -152,18 +152,38 @@ int note_begin(struct gate_conv *c)
 	note_init(&rec, c, RECORD_SESSION_START, use_decision(c));
 	fill_use(&rec, c);
 	r = fill_facts(c, &rec, kv, binding);
-	return r < 0 ? r : recorder_begin(c->gate->recorder, &c->chain, &rec, &c->pos);
+	if (r < 0)
+		return r;
+	if (continues && rec.detail_n < RECORD_DETAIL_MAX)
+		kv[rec.detail_n++] = (struct record_kv){ .key = "continues", .s = span_of(continues) };
+	return recorder_begin(c->gate->recorder, &c->chain, &rec, &c->pos);
 }
 
-int note_epoch(struct gate_conv *c)
+int note_begin(struct gate_conv *c)
 {
-	struct record_kv kv[RECORD_DETAIL_MAX];
-	char binding[SHA256_PREFIXED_SIZE];
-	struct record rec;
-	int r;
+	return begin(c, NULL);
+}
 
-	note_init(&rec, c, RECORD_POLICY_LOAD, use_decision(c));
-	fill_use(&rec, c);
-	r = fill_facts(c, &rec, kv, binding);
-	return r < 0 ? r : note_put(c, &rec);
+int note_segment(struct gate_conv *c)
+{
+	struct chain before = c->chain;
+	struct record_kv kv = { .key = "continued_by" };
+	struct record rec;
+	int r = c->gate->recorder ? recorder_room(c->gate->recorder) : -EAGAIN;
+
+	/* The new one first: while it cannot be had, the old one stays as it is and nothing is judged. */
+	if (r == 0)
+		r = begin(c, before.session_id);
+	if (r < 0)
+		return r;
+	note_init(&rec, c, RECORD_SESSION_END, RECORD_NA);
+	rec.reason = SPAN("policy or catalog was loaded anew");
+	rec.reason_code = SPAN("reload");
+	kv.s = span_of(c->chain.session_id);
+	rec.detail = &kv;
+	rec.detail_n = 1;
+	if (recorder_put(c->gate->recorder, &before, &rec, &c->pos) < 0)
+		c->gate->count.unrecorded++; /* the notary closes it when this process ends */
+	chain_done(&before);
+	return 0;
 }

@@ -15,7 +15,9 @@ int note_put(struct gate_conv *c, struct record *rec);
 /* The session's first record: the node's facts under the present epoch. */
 int note_begin(struct gate_conv *c);
 
-/* The node's facts again, under a new epoch. */
-int note_epoch(struct gate_conv *c);
+/* Under a new epoch: ends the conversation's log session and begins another, whose first record has the new
+ * facts and names the one before it. So no session's records were judged by two policies, and the root that
+ * a claim and its evidence stand on states the one in force. On failure nothing has changed. */
+int note_segment(struct gate_conv *c);
 
 #endif

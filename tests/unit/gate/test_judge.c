@@ -322,6 +322,31 @@ static void a_new_epoch_takes_effect_between_messages(void **state)
 	world_close(&w);
 }
 
+static void a_new_epoch_begins_a_new_log_session(void **state)
+{
+	char before[sizeof(((struct chain *)0)->session_id)], want[128];
+	struct world w;
+	struct gate_conv *c;
+
+	world_open(&w, POLICY);
+	c = world_conv(&w, true);
+	memcpy(before, c->chain.session_id, sizeof(before));
+	(void)world_last_record(&w);
+	world_policy(&w, POLICY);
+	assert_int_equal(world_judge(c, MCP_TO_SERVER, CALL(1, "echo")).act, GATE_FORWARD);
+	assert_string_not_equal(before, c->chain.session_id);
+	(void)snprintf(want, sizeof(want), "\"continues\":\"%s\"", before);
+	contains(world_record(&w), want);
+	contains(w.record, "\"entry_type\":\"session_start\"");
+	contains(w.record, "\"policy_hash\":\"sha256:");
+	(void)snprintf(want, sizeof(want), "\"continued_by\":\"%s\"", c->chain.session_id);
+	contains(world_record(&w), want);
+	contains(w.record, before);
+	contains(w.record, "\"entry_type\":\"session_end\"");
+	contains(world_record(&w), "\"sequence_number\":1");
+	world_close(&w);
+}
+
 static void denies_when_the_ring_is_full(void **state)
 {
 	struct world w;
@@ -422,6 +447,7 @@ int main(void)
 		cmocka_unit_test(advisory_records_what_it_would_deny),
 		cmocka_unit_test(judges_requests_of_the_server),
 		cmocka_unit_test(a_new_epoch_takes_effect_between_messages),
+		cmocka_unit_test(a_new_epoch_begins_a_new_log_session),
 		cmocka_unit_test(denies_when_the_ring_is_full),
 		cmocka_unit_test(nothing_goes_without_a_notary),
 		cmocka_unit_test(overlong_messages_end_in_an_error_for_the_host),

@@ -245,6 +245,7 @@ int notary_flush(struct notary *n)
 			ring_publish(n->rings[i].ring, ring_taken(n->rings[i].ring), RECORD_WRITTEN);
 	}
 	if (store_size(n->store) != before) {
+		notary_claims_follow(n);
 		now = clock_mono_ns();
 		if (!n->unsigned_since)
 			n->unsigned_since = now;
@@ -293,7 +294,8 @@ int notary_sign(struct notary *n, enum notary_signing how)
 	n->sign_failed = false;
 	n->signed_size = cp.size;
 	memcpy(n->signed_root, cp.root, TREE_HASH);
-	n->unsigned_since = 0;
+	/* Claims that still wait are made in the next period. */
+	n->unsigned_since = n->claims && claims_waiting(n->claims) ? clock_mono_ns() : 0;
 	n->checkpoints++;
 	notary_hw_raise(n, &cp);
 	return 0;
@@ -319,6 +321,7 @@ static int when_due(struct notary *n, bool want_sync)
 	     unsigned_n >= or_default(n->cfg.checkpoint_records, CHECKPOINT_RECORDS_DEFAULT)) ||
 	    (n->unsigned_since &&
 	     now - n->unsigned_since >= or_default(n->cfg.checkpoint_ns, PERIOD_DEFAULT))) {
+		notary_claims_due(n);
 		r = notary_sign(n, SIGN_DUE);
 		if (r < 0 && n->error == 0) /* tried again after another period; records go on */
 			n->unsigned_since = now;

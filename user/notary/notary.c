@@ -19,6 +19,7 @@ static void notary_free(struct notary *n)
 {
 	for (int i = 0; i < n->rings_n; i++)
 		ring_free(n->rings[i].ring);
+	claims_free(n->claims);
 	sessions_free(n->sessions);
 	store_close(n->store);
 	log_key_free(n->key);
@@ -68,7 +69,9 @@ int notary_open(const struct notary_config *c, struct notary **ret)
 		return r;
 	log_key_public(n->key, pub);
 	verifier_key_of(n->origin, pub, &n->vk);
-	r = notary_restore(n);
+	r = notary_claims_open(n);
+	if (r == 0)
+		r = notary_restore(n);
 	if (r < 0)
 		return r;
 	n->cfg.facts = NULL; /* borrowed for the call only */
@@ -84,6 +87,7 @@ void notary_close(struct notary *n)
 		return;
 	for (int i = 0; i < CLOSE_ROUNDS && notary_drain(n, 65536) > 0; i++)
 		;
+	notary_claims_due(n);
 	record_init(&rec, RECORD_SESSION_END, RECORD_NA);
 	if (n->error == 0 && notary_record(n, &rec) == 0)
 		(void)notary_sign(n, SIGN_RAISE); /* a failure was told through alarm */

@@ -16,6 +16,7 @@
  */
 struct notary;
 struct record_facts;
+struct claim_made;
 struct key_source;
 struct key_tpm;
 
@@ -34,6 +35,7 @@ struct notary_config {
 	uint64_t sync_ns; /* fdatasync at the latest so long after a write; 0: 1 s. Synced-durability
 			     rings are synced in every drain */
 	const struct record_facts *facts; /* for the notary's own session_start; may be NULL */
+	const char *claims_producer; /* "tollgate/<version>": claims are made, claims.h; NULL: none. Borrowed */
 	bool producers_gone; /* no producer lived on (first start since the keeper's): sessions that a
 				crash left open are closed with a session_end of ours */
 
@@ -71,6 +73,10 @@ uint64_t notary_rest(struct notary *n);
 
 /* A record of the notary's own session (reload, release, role deaths told by the keeper). */
 int notary_record(struct notary *n, struct record *rec);
+/* Makes a claim of a session as it stands now, open or just ended, beside those that are made of every session at
+ * its end. 0 with *ret filled; -ENOENT: no such session is open or waits for its claim; -EAGAIN: the session that
+ * it continues waits for its own; -EINVAL: its records give none; -EOPNOTSUPP; or -errno of storage. */
+int notary_claim(struct notary *n, const char *session_id, struct claim_made *ret);
 /* Signs now, with all that the node has. */
 int notary_checkpoint(struct notary *n);
 

@@ -4,6 +4,7 @@
 
 #include "user/base/hasher.h"
 #include "user/notary/chain.h"
+#include "user/notary/claims.h"
 #include "user/notary/cosign.h"
 #include "user/notary/key_source.h"
 #include "user/notary/key_tpm.h"
@@ -62,6 +63,8 @@ struct notary {
 	uint8_t signed_root[TREE_HASH];
 	uint64_t faults, rejected, replayed, checkpoints, torn_bytes;
 	bool sign_failed; /* already told */
+	struct claims *claims; /* NULL: none are made */
+	bool claims_failed; /* already told */
 	char take[RECORD_MAX];
 };
 
@@ -90,6 +93,12 @@ enum notary_signing {
 	SIGN_RAISE, /* start and stop: the counter too */
 };
 int notary_sign(struct notary *n, enum notary_signing how);
+
+/* claim_due.c; nothing here fails the log */
+int notary_claims_open(struct notary *n);
+void notary_claims_follow(struct notary *n);
+/* Makes the claims of sessions that have ended. */
+void notary_claims_due(struct notary *n);
 
 /* restore.c */
 int notary_restore(struct notary *n);

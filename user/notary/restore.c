@@ -60,6 +60,8 @@ static int seen(void *arg, const struct record_view *v, uint64_t leaf)
 	if (r == SESSION_FOREIGN) /* later records of a predecessor's own session */
 		r = sessions_see(n->sessions, v, SESSION_OWNER_SELF, &want);
 	sessions_commit(n->sessions);
+	if (r >= 0 && n->claims)
+		r = claims_seen(n->claims, v, !v->m[M_AGENT].p);
 	return r < 0 ? r : 0;
 }
 
@@ -205,6 +207,8 @@ int notary_restore(struct notary *n)
 	r = notary_hw_begin(n);
 	if (r == 0)
 		r = begin_own_session(n);
+	if (r == 0 && n->claims)
+		r = claims_start(n->claims, store_size(n->store), n->own.session_id);
 	if (r == 0)
 		r = record_torn(n, &found);
 	if (r == 0)
@@ -220,5 +224,8 @@ int notary_restore(struct notary *n)
 		r = notary_flush(n);
 	if (r == 0)
 		r = write_vkey(n);
-	return r < 0 ? r : notary_sign(n, SIGN_RAISE);
+	if (r < 0)
+		return r;
+	notary_claims_due(n);
+	return notary_sign(n, SIGN_RAISE);
 }

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sessions go through a real notary; what it signs is judged by the verifier and against its own log. */
+#include "user/notary/claims.h"
+
+#include "attest/claim.h"
+#include "attest/json_text.h"
+#include "tests/unit/notary/log_fixture.h"
+#include "user/base/clock.h"
+#include "user/notary/notary.h"
+#include "user/notary/recorder.h"
+#include "user/notary/ring.h"
+#include "user/notary/segment.h"
+#include "user/notary/verify.h"
+
+#define HASH(d) "sha256:" d d d d d d d d d d d d d d d d
+
+struct bench {
+	struct log_fixture *f;
+	struct notary *n;
+	int ring_fd;
+	struct recorder *w;
+	unsigned alarms;
+};
+
+static void on_alarm(void *arg, int ring, const char *text)
+{
+	((struct bench *)arg)->alarms++;
+}
+
+static void open_notary(struct bench *b)
+{
+	char key[128];
+	const struct notary_config c = {
+		.log_dirfd = b->f->dirfd, .key_path = key, .origin = "node.test", .producers_gone = true,
+		.claims_producer = "tollgate/test", .checkpoint_records = 1, .alarm = on_alarm, .arg = b,
+	};
+
+	(void)snprintf(key, sizeof(key), "%s/log.key", b->f->dir);
+	assert_int_equal(notary_open(&c, &b->n), 0);
+	assert_int_equal(notary_add_ring(b->n, b->ring_fd, -1, false, "proxy"), 0);
+}
+
+static void attach(struct bench *b, enum record_durability d)
+{
+	static const uint8_t key[SHA256_SIZE] = { 3 };
+
+	recorder_free(b->w);
+	assert_int_equal(recorder_new(b->ring_fd, -1, d, key, &b->w), 0);
+}
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	void *f;
+
+	assert_non_null(b);
+	assert_int_equal(fixture_setup(&f), 0);
+	b->f = f;
+	assert_int_equal(ring_create(RING_SIZE_MIN * 4, &b->ring_fd), 0);
+	open_notary(b);
+	attach(b, RECORD_RING);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+	char dir[128];
+	void *f = b->f;
+
+	notary_close(b->n);
+	recorder_free(b->w);
+	close(b->ring_fd);
+	(void)snprintf(dir, sizeof(dir), "%s/" CLAIMS_DIR, b->f->dir);
+	fixture_wipe(dir);
+	(void)rmdir(dir);
+	free(b);
+	return fixture_teardown(&f);
+}
+
+static struct chain begin(struct bench *b, const char *policy, const char *continues)
+{
+	const struct record_kv kv[] = {
+		{ "catalog_hash", SPAN(HASH("2222")), 0 }, { "mode", SPAN("enforcing"), 0 },
+		{ "policy_hash", span_of(policy), 0 },	   { "program_hash", SPAN(HASH("3333")), 0 },
+		{ "continues", span_of(continues), 0 },
+	};
+	struct record rec;
+	struct chain c;
+	uint64_t pos;
+
+	record_init(&rec, RECORD_SESSION_START, RECORD_ALLOW);
+	rec.agent = SPAN("coder");
+	rec.detail = kv;
+	rec.detail_n = continues ? 5 : 4;
+	assert_int_equal(recorder_begin(b->w, &c, &rec, &pos), 0);
+	return c;
+}
+
+static void put(struct bench *b, struct chain *c, enum record_type type, enum record_decision d, const char *tool)
+{
+	struct record rec;
+	uint64_t pos;
+
+	record_init(&rec, type, d);
+	rec.agent = SPAN("coder");
+	rec.tool_name = span_of(tool);
+	assert_int_equal(recorder_put(b->w, c, &rec, &pos), 0);
+}
+
+static void end(struct bench *b, struct chain *c)
+{
+	put(b, c, RECORD_SESSION_END, RECORD_NA, NULL);
+}
+
+/* Until nothing is due any more. */
+static void settle(struct bench *b)
+{
+	struct notary_status st = { 0 };
+
+	do {
+		assert_true(notary_drain(b->n, 10000) >= 0);
+		notary_status(b->n, &st);
+	} while (st.signed_size != st.size);
+}
+
+static json_t *read_claim(struct bench *b, const char *id, unsigned number)
+{
+	char path[256], error[JSON_TEXT_ERROR_SIZE];
+	_cleanup_buf_ struct buf text = { 0 };
+	json_t *v;
+
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR "/%s-%u.json", b->f->dir, id, number);
+	if (file_read(path, JSON_TEXT_MAX, &text) < 0)
+		return NULL;
+	assert_int_equal(json_text_read(buf_span(&text), &v, error), 0);
+	return v;
+}
+
+/* The bundle as an auditor gets it: the session's records in the log, at most max, under the stored signature. */
+static json_t *bundle_of(struct bench *b, const char *id, const json_t *file, unsigned max)
+{
+	json_t *bundle = json_pack("{s:s, s:O, s:[]}", "session_id", id, "bundle_signature",
+				   json_object_get(file, "bundle_signature"), "entries");
+	struct segment_reader *r;
+	struct span line;
+
+	assert_int_equal(segment_reader_open(b->f->dirfd, 0, &r), 0);
+	while (segment_read(r, &line, NULL) == 0) {
+		json_t *e = json_loadb(line.p, line.n, 0, NULL);
+
+		assert_non_null(e);
+		if (span_is(json_member_text(e, "session_id"), id) &&
+		    json_array_size(json_object_get(bundle, "entries")) < max)
+			json_array_append(json_object_get(bundle, "entries"), e);
+		json_decref(e);
+	}
+	segment_reader_close(r);
+	return bundle;
+}
+
+struct seen {
+	enum attest_status claim, bundle, record;
+	char code[ATTEST_CODE_SIZE]; /* of the bundle's first failure */
+};
+
+static struct seen judge(struct bench *b, const char *id, unsigned number, unsigned max, const json_t *previous)
+{
+	struct claim_expect expect = { .policy_hash = SPAN(HASH("1111")), .catalog_hash = SPAN(HASH("2222")),
+				       .key = notary_key(b->n)->pub };
+	_cleanup_json_ json_t *file = read_claim(b, id, number), *bundle = NULL;
+	int64_t now = (int64_t)(clock_real_ns() / 1000000000u);
+	const json_t *before = json_object_get(previous, "claim");
+	struct attest_result res;
+	struct seen seen = { 0 };
+
+	assert_non_null(file);
+	expect.previous = before;
+	attest_result_init(&res, "claim", now);
+	assert_int_equal(claim_verify(json_object_get(file, "claim"), &expect, &res), 0);
+	seen.claim = attest_appraise(&res, NULL);
+	for (unsigned i = 0; i < res.n_findings; i++)
+		if (attest_blocks(&res.findings[i], NULL))
+			assert_string_equal(res.findings[i].field, "claim.platform");
+	attest_result_done(&res);
+	attest_result_init(&res, "record", now);
+	assert_int_equal(trust_record_verify(json_object_get(file, "trust_record"), &expect, &res), 0);
+	seen.record = attest_appraise(&res, NULL);
+	attest_result_done(&res);
+	bundle = bundle_of(b, id, file, max);
+	attest_result_init(&res, "bundle", now);
+	assert_int_equal(bundle_verify(bundle, json_object_get(file, "claim"), &expect, &res), 0);
+	seen.bundle = attest_appraise(&res, NULL);
+	for (unsigned i = res.n_findings; i > 0; i--)
+		if (res.findings[i - 1].verdict == ATTEST_FAIL)
+			memcpy(seen.code, res.findings[i - 1].code, sizeof(seen.code));
+	attest_result_done(&res);
+	return seen;
+}
+
+static int64_t figure(const json_t *file, const char *path)
+{
+	return json_integer_value(json_path(json_object_get(file, "claim"), path));
+}
+
+static void a_session_has_its_claim(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL), other = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *file = NULL;
+	struct seen seen;
+
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	put(b, &other, RECORD_TOOL_CALL, RECORD_ALLOW, "not of this session");
+	put(b, &c, RECORD_TOOL_CALL, RECORD_DENY, "wipe");
+	put(b, &c, RECORD_TOOL_CALL, RECORD_STEP_UP, "pay \"%\\ \xc3\xa9\x7f");
+	put(b, &c, RECORD_TOOL_CALL, RECORD_DECISION_FAULT, "echo");
+	put(b, &c, RECORD_TOOL_CALL, RECORD_REDACT, "mail");
+	end(b, &c);
+	settle(b);
+	seen = judge(b, c.session_id, 1, 1000, NULL);
+	assert_int_equal(seen.claim, ATTEST_INCOMPLETE); /* software-only, and nothing else is open */
+	assert_int_equal(seen.record, ATTEST_INCOMPLETE);
+	assert_string_equal(seen.code, "");
+	assert_int_not_equal(seen.bundle, ATTEST_REJECTED);
+	file = read_claim(b, c.session_id, 1);
+	assert_int_equal(figure(file, "gateway.audit_chain.length"), 7);
+	assert_int_equal(figure(file, "gateway.call_summary.tool_calls_total"), 5);
+	assert_int_equal(figure(file, "gateway.call_summary.tool_calls_allowed"), 2);
+	assert_int_equal(figure(file, "gateway.call_summary.tool_calls_denied"), 2);
+	assert_int_equal(figure(file, "gateway.call_summary.tool_calls_faulted"), 1);
+	assert_int_equal(json_array_size(json_path(json_object_get(file, "claim"),
+						   "gateway.call_summary.tools_invoked")), 2);
+	assert_null(read_claim(b, other.session_id, 1)); /* still open */
+	assert_int_equal(b->alarms, 0);
+}
+
+static void a_log_that_was_cut_contradicts(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	struct seen seen;
+
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	put(b, &c, RECORD_TOOL_CALL, RECORD_DENY, "wipe");
+	end(b, &c);
+	settle(b);
+	for (unsigned left = 0; left < 4; left++) {
+		seen = judge(b, c.session_id, 1, left, NULL);
+		assert_int_equal(seen.bundle, ATTEST_REJECTED);
+		assert_string_equal(seen.code, left ? "tip-of-claim" : "bundle-malformed");
+	}
+	assert_int_not_equal(judge(b, c.session_id, 1, 4, NULL).bundle, ATTEST_REJECTED);
+}
+
+static void a_reload_opens_the_next_in_line(void **state)
+{
+	struct bench *b = *state;
+	struct chain first = begin(b, HASH("1111"), NULL), second;
+	_cleanup_json_ json_t *before = NULL, *after = NULL;
+	struct claim_expect expect = { 0 };
+	struct attest_result res;
+
+	put(b, &first, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	second = begin(b, HASH("5555"), first.session_id);
+	end(b, &first);
+	put(b, &second, RECORD_TOOL_CALL, RECORD_DENY, "echo");
+	end(b, &second);
+	settle(b);
+	before = read_claim(b, first.session_id, 1);
+	after = read_claim(b, second.session_id, 2);
+	assert_non_null(before);
+	assert_non_null(after);
+	assert_string_equal(json_string_value(json_path(json_object_get(before, "claim"),
+							"trace.policy.bundle_hash")), HASH("1111"));
+	assert_string_equal(json_string_value(json_path(json_object_get(after, "claim"),
+							"trace.policy.bundle_hash")), HASH("5555"));
+	expect.previous = json_object_get(before, "claim");
+	attest_result_init(&res, "claim", (int64_t)(clock_real_ns() / 1000000000u));
+	assert_int_equal(claim_verify(json_object_get(after, "claim"), &expect, &res), 0);
+	assert_string_equal(attest_finding(&res, "claim.previous")->code, "previous-number");
+	assert_int_equal(attest_appraise(&res, NULL), ATTEST_INCOMPLETE);
+	attest_result_done(&res);
+	expect.previous = json_object_get(after, "claim"); /* another than the one before it */
+	attest_result_init(&res, "claim", (int64_t)(clock_real_ns() / 1000000000u));
+	assert_int_equal(claim_verify(json_object_get(after, "claim"), &expect, &res), 0);
+	assert_int_equal(attest_appraise(&res, NULL), ATTEST_REJECTED);
+	attest_result_done(&res);
+}
+
+static void one_on_demand_and_one_at_the_end(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *early = NULL;
+	struct claim_made made;
+
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), 0);
+	assert_int_equal(made.number, 1);
+	assert_int_equal(made.length, 2);
+	assert_int_equal(made.weakest, RECORD_RING);
+	early = read_claim(b, c.session_id, 1);
+	assert_int_not_equal(judge(b, c.session_id, 1, 2, NULL).bundle, ATTEST_REJECTED);
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	end(b, &c);
+	settle(b);
+	assert_int_not_equal(judge(b, c.session_id, 2, 4, early).bundle, ATTEST_REJECTED);
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), -ENOENT);
+	assert_int_equal(notary_claim(b->n, "x", &made), -ENOENT);
+}
+
+/* A session that goes on from one whose end has not come yet must not begin a line of its own. */
+static void no_claim_ahead_of_the_one_before(void **state)
+{
+	struct bench *b = *state;
+	struct chain first = begin(b, HASH("1111"), NULL), second = begin(b, HASH("1111"), first.session_id);
+	struct claim_made made;
+
+	assert_int_equal(notary_claim(b->n, second.session_id, &made), -EAGAIN);
+	end(b, &first);
+	assert_int_equal(notary_claim(b->n, second.session_id, &made), 0);
+	assert_int_equal(made.number, 2);
+}
+
+/* The notary ends between a session's end and its claim, or in the middle of the session. */
+static void a_restart_makes_what_is_missing(void **state)
+{
+	struct bench *b = *state;
+	struct chain done = begin(b, HASH("1111"), NULL), open = begin(b, HASH("1111"), NULL);
+	struct claim_made made;
+	_cleanup_json_ json_t *early = NULL;
+
+	put(b, &done, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	put(b, &open, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	assert_int_equal(notary_claim(b->n, open.session_id, &made), 0);
+	end(b, &done);
+	assert_true(notary_drain(b->n, 10000) >= 0);
+	notary_close(b->n);
+	open_notary(b); /* and closes what was open: producers_gone */
+	settle(b);
+	assert_int_not_equal(judge(b, done.session_id, 1, 3, NULL).bundle, ATTEST_REJECTED);
+	early = read_claim(b, open.session_id, 1);
+	assert_int_not_equal(judge(b, open.session_id, 2, 3, early).bundle, ATTEST_REJECTED);
+	assert_null(read_claim(b, done.session_id, 2)); /* one is enough */
+}
+
+static const char *durability_in(const json_t *file)
+{
+	return strstr(json_string_value(json_path(json_object_get(file, "claim"), "trace.tool_transcript.transcript_uri")),
+		      "durability=");
+}
+
+static void the_weakest_durability_is_named(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_json_ json_t *one = NULL, *two = NULL;
+	struct chain c, d;
+
+	attach(b, RECORD_WRITTEN);
+	c = begin(b, HASH("1111"), NULL);
+	end(b, &c);
+	d = begin(b, HASH("1111"), NULL);
+	attach(b, RECORD_RING);
+	put(b, &d, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	attach(b, RECORD_SYNCED);
+	end(b, &d);
+	settle(b);
+	one = read_claim(b, c.session_id, 1);
+	two = read_claim(b, d.session_id, 1);
+	assert_string_equal(durability_in(one), "durability=written");
+	assert_string_equal(durability_in(two), "durability=ring");
+}
+
+/* What the first record does not state, no claim states; and the log says that there is none. */
+static void a_session_without_facts_has_none(void **state)
+{
+	struct bench *b = *state;
+	_cleanup_buf_ struct buf log = { 0 };
+	struct record rec;
+	struct chain c;
+	uint64_t pos;
+
+	record_init(&rec, RECORD_SESSION_START, RECORD_ALLOW);
+	rec.agent = SPAN("coder");
+	assert_int_equal(recorder_begin(b->w, &c, &rec, &pos), 0);
+	end(b, &c);
+	settle(b);
+	assert_null(read_claim(b, c.session_id, 1));
+	assert_int_equal(b->alarms, 1);
+	fixture_read(b->f, "0000000000000000.jsonl", &log);
+	assert_non_null(memmem(buf_span(&log).p, buf_len(&log), "\"claim_refused\"", 15));
+}
+
+static void too_many_calls_are_counted_only(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *file = NULL;
+
+	for (unsigned i = 0; i < CLAIM_CALLS_MAX + 5; i++) {
+		put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+		if (i % 100 == 0)
+			assert_true(notary_drain(b->n, 10000) >= 0);
+	}
+	end(b, &c);
+	settle(b);
+	file = read_claim(b, c.session_id, 1);
+	assert_null(json_path(json_object_get(file, "claim"), "trace.tool_transcript.entries"));
+	assert_int_equal(figure(file, "trace.tool_transcript.call_count"), CLAIM_CALLS_MAX + 5);
+	assert_int_not_equal(judge(b, c.session_id, 1, 1u << 20, NULL).bundle, ATTEST_REJECTED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_session_has_its_claim, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_log_that_was_cut_contradicts, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reload_opens_the_next_in_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_on_demand_and_one_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_claim_ahead_of_the_one_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restart_makes_what_is_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_weakest_durability_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_session_without_facts_has_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_calls_are_counted_only, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

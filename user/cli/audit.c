@@ -11,6 +11,7 @@
 
 #include "user/base/file.h"
 #include "user/base/log.h"
+#include "user/cli/audit_claims.h"
 #include "user/cli/audit_client.h"
 #include "user/cli/control_client.h"
 
@@ -28,6 +29,7 @@ static const char usage_text[] =
 static int usage(void)
 {
 	fputs(usage_text, stderr);
+	fprintf(stderr, "\n%s", audit_claims_usage);
 	return CLI_USAGE;
 }
 
@@ -212,7 +214,7 @@ static int prove(struct cli *c, int argc, char **argv)
 int cli_audit(struct cli *c, int argc, char **argv)
 {
 	if (cli_wants_help(argc, argv)) {
-		fputs(usage_text, stdout);
+		printf("%s\n%s", usage_text, audit_claims_usage);
 		return CLI_OK;
 	}
 	if (argc >= 2 && strcmp(argv[1], "tail") == 0)
@@ -221,5 +223,9 @@ int cli_audit(struct cli *c, int argc, char **argv)
 		return list(c, false, argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "prove") == 0)
 		return prove(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "claims") == 0)
+		return audit_claims(c, argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "export") == 0)
+		return audit_export(c, argc - 1, argv + 1);
 	return usage();
 }

@@ -178,20 +178,25 @@ static const json_t *previous_of(const struct work *w, const struct statement *c
 	return NULL;
 }
 
-/* A session has a claim for each of its segments; the bundle's is the one whose root it begins with. */
+/* A session may have a claim from before its end. The bundle's is the one that ends where it ends, or else one
+ * with which it will be found to differ. */
 static const struct statement *claim_of(const struct work *w, const struct statement *bundle)
 {
-	const json_t *first = json_array_get(json_object_get(bundle->document, "entries"), 0);
+	const json_t *entries = json_object_get(bundle->document, "entries");
+	const json_t *last = json_array_get(entries, json_array_size(entries) - 1);
+	const struct statement *found = NULL;
 
 	for (unsigned i = 0; i < w->n; i++) {
 		const struct statement *s = &w->all[i];
 
-		if (s->kind == CLAIM_GATEWAY && span_eq(session_of(s), session_of(bundle)) &&
-		    span_eq(json_member_text(json_path(s->document, "gateway.audit_chain"), "root"),
-			    json_member_text(first, "entry_hash")))
-			return s;
+		if (s->kind != CLAIM_GATEWAY || !span_eq(session_of(s), session_of(bundle)))
+			continue;
+		found = s;
+		if (span_eq(json_member_text(json_path(s->document, "gateway.audit_chain"), "tip"),
+			    json_member_text(last, "entry_hash")))
+			break;
 	}
-	return NULL;
+	return found;
 }
 
 static struct span manifest_of(const struct work *w, const struct statement *claim)

@@ -38,7 +38,7 @@ static int run_role(int role, const char *config)
 	case ROLE_PROXY:
 		return proxy_run();
 	case ROLE_NOTARY:
-		return notary_run();
+		return notary_run(TOLLGATE_VERSION);
 	case ROLE_QUERY:
 		return query_role_run();
 	default:

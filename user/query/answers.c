@@ -149,6 +149,8 @@ void answer_make(struct answer_source *src, const char *path, const struct answe
 		void (*fn)(struct request *q);
 	} table[] = {
 		{ "/v1/checkpoint", answer_checkpoint },
+		{ "/v1/claim", answer_claim },
+		{ "/v1/claims", answer_claims },
 		{ "/v1/evidence", answer_evidence },
 		{ "/v1/health", answer_health },
 		{ "/v1/proof", answer_proof },

@@ -15,6 +15,8 @@
  *	GET /v1/sessions?agent=&limit=
  *	GET /v1/records?agent=&session=&tool=&decision=&type=&since=&after=&limit=
  *	GET /v1/checkpoint[?form=note]
+ *	GET /v1/claims?session=&after=&limit=
+ *	GET /v1/claim?session=[&number=N][&part=claim|trust_record|bundle]
  *	GET /v1/evidence?nonce=HEX
  *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt]
  *

@@ -48,5 +48,7 @@ int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segm
 void answer_evidence(struct request *q);
 void answer_records(struct request *q);
 void answer_proof(struct request *q);
+void answer_claims(struct request *q);
+void answer_claim(struct request *q);
 
 #endif

@@ -75,6 +75,8 @@ enum msg_type {
 	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
 	MSG_NOTARY_EVIDENCE, /* struct msg_evidence */
 	MSG_NOTARY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made: JSON in a sealed memfd */
+	MSG_NOTARY_CLAIM, /* struct msg_session: make a claim of it now */
+	MSG_NOTARY_CLAIM_IS, /* JSON text, no NUL */
 
 	/* supervisor <-> query */
 	MSG_QUERY_LISTEN = 160, /* + 3 fds: the audit socket; a channel for MSG_QUERY_SCOPE; one for the next */
@@ -92,6 +94,10 @@ struct msg_key {
 struct msg_exit {
 	int32_t status;
 	uint32_t pad;
+};
+
+struct msg_session {
+	char id[40];
 };
 
 struct msg_epoch {

@@ -22,6 +22,7 @@
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "attest/attest.h"
+#include "user/notary/claims.h"
 #include "user/notary/notary.h"
 #include "user/notary/salt.h"
 #include "user/gate/gate.h"
@@ -49,6 +50,7 @@ struct notary_role {
 	int log_dirfd;
 	struct notary_hands hands;
 	int hands_error;
+	char producer[64]; /* as claims name it */
 	struct msg_notary_up up;
 	struct msg_setup setup;
 };
@@ -219,6 +221,46 @@ static int tell_evidence(struct notary_role *n, const struct ipc_msg *m)
 	return ipc_send(n->member.supervisor, MSG_NOTARY_EVIDENCE_IS, 0, &is, sizeof(is), &fd, is.error == 0);
 }
 
+static const char *no_claim(int r)
+{
+	return r == -ENOENT ? "no such session is open" :
+	       r == -EAGAIN ? "the session that it continues has no claim yet" :
+	       r == -EINVAL ? "its records give none; see the log" : err_text(r);
+}
+
+static int tell_claim(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_session *ask = m->body;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct claim_made made;
+	struct json_out j;
+	int r;
+
+	if (m->len != sizeof(*ask) || !msg_string_ok(ask->id, sizeof(ask->id)))
+		return -EBADMSG;
+	r = notary_claim(n->notary, ask->id, &made);
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	if (r < 0) {
+		json_out_key(&j, "error");
+		json_out_object(&j);
+		json_out_member_str(&j, "action", "claim");
+		json_out_member_str(&j, "object", ask->id);
+		json_out_member_str(&j, "reason", no_claim(r));
+		json_out_object_end(&j);
+	} else {
+		json_out_member_str(&j, "claim_hash", made.hash);
+		json_out_member_str(&j, "durability", record_durability_text(made.weakest));
+		json_out_member_int(&j, "number", (int64_t)made.number);
+		json_out_member_int(&j, "records", (int64_t)made.length);
+		json_out_member_str(&j, "session_id", made.session);
+	}
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		return -ENOMEM;
+	return member_tell(&n->member, MSG_NOTARY_CLAIM_IS, m->cookie, buf_span(&text).p, buf_len(&text));
+}
+
 /* Opens the log as the role's own user, inside its sandbox. */
 static int open_log(struct notary_role *n, const struct msg_setup *setup)
 {
@@ -226,7 +268,7 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	const struct msg_spawn *spec = &n->member.spec;
 	struct notary_config c = {
 		.keys = &n->hands.keys, .tpm = n->hands.tpm, .origin = spec->node, .alarm = on_alarm,
-		.producer_failed = on_producer_failed, .arg = n,
+		.producer_failed = on_producer_failed, .arg = n, .claims_producer = n->producer,
 	};
 	struct record_facts facts = {
 		.policy_hash = span_of(setup->policy_hash), .catalog_hash = span_of(setup->catalog_hash),
@@ -306,6 +348,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return tell_status(n, m);
 	case MSG_NOTARY_EVIDENCE:
 		return tell_evidence(n, m);
+	case MSG_NOTARY_CLAIM:
+		return tell_claim(n, m);
 	default:
 		return -EBADMSG;
 	}
@@ -320,7 +364,7 @@ static void on_terminate(struct member *member, void *arg)
 	loop_stop(member->loop, EXIT_SUCCESS);
 }
 
-int notary_run(void)
+int notary_run(const char *version)
 {
 	static const struct member_ops ops = { .message = on_message, .terminate = on_terminate };
 	static struct notary_role role;
@@ -328,6 +372,7 @@ int notary_run(void)
 	struct sandbox_spec sandbox = { .npaths = 2 };
 	int r = member_init(&n->member, ROLE_NOTARY);
 
+	(void)snprintf(n->producer, sizeof(n->producer), "tollgate/%s", version);
 	/* While root, and before anything of others is read. What fails is told to the supervisor, who asks. */
 	if (r >= 0) {
 		n->hands_error = notary_hands_open(&n->member.spec, &n->hands);

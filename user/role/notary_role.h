@@ -3,6 +3,6 @@
 #define TOLLGATE_NOTARY_ROLE_H
 
 /* The notary role's life, from its channel to the end. Returns the exit status. */
-int notary_run(void);
+int notary_run(const char *version);
 
 #endif

@@ -27,7 +27,7 @@ struct sup_question {
 	struct control_peer *peer;
 	unsigned awaited;
 	struct buf rows; /* of JSON, separated by commas */
-	bool status;
+	enum { ASK_SESSIONS, ASK_STATUS, ASK_CLAIM } what;
 };
 
 bool sup_in_scope(struct supervisor *s, pid_t pid)
@@ -175,14 +175,33 @@ static void status_head(struct supervisor *s, struct json_out *j)
 
 /* --- questions that wait -------------------------------------------------------------------------- */
 
+static void forget(struct supervisor *s, struct sup_question *q)
+{
+	for (struct sup_question **at = &s->questions; *at; at = &(*at)->next)
+		if (*at == q) {
+			*at = q->next;
+			break;
+		}
+	buf_done(&q->rows);
+	free(q);
+}
+
 static void settle(struct supervisor *s, struct sup_question *q)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	struct json_out j;
 
+	if (q->what == ASK_CLAIM) {
+		if (buf_len(&q->rows))
+			control_reply(q->peer, buf_span(&q->rows));
+		else
+			control_refuse(q->peer, "notary", "claim", "it is not there");
+		forget(s, q);
+		return;
+	}
 	json_out_init(&j, &text);
 	json_out_object(&j);
-	if (q->status) {
+	if (q->what == ASK_STATUS) {
 		status_head(s, &j);
 		json_out_key(&j, "log");
 		json_out_raw(&j, buf_len(&q->rows) ? buf_span(&q->rows) : SPAN("null"));
@@ -198,13 +217,7 @@ static void settle(struct supervisor *s, struct sup_question *q)
 		control_refuse(q->peer, "control", "answer", "not enough memory");
 	else
 		control_reply(q->peer, buf_span(&text));
-	for (struct sup_question **at = &s->questions; *at; at = &(*at)->next)
-		if (*at == q) {
-			*at = q->next;
-			break;
-		}
-	buf_done(&q->rows);
-	free(q);
+	forget(s, q);
 }
 
 int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json)
@@ -215,7 +228,7 @@ int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json)
 		q = q->next;
 	if (!q)
 		return 0;
-	if (!q->status) { /* an array of rows: take the brackets off */
+	if (q->what == ASK_SESSIONS) { /* an array of rows: take the brackets off */
 		if (json.n < 2)
 			return -EBADMSG;
 		json.p++;
@@ -232,28 +245,66 @@ int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json)
 	return 0;
 }
 
-static void ask(struct supervisor *s, struct control_peer *peer, bool status)
+static struct sup_question *new_question(struct supervisor *s, struct control_peer *peer)
 {
 	struct sup_question *q = calloc(1, sizeof(*q));
 
 	if (!q) {
 		control_refuse(peer, "control", "answer", "not enough memory");
-		return;
+		return NULL;
 	}
-	*q = (struct sup_question){ .peer = peer, .status = status, .cookie = ++s->last_cookie,
-				    .next = s->questions };
+	*q = (struct sup_question){ .peer = peer, .cookie = ++s->last_cookie, .next = s->questions };
 	s->questions = q;
-	if (status) {
-		if (s->notary && ipc_send(s->notary, MSG_NOTARY_STATUS, q->cookie, NULL, 0, NULL, 0) >= 0)
-			q->awaited = 1;
-	} else {
-		for (unsigned i = 0; i < s->nproxies; i++)
-			if (s->proxies[i].channel && ipc_send(s->proxies[i].channel, MSG_SESSIONS, q->cookie,
-							      NULL, 0, NULL, 0) >= 0)
-				q->awaited++;
-	}
+	return q;
+}
+
+static void ask_notary(struct supervisor *s, struct sup_question *q, uint32_t type, const void *body, size_t n)
+{
+	if (s->notary && ipc_send(s->notary, type, q->cookie, body, n, NULL, 0) >= 0)
+		q->awaited = 1;
+	else
+		settle(s, q);
+}
+
+static void ask_status(struct supervisor *s, struct control_peer *peer)
+{
+	struct sup_question *q = new_question(s, peer);
+
+	if (!q)
+		return;
+	q->what = ASK_STATUS;
+	ask_notary(s, q, MSG_NOTARY_STATUS, NULL, 0);
+}
+
+static void ask_sessions(struct supervisor *s, struct control_peer *peer)
+{
+	struct sup_question *q = new_question(s, peer);
+
+	if (!q)
+		return;
+	for (unsigned i = 0; i < s->nproxies; i++)
+		if (s->proxies[i].channel &&
+		    ipc_send(s->proxies[i].channel, MSG_SESSIONS, q->cookie, NULL, 0, NULL, 0) >= 0)
+			q->awaited++;
 	if (q->awaited == 0)
 		settle(s, q);
+}
+
+static void ask_claim(struct supervisor *s, struct control_peer *peer, const char *session)
+{
+	struct msg_session m = { 0 };
+	struct sup_question *q;
+
+	if (strlen(session) >= sizeof(m.id)) {
+		control_refuse(peer, session, "claim", "it is no session");
+		return;
+	}
+	memcpy(m.id, session, strlen(session));
+	q = new_question(s, peer);
+	if (!q)
+		return;
+	q->what = ASK_CLAIM;
+	ask_notary(s, q, MSG_NOTARY_CLAIM, &m, sizeof(m));
 }
 
 /* --- orders --------------------------------------------------------------------------------------- */
@@ -333,9 +384,11 @@ static void on_request(struct control_peer *peer, unsigned n, char **words, void
 	struct supervisor *s = arg;
 
 	if (strcmp(words[0], "status") == 0 && n == 1)
-		ask(s, peer, true);
+		ask_status(s, peer);
 	else if (strcmp(words[0], "sessions") == 0 && n == 1)
-		ask(s, peer, false);
+		ask_sessions(s, peer);
+	else if (strcmp(words[0], "claim") == 0 && n == 2)
+		ask_claim(s, peer, words[1]);
 	else if (strcmp(words[0], "agents") == 0 && n == 1)
 		answer_agents(s, peer);
 	else if (strcmp(words[0], "reload") == 0 && n == 1)

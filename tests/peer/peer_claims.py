@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor takes away from a running node: claims, Trust Records and bundles, and that no edit of them passes."""
+import copy
+import json
+import os
+import time
+
+import gate as g
+from case import CONVERSATION, allow, main, refused
+from peer_life import ADD, WIPE, background, ledger_case, wait_for_log
+
+ENDED = 15
+
+
+def sessions_of(c):
+    """Log sessions of the agent, oldest first."""
+    return [r["session_id"] for r in c.gate.records() if r.get("entry_type") == "session_start" and r.get("agent")]
+
+
+def claimed(c, sessions):
+    """Waits until each has its claim, which is made when the log is signed, a second after the session's end."""
+    deadline = time.monotonic() + ENDED
+    while True:
+        names = [n["name"] for n in c.gate.answer("audit", "claims")["claims"]]
+        if all(any(n.startswith(s) for n in names) for s in sessions) or time.monotonic() > deadline:
+            return names
+        time.sleep(0.2)
+
+
+def edits(document):
+    """Every member, however deep, once changed and once left out; and lists once shorter."""
+    def walk(at, path):
+        for key in list(at) if isinstance(at, dict) else range(len(at)):
+            value = at[key]
+            if isinstance(value, (dict, list)):
+                yield from walk(value, path + [key])
+            elif isinstance(value, bool):
+                yield path + [key], not value
+            elif isinstance(value, int):
+                yield path + [key], value + 1
+            else:
+                yield path + [key], (value[:-1] + ("x" if value[-1:] != "x" else "y")) if value else "x"
+            yield path + [key], None
+    for path, value in walk(document, []):
+        edited = copy.deepcopy(document)
+        at = edited
+        for key in path[:-1]:
+            at = at[key]
+        if value is None:
+            del at[path[-1]]
+        else:
+            at[path[-1]] = value
+        yield ".".join(map(str, path)), edited
+
+
+def claims():
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry", "ledger/wipe_ledger"))
+        go = c.work.path("go")
+        finish = background(c, ADD, f"until {go}", WIPE, 'call add_entry {"line":"after"}')
+        wait_for_log(c, "add_entry")
+        c.gate.settle(lambda records: any(r.get("tool_name") == "add_entry" for r in records))
+        first = sessions_of(c)[0]
+        early = c.gate.answer("audit", "claims", "--make", first)
+        c.check("a claim is made on demand", early.get("number") == 1 and early.get("durability") == "ring", early)
+        nobody = c.gate.tollgate("audit", "claims", "--make", first.replace(first[0], "g"))
+        c.check("and none of a session that is not there", nobody.returncode == 1 and "no such session" in nobody.stderr,
+                nobody.stderr)
+        c.check("the reload is taken", c.gate.reload(CONVERSATION + allow("ledger/add_entry")).returncode == 0)
+        c.work.write("go", "")
+        lines = finish()
+        c.check("the new policy denies", refused(g.step(lines, WIPE)), lines)
+        sessions = sessions_of(c)
+        c.check("a reload ends the session and begins another", len(sessions) == 2, sessions)
+        names = claimed(c, sessions)
+        c.check("the conversation's claims are numbered through", names == sorted(
+            [f"{sessions[0]}-1", f"{sessions[0]}-2", f"{sessions[1]}-3"]), names)
+
+        out = c.work.path("export")
+        done = c.gate.tollgate("audit", "export", sessions[1], "-o", out)
+        c.check("it is exported", done.returncode == 0, done.stdout + done.stderr)
+        key = open(os.path.join(c.gate.state, "log", "log.vkey")).read().strip()
+        files = {n: json.load(open(os.path.join(out, n))) for n in sorted(os.listdir(out))}
+        claim = files[f"{sessions[1]}-3.claim.json"]
+        before = files[f"{sessions[0]}-2.claim.json"]
+        bundle = files[f"{sessions[1]}-3.bundle.json"]
+        policy, catalog = claim["trace"]["policy"]["bundle_hash"], claim["gateway"]["catalog"]["hash"]
+        status = c.gate.answer("status")
+        c.check("the last claim names the policy in force, the one before it another",
+                policy == status["policy_hash"] != before["trace"]["policy"]["bundle_hash"] and
+                catalog == status["catalog_hash"], claim)
+        c.check("it counts what was judged under it", claim["gateway"]["call_summary"]["tool_calls_total"] == 2 and
+                claim["gateway"]["call_summary"]["tool_calls_denied"] == 1, claim["gateway"])
+        c.check("its bundle is the log's records", bundle["entries"] ==
+                [r for r in c.gate.records() if r["session_id"] == sessions[1]])
+
+        def verify(*args):
+            return c.gate.tollgate("verify", *args, "--key", key)
+
+        every = verify(out)
+        c.check("verify: consistent, and software-only said out loud", every.returncode == 3 and
+                "software-only" in every.stdout and "rejected" not in every.stdout, every.stdout)
+        alone = json.loads(c.gate.tollgate("verify", "--json", out, "--key", key, "--policy-hash", policy,
+                                           "--catalog-hash", catalog).stdout)
+        mine = next(f["judgement"] for f in alone if f["file"].endswith("-3.claim.json"))
+        open_fields = sorted({x["field"] for x in mine["findings"] if x["verdict"] != "pass"})
+        c.check("of a claim with everything pinned nothing else is open", open_fields == ["claim.platform"], mine)
+        other = c.gate.tollgate("verify", out, "--key", "00" * 31 + "07")
+        c.check("another key is rejected", other.returncode == 1, other.stdout[-500:])
+        wrong = verify(out, "--policy-hash", "sha256:" + "0" * 64)
+        c.check("another policy is rejected", wrong.returncode == 1, wrong.stdout[-500:])
+
+        passed, n = [], 0
+        for kind in ("claim", "trust-record"):
+            for path, edited in edits(files[f"{sessions[1]}-3.{kind}.json"]):
+                name = c.work.write("edited.json", json.dumps(edited))
+                n += 1
+                if verify(name or c.work.path("edited.json")).returncode in (0, 3):
+                    passed.append(path)
+        c.check(f"each of {n} edits of claim and Trust Record is refused", n > 100 and not passed, passed)
+
+        good = c.work.path("claim.json")
+        c.work.write("claim.json", json.dumps(claim))
+        for what, spoil in (("its last record", lambda e: e[:-1]), ("its first record", lambda e: e[1:]),
+                            ("a record in the middle", lambda e: e[:1] + e[2:]),
+                            ("a verdict", lambda e: [{**r, "policy_decision": "allow"} for r in e])):
+            c.work.write("cut.json", json.dumps({**bundle, "entries": spoil(bundle["entries"])}))
+            cut = verify(good, c.work.path("cut.json"))
+            c.check(f"a log that lost or changed {what} contradicts the claim", cut.returncode == 1, cut.stdout[-500:])
+        log = c.gate.tollgate("verify", "log", os.path.join(c.gate.state, "log"))
+        c.check("the log itself verifies", log.returncode == 0, log.stdout)
+        mode = os.stat(os.path.join(c.gate.state, "log", "claims", f"{sessions[1]}-3.json")).st_mode & 0o777
+        c.check("claims are readable as the log is", mode == 0o640, oct(mode))
+    return c
+
+
+if __name__ == "__main__":
+    main(claims)

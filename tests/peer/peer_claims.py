@@ -135,5 +135,47 @@ def claims():
     return c
 
 
+def disclosure():
+    """One payload of one record is opened; the others stay what they are to an auditor: digests under unknown salts."""
+    with ledger_case() as c:
+        c.use(policy=allow("ledger/add_entry"))
+        c.run("ledger", ADD, WIPE)
+        c.gate.settle(lambda records: any(r.get("entry_type") == "session_end" and r.get("agent") for r in records))
+        call = next(r for r in c.gate.get("/v1/records?limit=10000")["records"]
+                    if r["record"].get("tool_name") == "add_entry" and r["record"].get("request_id_hash"))
+        leaf = str(call["leaf"])
+        key = open(os.path.join(c.gate.state, "log", "log.vkey")).read().strip()
+        out = c.work.path("opened.json")
+        opened = []
+        for number in range(10):  # the id is a small number: with its salt, and only then, it can be tried
+            guess = c.work.write("guess", str(number))
+            done = c.gate.tollgate("audit", "prove", "--disclose", leaf, f"request_id={guess}", "-o", out)
+            if done.returncode == 0:
+                opened.append(number)
+                break
+        c.check("exactly the payload that was sent opens the commitment", len(opened) == 1 and number < 10, done.stderr)
+        document = json.load(open(out))
+        c.check("one field is opened and no other", list(document["disclosed"]) == ["request_id"], document)
+        good = c.gate.tollgate("verify", "disclosure", out, "--key", key)
+        c.check("the auditor finds it proven", good.returncode == 0 and "request_id: proven" in good.stdout, good.stdout)
+        document["disclosed"]["request_id"]["payload"] = "OTk="
+        false = c.gate.tollgate("verify", "disclosure", c.work.write("false.json", json.dumps(document)), "--key", key)
+        c.check("another payload is refused", false.returncode == 1 and "false" in false.stdout, false.stdout)
+        salt = document["disclosed"]["request_id"]["salt"]
+        document["disclosed"] = {"request": {"salt": salt, "payload": "OTk="}}
+        other = c.gate.tollgate("verify", "disclosure", c.work.write("other.json", json.dumps(document)), "--key", key)
+        c.check("its salt opens no other field", other.returncode == 1, other.stdout)
+        bare = c.gate.tollgate("audit", "prove", "--disclose", leaf, "request", "-o", out)
+        left = c.gate.tollgate("verify", "disclosure", out, "--key", key)
+        c.check("without the payload the salt alone is not called a proof", bare.returncode == 0 and
+                left.returncode == 3 and "not-checked" in left.stdout, left.stdout + bare.stderr)
+        told = c.gate.settle(lambda records: any(r.get("reason_code") == "payload_opened" for r in records))
+        told = [r["detail"] for r in told if r.get("reason_code") == "payload_opened"]
+        c.check("the log says what was opened", told and told[-1] == {
+            "opened": "request", "opened_sequence": call["record"]["sequence_number"],
+            "opened_session": call["record"]["session_id"]}, told)
+    return c
+
+
 if __name__ == "__main__":
-    main(claims)
+    main(claims, disclosure)

@@ -14,6 +14,7 @@
 #include "user/cli/audit_claims.h"
 #include "user/cli/audit_client.h"
 #include "user/cli/control_client.h"
+#include "user/cli/verifier.h"
 
 #define FOLLOW_NS 300000000L
 
@@ -21,6 +22,7 @@ static const char usage_text[] =
 	"usage: tollgate audit tail [-n COUNT] [-f] [FILTER...]\n"
 	"       tollgate audit query [FILTER...] [--since TIME] [--after LEAF] [--limit COUNT]\n"
 	"       tollgate audit prove LEAF [-o FILE]\n"
+	"       tollgate audit prove --disclose LEAF FIELD[=FILE]... [-o FILE]\n"
 	"\n"
 	"filters: --agent NAME  --session ID  --tool NAME  --decision WORD  --type WORD\n"
 	"TIME is ISO 8601 or seconds since 1970. LEAF is a record's number in the log.\n"
@@ -221,6 +223,8 @@ int cli_audit(struct cli *c, int argc, char **argv)
 		return list(c, true, argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "query") == 0)
 		return list(c, false, argc - 1, argv + 1);
+	if (argc >= 3 && strcmp(argv[1], "prove") == 0 && strcmp(argv[2], "--disclose") == 0)
+		return audit_disclose(c, argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "prove") == 0)
 		return prove(c, argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "claims") == 0)

@@ -18,6 +18,7 @@
 #include "user/base/log.h"
 #include "user/cli/cli.h"
 #include "user/cli/control_client.h"
+#include "user/cli/verifier.h"
 #include "user/cli/verify_evidence.h"
 #include "user/notary/proof.h"
 #include "user/notary/segment.h"
@@ -30,6 +31,7 @@ static const char usage_text[] =
 	"usage: tollgate verify log DIR [--key FILE|STRING] [--cosign FILE|STRING] [--evidence FILE]\n"
 	"                           [--checkpoint FILE]\n"
 	"       tollgate verify proof FILE --key FILE|STRING\n"
+	"       tollgate verify disclosure FILE --key FILE|STRING [FIELD=FILE]...\n"
 	"       tollgate verify [OPTION...] FILE|DIR...\n"
 	"\n"
 	"log    every record, every session's chain, the tree and the signed checkpoint. Without --key the\n"
@@ -38,6 +40,8 @@ static const char usage_text[] =
 	"       the one that an evidence file is bound to, and not behind the TPM's counter in it; the file\n"
 	"       itself is judged by `tollgate attest verify`. A key that was handed over counts as its successor.\n"
 	"proof  a receipt written by `tollgate audit prove`.\n"
+	"disclosure  payloads opened by `tollgate audit prove --disclose`; FILE holds one that was not sent along.\n"
+	"       Status 3: a payload is not at hand.\n"
 	"Exit status: 0 verified, 1 not verified, 2 usage.\n\n";
 
 static int usage(void)
@@ -68,7 +72,7 @@ static int bad_key(const char *arg)
 	return CLI_FAILED;
 }
 
-static int read_key(const char *arg, struct verifier_key *ret)
+int cli_verifier_key(const char *arg, struct verifier_key *ret)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 	int r = read_key_text(arg, &b);
@@ -243,7 +247,7 @@ static int find_key(const struct log_args *a, int dirfd, const struct verify_evi
 	int r;
 
 	if (a->key)
-		return read_key(a->key, ret);
+		return cli_verifier_key(a->key, ret);
 	if (a->evidence) {
 		*ret = e->key;
 		return CLI_OK;
@@ -304,7 +308,7 @@ static int verify_proof(struct cli *c, const char *file, const char *key)
 	struct checkpoint cp = { 0 };
 	struct verifier_key vk;
 	struct json_out j;
-	int r = read_key(key, &vk);
+	int r = cli_verifier_key(key, &vk);
 
 	if (r != CLI_OK)
 		return r;
@@ -357,7 +361,8 @@ int cli_verify(struct cli *c, int argc, char **argv)
 		fputs(cli_verify_statements_usage, stdout);
 		return CLI_OK;
 	}
-	if (argc > 1 && strcmp(argv[1], "log") != 0 && strcmp(argv[1], "proof") != 0)
+	if (argc > 1 && strcmp(argv[1], "log") != 0 && strcmp(argv[1], "proof") != 0 &&
+	    strcmp(argv[1], "disclosure") != 0)
 		return cli_verify_statements(c, argc, argv);
 	optind = 0; /* also after operands, which main() does not allow */
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -372,6 +377,8 @@ int cli_verify(struct cli *c, int argc, char **argv)
 		else
 			return usage();
 	}
+	if (argc - optind >= 2 && strcmp(argv[optind], "disclosure") == 0 && !a.checkpoint && !a.cosign && !a.evidence)
+		return cli_verify_disclosure(c, a.key, argc - optind - 1, argv + optind + 1);
 	if (argc - optind != 2)
 		return usage();
 	a.dir = argv[optind + 1];

@@ -77,6 +77,8 @@ enum msg_type {
 	MSG_NOTARY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made: JSON in a sealed memfd */
 	MSG_NOTARY_CLAIM, /* struct msg_session: make a claim of it now */
 	MSG_NOTARY_CLAIM_IS, /* JSON text, no NUL */
+	MSG_NOTARY_SALT, /* struct msg_salt: the salts of some payloads of one record */
+	MSG_NOTARY_SALT_IS, /* JSON text, no NUL. Secret from all but who asked */
 
 	/* supervisor <-> query */
 	MSG_QUERY_LISTEN = 160, /* + 3 fds: the audit socket; a channel for MSG_QUERY_SCOPE; one for the next */
@@ -98,6 +100,14 @@ struct msg_exit {
 
 struct msg_session {
 	char id[40];
+};
+
+struct msg_salt {
+	char session[40];
+	char epoch[MSG_NAME_MAX]; /* salt_epoch of the session's first record */
+	uint64_t sequence;
+	uint32_t fields; /* bits by disclosure_field() */
+	uint32_t pad;
 };
 
 struct msg_epoch {

@@ -23,6 +23,7 @@
 #include "user/base/loop.h"
 #include "attest/attest.h"
 #include "user/notary/claims.h"
+#include "user/notary/disclosure.h"
 #include "user/notary/notary.h"
 #include "user/notary/salt.h"
 #include "user/gate/gate.h"
@@ -221,6 +222,16 @@ static int tell_evidence(struct notary_role *n, const struct ipc_msg *m)
 	return ipc_send(n->member.supervisor, MSG_NOTARY_EVIDENCE_IS, 0, &is, sizeof(is), &fd, is.error == 0);
 }
 
+static void write_refusal(struct json_out *j, const char *action, const char *object, const char *reason)
+{
+	json_out_key(j, "error");
+	json_out_object(j);
+	json_out_member_str(j, "action", action);
+	json_out_member_str(j, "object", object);
+	json_out_member_str(j, "reason", reason);
+	json_out_object_end(j);
+}
+
 static const char *no_claim(int r)
 {
 	return r == -ENOENT ? "no such session is open" :
@@ -242,12 +253,7 @@ static int tell_claim(struct notary_role *n, const struct ipc_msg *m)
 	json_out_init(&j, &text);
 	json_out_object(&j);
 	if (r < 0) {
-		json_out_key(&j, "error");
-		json_out_object(&j);
-		json_out_member_str(&j, "action", "claim");
-		json_out_member_str(&j, "object", ask->id);
-		json_out_member_str(&j, "reason", no_claim(r));
-		json_out_object_end(&j);
+		write_refusal(&j, "claim", ask->id, no_claim(r));
 	} else {
 		json_out_member_str(&j, "claim_hash", made.hash);
 		json_out_member_str(&j, "durability", record_durability_text(made.weakest));
@@ -259,6 +265,71 @@ static int tell_claim(struct notary_role *n, const struct ipc_msg *m)
 	if (json_out_end(&j) < 0)
 		return -ENOMEM;
 	return member_tell(&n->member, MSG_NOTARY_CLAIM_IS, m->cookie, buf_span(&text).p, buf_len(&text));
+}
+
+/* That payloads were opened is on file before their salts go out. */
+static int record_opened(struct notary_role *n, const struct msg_salt *ask)
+{
+	char names[64] = "";
+	struct record_kv kv[] = {
+		{ "opened", { names, 0 }, 0 },
+		{ "opened_sequence", { NULL, 0 }, (int64_t)(ask->sequence & RECORD_INT_MAX) },
+		{ "opened_session", span_of(ask->session), 0 },
+	};
+	struct record rec;
+
+	for (unsigned i = 0; disclosure_name(i); i++)
+		if (ask->fields & 1u << i)
+			(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+				       *names ? " " : "", disclosure_name(i));
+	kv[0].s.n = strlen(names);
+	record_init(&rec, RECORD_NODE, RECORD_NA);
+	rec.reason = SPAN("payload commitments were opened by order");
+	rec.reason_code = SPAN("payload_opened");
+	rec.detail = kv;
+	rec.detail_n = ARRAY_SIZE(kv);
+	return notary_record(n->notary, &rec);
+}
+
+static void write_salts(struct notary_role *n, const struct msg_salt *ask, struct json_out *j)
+{
+	uint8_t instance[SALT_SIZE], session[SALT_SIZE], salt[SALT_SIZE];
+	char hex[2 * SALT_SIZE + 1];
+
+	salt_instance_key(n->node_key, span_of(ask->epoch), instance);
+	salt_session_key(instance, span_of(ask->session), session);
+	for (unsigned i = 0; disclosure_name(i); i++) {
+		if (!(ask->fields & 1u << i))
+			continue;
+		salt_derive(session, ask->sequence, disclosure_member(i), salt);
+		hex_encode(salt, sizeof(salt), hex);
+		json_out_member_str(j, disclosure_name(i), hex);
+	}
+	OPENSSL_cleanse(instance, sizeof(instance));
+	OPENSSL_cleanse(session, sizeof(session));
+}
+
+static int tell_salt(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_salt *ask = m->body;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct json_out j;
+	int r;
+
+	if (m->len != sizeof(*ask) || !msg_string_ok(ask->session, sizeof(ask->session)) ||
+	    !msg_string_ok(ask->epoch, sizeof(ask->epoch)))
+		return -EBADMSG;
+	r = record_opened(n, ask);
+	json_out_init(&j, &text);
+	json_out_object(&j);
+	if (r < 0)
+		write_refusal(&j, "open payloads", ask->session, err_text(r));
+	else
+		write_salts(n, ask, &j);
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0)
+		return -ENOMEM;
+	return member_tell(&n->member, MSG_NOTARY_SALT_IS, m->cookie, buf_span(&text).p, buf_len(&text));
 }
 
 /* Opens the log as the role's own user, inside its sandbox. */
@@ -350,6 +421,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return tell_evidence(n, m);
 	case MSG_NOTARY_CLAIM:
 		return tell_claim(n, m);
+	case MSG_NOTARY_SALT:
+		return tell_salt(n, m);
 	default:
 		return -EBADMSG;
 	}

@@ -17,6 +17,7 @@
 #include "user/kern/kern.h"
 #include "user/kern/scope.h"
 #include "user/kern/stdio.h"
+#include "user/notary/disclosure.h"
 #include "user/role/control.h"
 #include "user/role/sup.h"
 
@@ -27,7 +28,7 @@ struct sup_question {
 	struct control_peer *peer;
 	unsigned awaited;
 	struct buf rows; /* of JSON, separated by commas */
-	enum { ASK_SESSIONS, ASK_STATUS, ASK_CLAIM } what;
+	enum { ASK_SESSIONS, ASK_STATUS, ASK_NOTARY } what;
 };
 
 bool sup_in_scope(struct supervisor *s, pid_t pid)
@@ -191,11 +192,11 @@ static void settle(struct supervisor *s, struct sup_question *q)
 	_cleanup_buf_ struct buf text = { 0 };
 	struct json_out j;
 
-	if (q->what == ASK_CLAIM) {
+	if (q->what == ASK_NOTARY) {
 		if (buf_len(&q->rows))
 			control_reply(q->peer, buf_span(&q->rows));
 		else
-			control_refuse(q->peer, "notary", "claim", "it is not there");
+			control_refuse(q->peer, "notary", "ask", "it is not there");
 		forget(s, q);
 		return;
 	}
@@ -303,8 +304,38 @@ static void ask_claim(struct supervisor *s, struct control_peer *peer, const cha
 	q = new_question(s, peer);
 	if (!q)
 		return;
-	q->what = ASK_CLAIM;
+	q->what = ASK_NOTARY;
 	ask_notary(s, q, MSG_NOTARY_CLAIM, &m, sizeof(m));
+}
+
+/* Opens payloads of one record: for root, which could read the key; the notary records it. */
+static void ask_salt(struct supervisor *s, struct control_peer *peer, unsigned n, char **words)
+{
+	struct msg_salt m = { 0 };
+	struct sup_question *q;
+	char *end = NULL;
+
+	m.sequence = strtoull(words[2], &end, 10);
+	if (strlen(words[1]) >= sizeof(m.session) || *end || strlen(words[3]) >= sizeof(m.epoch)) {
+		control_refuse(peer, words[1], "open payloads", "malformed request");
+		return;
+	}
+	strcpy(m.session, words[1]);
+	strcpy(m.epoch, words[3]);
+	for (unsigned i = 4; i < n; i++) {
+		int field = disclosure_field(span_of(words[i]));
+
+		if (field < 0) {
+			control_refuse(peer, words[i], "open payloads", "there is no such field");
+			return;
+		}
+		m.fields |= 1u << field;
+	}
+	q = new_question(s, peer);
+	if (!q)
+		return;
+	q->what = ASK_NOTARY;
+	ask_notary(s, q, MSG_NOTARY_SALT, &m, sizeof(m));
 }
 
 /* --- orders --------------------------------------------------------------------------------------- */
@@ -389,6 +420,8 @@ static void on_request(struct control_peer *peer, unsigned n, char **words, void
 		ask_sessions(s, peer);
 	else if (strcmp(words[0], "claim") == 0 && n == 2)
 		ask_claim(s, peer, words[1]);
+	else if (strcmp(words[0], "salt") == 0 && n >= 5)
+		ask_salt(s, peer, n, words);
 	else if (strcmp(words[0], "agents") == 0 && n == 1)
 		answer_agents(s, peer);
 	else if (strcmp(words[0], "reload") == 0 && n == 1)

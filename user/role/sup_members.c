@@ -287,6 +287,7 @@ static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
 		return notary_accuses(s, m);
 	case MSG_NOTARY_STATUS_IS:
 	case MSG_NOTARY_CLAIM_IS:
+	case MSG_NOTARY_SALT_IS:
 		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
 	case MSG_NOTARY_EVIDENCE_IS:
 		return sup_evidence_answer(s, m);

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/base/digest.h"
 #include "user/conf/internal.h"
 
 #define AGENTS_MAX 1024 /* each has a map entry in the kernel and a proxy slot */
 #define GROUPS_MAX 64
 #define UNIT_NAME_MAX 255 /* of systemd */
+#define ED25519_SIZE 32
 
 static int set_groups(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
 		      void *dst)
@@ -101,6 +103,18 @@ static int set_unit(struct conf_read *r, const struct tree_node *n, const struct
 	return 0;
 }
 
+static int set_key(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	char **key = dst;
+	uint8_t raw[ED25519_SIZE];
+	int q = conf_set_text(r, n, f, dst);
+
+	if (q == 0 && hex_decode(*key, strlen(*key), raw, sizeof(raw)) < 0)
+		return conf_node_fail(r, n, "%s: '%s' is no Ed25519 public key: %d hex digits", f->key, *key,
+				      2 * ED25519_SIZE);
+	return q;
+}
+
 static const struct conf_field agent_fields[] = {
 	{ .key = "name", .set = conf_set_name, .off = offsetof(struct conf_agent, name) },
 	{ .key = "sponsor", .set = conf_set_text, .off = offsetof(struct conf_agent, sponsor) },
@@ -109,6 +123,8 @@ static const struct conf_field agent_fields[] = {
 	{ .key = "script", .set = conf_set_path, .off = offsetof(struct conf_agent, script) },
 	{ .key = "uid", .set = set_uid },
 	{ .key = "cgroup", .set = set_cgroup, .off = offsetof(struct conf_agent, cgroup) },
+	{ .key = "manifest", .set = conf_set_path, .off = offsetof(struct conf_agent, manifest) },
+	{ .key = "manifest_key", .set = set_key, .off = offsetof(struct conf_agent, manifest_key) },
 	{ .key = "unit", .set = set_unit, .off = offsetof(struct conf_agent, unit) },
 	{ 0 },
 };
@@ -117,6 +133,9 @@ static int check_agent(struct conf_read *r, const struct tree_node *n, const str
 {
 	if (!a->name)
 		return conf_node_fail(r, n, "agent: name is missing");
+	if (!a->manifest != !a->manifest_key)
+		return conf_node_fail(r, n, "agent '%s': manifest and manifest_key belong together: a manifest "
+					    "binds only when it is known who may sign it", a->name);
 	if (a->script && !a->exe)
 		return conf_node_fail(r, n, "agent '%s': script needs exe, the interpreter that runs it",
 				      a->name);

@@ -335,6 +335,8 @@ static void agent_done(struct conf_agent *a)
 	free(a->script_real);
 	free(a->uid_name);
 	free(a->cgroup);
+	free(a->manifest);
+	free(a->manifest_key);
 	free(a->unit);
 }
 

@@ -49,6 +49,8 @@ struct conf_agent {
 	uid_t uid; /* CONF_UID_ANY: no such selector, or a name before conf_resolve() */
 	char *uid_name; /* as written */
 	char *cgroup; /* "/a/b", below the cgroup2 mount; matches it and what lies below it */
+	char *manifest; /* path of the agent manifest that it is bound to, with the key of its issuer */
+	char *manifest_key; /* Ed25519, 64 hex digits */
 	char *unit; /* of the system's service manager, "x.service" */
 	unsigned line; /* where it stands, for messages */
 };

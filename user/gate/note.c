@@ -92,6 +92,24 @@ static int binding_text(const struct gate_conv *c, char ret[SHA256_PREFIXED_SIZE
 	return r;
 }
 
+/* The manifest that the agent is bound to; the notary compares its hashes with those in force. */
+static void fill_manifest(const struct gate_conv *c, struct record *rec, struct record_kv kv[RECORD_DETAIL_MAX])
+{
+	static const char *const names[SNAPSHOT_MANIFEST_COUNT] = {
+		"manifest_agent_id", "manifest_catalog_hash", "manifest_id", "manifest_issuer", "manifest_key_id",
+		"manifest_policy_hash",
+	};
+
+	if (c->agent < 1 || c->agent > c->snap->nagents)
+		return;
+	for (unsigned i = 0; i < SNAPSHOT_MANIFEST_COUNT; i++) {
+		const char *s = c->snap->agents[c->agent - 1].manifest[i];
+
+		if (s && rec->detail_n < RECORD_DETAIL_MAX)
+			kv[rec->detail_n++] = (struct record_kv){ .key = names[i], .s = span_of(s) };
+	}
+}
+
 static int fill_facts(struct gate_conv *c, struct record *rec, struct record_kv kv[RECORD_DETAIL_MAX],
 		      char binding[SHA256_PREFIXED_SIZE])
 {
@@ -116,6 +134,7 @@ static int fill_facts(struct gate_conv *c, struct record *rec, struct record_kv 
 	if (*c->snap->pins_hash && rec->detail_n < RECORD_DETAIL_MAX)
 		kv[rec->detail_n++] = (struct record_kv){ .key = "catalog_pins_hash",
 							  .s = span_of(c->snap->pins_hash) };
+	fill_manifest(c, rec, kv);
 	rec->detail = kv;
 	return 0;
 }

@@ -26,6 +26,8 @@ static void agent_done(struct snapshot_agent *a)
 	free(a->name);
 	free(a->sponsor);
 	free(a->exe);
+	for (unsigned i = 0; i < SNAPSHOT_MANIFEST_COUNT; i++)
+		free(a->manifest[i]);
 }
 
 struct snapshot *snapshot_ref(struct snapshot *s)
@@ -67,6 +69,8 @@ int snapshot_pack_agent(struct buf *b, const struct snapshot_agent *a)
 		r = bundle_add(b, n);
 	for (unsigned i = 0; i < a->ngroups && r >= 0; i++)
 		r = bundle_add_str(b, a->groups[i]);
+	for (unsigned i = 0; i < SNAPSHOT_MANIFEST_COUNT && r >= 0; i++)
+		r = bundle_add_str(b, a->manifest[i]);
 	return r;
 }
 
@@ -113,6 +117,9 @@ static int take_agent(struct span *rest, struct snapshot_agent *a)
 	for (; a->ngroups < n; a->ngroups++)
 		if ((r = bundle_next_str(rest, &a->groups[a->ngroups])) != 1)
 			return r < 0 ? r : -EBADMSG;
+	for (unsigned i = 0; i < SNAPSHOT_MANIFEST_COUNT; i++)
+		if ((r = take_optional(rest, &a->manifest[i])) < 0)
+			return r;
 	return 1;
 }
 

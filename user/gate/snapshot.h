@@ -12,12 +12,19 @@
 struct catalog;
 struct mcp_model;
 
+/* What records say of the agent manifest that an agent is bound to, in this order. */
+enum {
+	SNAPSHOT_MANIFEST_AGENT, SNAPSHOT_MANIFEST_CATALOG, SNAPSHOT_MANIFEST_ID, SNAPSHOT_MANIFEST_ISSUER,
+	SNAPSHOT_MANIFEST_KEY, SNAPSHOT_MANIFEST_POLICY, SNAPSHOT_MANIFEST_COUNT,
+};
+
 /* One agent as policy knows it. Strings are the snapshot's. */
 struct snapshot_agent {
 	char *name, *sponsor, *exe; /* sponsor and exe may be NULL */
 	char **groups;
 	unsigned ngroups;
 	int64_t uid; /* -1: any */
+	char *manifest[SNAPSHOT_MANIFEST_COUNT]; /* all NULL: it is bound to none */
 };
 
 /* Policy, catalog and agents of one epoch: what a message is judged by. Counted references; immutable but
@@ -35,7 +42,8 @@ struct snapshot {
 };
 
 /* What it is made from, borrowed: bundles (bundle.h) as the supervisor packs them.
- * policies: name, text, name, text...; agents: name, sponsor, exe, uid, number of groups, groups... */
+ * policies: name, text, name, text...; agents: name, sponsor, exe, uid, number of groups, groups...,
+ * and what is known of its manifest. */
 struct snapshot_input {
 	uint64_t epoch;
 	struct span policies, agents, catalog, pins;

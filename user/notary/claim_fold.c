@@ -67,6 +67,21 @@ static void copy(const json_t *detail, const char *name, char *ret, size_t size)
 		strcpy(ret, s);
 }
 
+/* Only a manifest for the very policy and catalog of the session says anything about it. */
+static void read_manifest(struct claim_folded *s, const json_t *d)
+{
+	char policy[CLAIM_TEXT_SIZE], catalog[CLAIM_TEXT_SIZE];
+
+	copy(d, "manifest_policy_hash", policy, sizeof(policy));
+	copy(d, "manifest_catalog_hash", catalog, sizeof(catalog));
+	if (strcmp(policy, s->policy_hash) != 0 || strcmp(catalog, s->catalog_hash) != 0)
+		return;
+	copy(d, "manifest_id", s->manifest.id, sizeof(s->manifest.id));
+	copy(d, "manifest_agent_id", s->manifest.agent_id, sizeof(s->manifest.agent_id));
+	copy(d, "manifest_issuer", s->manifest.issuer, sizeof(s->manifest.issuer));
+	copy(d, "manifest_key_id", s->manifest.key_id, sizeof(s->manifest.key_id));
+}
+
 /* The node's facts stand in the first record; what is missing there makes the claim impossible later. */
 static int read_facts(struct claim_folded *s, struct span detail)
 {
@@ -81,6 +96,7 @@ static int read_facts(struct claim_folded *s, struct span detail)
 	copy(d, "catalog_hash", s->catalog_hash, sizeof(s->catalog_hash));
 	copy(d, "program_hash", s->program_hash, sizeof(s->program_hash));
 	copy(d, "mode", s->mode, sizeof(s->mode));
+	read_manifest(s, d);
 	copy(d, "continues", s->continues, sizeof(s->continues));
 	json_decref(d);
 	return 0;

@@ -19,6 +19,7 @@ struct claim_fold;
 #define CLAIM_CALLS_MAX 4096 /* named one by one in a transcript: with their tools some 300 KiB of claim */
 #define CLAIM_TOOLS_MAX 256 /* distinct names kept per session */
 #define CLAIM_TEXT_SIZE 128 /* words and hashes of a first record */
+#define CLAIM_NAME_SIZE 256 /* names of its manifest */
 
 struct claim_fold_call {
 	uint16_t tool; /* index of tools */
@@ -35,6 +36,10 @@ struct claim_folded {
 	const char *broken; /* why there can be no claim, or NULL */
 	char policy_hash[CLAIM_TEXT_SIZE], catalog_hash[CLAIM_TEXT_SIZE], program_hash[CLAIM_TEXT_SIZE];
 	char mode[CLAIM_TEXT_SIZE], data_class[CLAIM_TEXT_SIZE];
+	struct { /* of the agent manifest; id "" when the agent is bound to none, or to one for other hashes */
+		char id[CLAIM_NAME_SIZE], agent_id[CLAIM_NAME_SIZE], issuer[CLAIM_NAME_SIZE];
+		char key_id[CLAIM_TEXT_SIZE];
+	} manifest;
 	char **tools; /* names as a JSON reader sees them */
 	bool *passed; /* by tool: was let through at least once */
 	unsigned tools_n;

@@ -88,8 +88,16 @@ static int make_documents(const struct claims *c, const struct claims_session *s
 		.length = f->length, .calls = f->calls, .denied = f->denied, .faulted = f->faulted,
 		.drift = f->drift, .number = s->number + 1,
 	};
+	const struct claim_identity identity = {
+		.manifest_id = span_of(f->manifest.id), .agent_id = span_of(f->manifest.agent_id),
+		.issuer = span_of(f->manifest.issuer), .issuer_key_id = span_of(f->manifest.key_id),
+		.subject_source = SPAN("config"), .policy_bundle_hash = span_of(f->policy_hash),
+		.tool_catalog_hash = span_of(f->catalog_hash),
+	};
 	int r = fill_lists(&lists, f, &facts);
 
+	if (*f->manifest.id)
+		facts.identity = &identity;
 	if (s->number)
 		facts.previous = span_of(s->previous);
 	if (r == 0)

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attest/agent_manifest.h"
+#include "attest/identity_make.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/file.h"
 #include "user/base/json_out.h"
 #include "user/base/log.h"
@@ -63,18 +66,55 @@ static int pack_policies(struct supervisor *s, struct buf *ret, struct buf *text
 	return r;
 }
 
-static int pack_agents(const struct supervisor *s, struct buf *ret)
+/* A manifest that does not bind is an error at its file: claims would otherwise lack it unnoticed. */
+static int read_manifest(const struct conf_agent *a, struct manifest_identity *ret, struct buf *text)
+{
+	_cleanup_buf_ struct buf manifest = { 0 };
+	uint8_t key[ED25519_KEY_SIZE];
+	const char *why = "";
+	int r = read_checked(a->manifest, MANIFEST_MAX, &manifest, text);
+
+	if (r < 0)
+		return r;
+	if (hex_decode(a->manifest_key, strlen(a->manifest_key), key, sizeof(key)) < 0)
+		return -EINVAL;
+	r = manifest_identity_read(buf_span(&manifest), key, (int64_t)(clock_real_ns() / 1000000000u), ret, &why);
+	if (r < 0)
+		(void)buf_printf(text, "%s: bind agent %s to its manifest: %s", a->manifest, a->name,
+				 r == -EINVAL ? why : err_text(r));
+	return r;
+}
+
+static int pack_agent(const struct conf_agent *a, struct buf *ret, struct buf *text)
+{
+	struct snapshot_agent packed = {
+		.name = a->name, .sponsor = a->sponsor, .exe = a->exe_real ? a->exe_real : a->exe,
+		.groups = a->groups, .ngroups = a->ngroups,
+		.uid = a->uid == CONF_UID_ANY ? -1 : (int64_t)a->uid,
+	};
+	struct manifest_identity id;
+	int r;
+
+	if (a->manifest) {
+		r = read_manifest(a, &id, text);
+		if (r < 0)
+			return r;
+		packed.manifest[SNAPSHOT_MANIFEST_AGENT] = id.agent_id;
+		packed.manifest[SNAPSHOT_MANIFEST_CATALOG] = id.catalog_hash;
+		packed.manifest[SNAPSHOT_MANIFEST_ID] = id.manifest_id;
+		packed.manifest[SNAPSHOT_MANIFEST_ISSUER] = id.issuer;
+		packed.manifest[SNAPSHOT_MANIFEST_KEY] = id.issuer_key_id;
+		packed.manifest[SNAPSHOT_MANIFEST_POLICY] = id.policy_hash;
+	}
+	return snapshot_pack_agent(ret, &packed);
+}
+
+static int pack_agents(const struct supervisor *s, struct buf *ret, struct buf *text)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < s->conf.nagents && r >= 0; i++) {
-		const struct conf_agent *a = &s->conf.agents[i];
-
-		r = snapshot_pack_agent(ret, &(struct snapshot_agent){
-			.name = a->name, .sponsor = a->sponsor, .exe = a->exe_real ? a->exe_real : a->exe,
-			.groups = a->groups, .ngroups = a->ngroups,
-			.uid = a->uid == CONF_UID_ANY ? -1 : (int64_t)a->uid });
-	}
+	for (unsigned i = 0; i < s->conf.nagents && r >= 0; i++)
+		r = pack_agent(&s->conf.agents[i], ret, text);
 	return r;
 }
 
@@ -127,7 +167,7 @@ int sup_set_read(struct supervisor *s, uint64_t epoch, struct sup_set *ret, stru
 	int r = pack_policies(s, &part[0], text);
 
 	if (r >= 0)
-		r = pack_agents(s, &part[1]);
+		r = pack_agents(s, &part[1], text);
 	if (r >= 0)
 		r = read_checked(s->conf.catalog, CATALOG_FILE_MAX, &part[2], text);
 	if (r >= 0)

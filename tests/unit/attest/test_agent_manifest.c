@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "attest/claim_internal.h"
+#include "attest/identity_make.h"
 #include "tests/unit/attest/cose_maker.h"
 #include "user/base/file.h"
 
@@ -506,6 +507,43 @@ static enum attest_status judge_cose(void)
 	return judge_text(buf_span(&object), NOW);
 }
 
+static int identity(struct manifest_identity *id, const uint8_t *key, int64_t at)
+{
+	char *text = json_dumps(manifest, 0);
+	const char *why = NULL;
+	int r = manifest_identity_read(span_of(text), key, at, id, &why);
+
+	assert_true(r == 0 || (r == -EINVAL && why && *why));
+	free(text);
+	return r;
+}
+
+static void gives_the_identity_of_claims(void **state)
+{
+	struct manifest_identity id;
+
+	assert_int_equal(identity(&id, keys[0].key, NOW), -EINVAL); /* it binds no catalog */
+	json_object_set_new((json_t *)(uintptr_t)json_path(manifest, "artifacts"), "tool_manifest",
+			    json_pack("{s:s}", "catalog_hash", PROMPT));
+	sign();
+	assert_int_equal(identity(&id, keys[0].key, NOW), 0);
+	assert_string_equal(id.manifest_id, ID);
+	assert_string_equal(id.agent_id, AGENT);
+	assert_string_equal(id.issuer, ISSUER);
+	assert_string_equal(id.issuer_key_id, kid);
+	assert_string_equal(id.policy_hash, POLICY);
+	assert_string_equal(id.catalog_hash, PROMPT);
+	assert_int_equal(identity(&id, keys[1].key, NOW), -EINVAL); /* somebody else's key */
+	assert_int_equal(identity(&id, keys[0].key, NOW + 86400 * 60), -EINVAL); /* it has expired */
+	set("", "agent_id", json_string(AGENT "%20"));
+	assert_int_equal(identity(&id, keys[0].key, NOW), -EINVAL);
+	set("", "agent_id", json_string("did:example:1"));
+	assert_int_equal(identity(&id, keys[0].key, NOW), -EINVAL);
+	set("", "agent_id", json_string(AGENT));
+	json_object_set_new(manifest, "manifest_id", json_string("0190aaaa-0000-7000-8000-000000000002"));
+	assert_int_equal(identity(&id, keys[0].key, NOW), -EINVAL); /* changed after it was signed */
+}
+
 static void in_cose(void **state)
 {
 	maker = (struct cose_maker){ .tag = COSE_TAG_SIGN1, .alg = COSE_ALG_ED25519,
@@ -790,7 +828,7 @@ int main(void)
 		TEST(sound_is_affirmed), TEST(signature), TEST(key_of_whom), TEST(small_key), TEST(documents),
 		TEST(who_and_when), TEST(revocation), TEST(artifacts), TEST(catalog_tree), TEST(approvals),
 		TEST(delegation), TEST(hostile_delegation), TEST(attestation), TEST(in_cose), TEST(beside_a_claim),
-		TEST(published_vectors),
+		TEST(gives_the_identity_of_claims), TEST(published_vectors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

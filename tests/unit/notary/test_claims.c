@@ -373,6 +373,43 @@ static void the_weakest_durability_is_named(void **state)
 	assert_string_equal(durability_in(two), "durability=ring");
 }
 
+static json_t *claim_of_manifest(struct bench *b, const char *policy)
+{
+	const struct record_kv kv[] = {
+		{ "catalog_hash", SPAN(HASH("2222")), 0 }, { "mode", SPAN("enforcing"), 0 },
+		{ "policy_hash", span_of(policy), 0 }, { "program_hash", SPAN(HASH("3333")), 0 },
+		{ "manifest_agent_id", SPAN("spiffe://example.org/a"), 0 }, { "manifest_id", SPAN("m-1"), 0 },
+		{ "manifest_issuer", SPAN("spiffe://example.org/i"), 0 }, { "manifest_key_id", SPAN("ab"), 0 },
+		{ "manifest_policy_hash", SPAN(HASH("1111")), 0 },
+		{ "manifest_catalog_hash", SPAN(HASH("2222")), 0 },
+	};
+	struct record rec;
+	struct chain c;
+	uint64_t pos;
+
+	record_init(&rec, RECORD_SESSION_START, RECORD_ALLOW);
+	rec.agent = SPAN("coder");
+	rec.detail = kv;
+	rec.detail_n = sizeof(kv) / sizeof(kv[0]);
+	assert_int_equal(recorder_begin(b->w, &c, &rec, &pos), 0);
+	end(b, &c);
+	settle(b);
+	return read_claim(b, c.session_id, 1);
+}
+
+/* The manifest is named in the claim when it is for the policy in force, and not otherwise. */
+static void the_bound_manifest_is_named(void **state)
+{
+	_cleanup_json_ json_t *bound = claim_of_manifest(*state, HASH("1111")),
+			      *other = claim_of_manifest(*state, HASH("5555"));
+	const json_t *identity = json_path(json_object_get(bound, "claim"), "gateway.agent_identity");
+
+	assert_true(span_is(json_member_text(identity, "manifest_id"), "m-1"));
+	assert_true(span_is(json_member_text(identity, "authenticated_subject"), "spiffe://example.org/a"));
+	assert_non_null(json_object_get(other, "claim"));
+	assert_null(json_path(json_object_get(other, "claim"), "gateway.agent_identity"));
+}
+
 /* What the first record does not state, no claim states; and the log says that there is none. */
 static void a_session_without_facts_has_none(void **state)
 {
@@ -422,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_claim_ahead_of_the_one_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restart_makes_what_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_weakest_durability_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_bound_manifest_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_without_facts_has_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_calls_are_counted_only, setup, teardown),
 	};

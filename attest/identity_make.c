@@ -71,7 +71,7 @@ int manifest_identity_read(struct span manifest, const uint8_t key[ED25519_KEY_S
 	       take(document, "artifacts.tool_manifest.catalog_hash", id.catalog_hash, sizeof(id.catalog_hash));
 	json_decref(document);
 	if (!good) {
-		*ret_why = "a claim cannot carry its names and hashes: they must be SPIFFE ids and SHA-256 in plain ASCII";
+		*ret_why = "a claim cannot carry its names: they must be SPIFFE ids and SHA-256, in plain ASCII";
 		return -EINVAL;
 	}
 	sha256(key, ED25519_KEY_SIZE, digest);

@@ -154,7 +154,7 @@ static const char *continues(const json_t *bundle)
 }
 
 /* The claims that the one stands on, back to the first of the conversation: a verifier wants each one's
- * predecessor. Sessions are followed back through their bundles, which are not kept. */
+ * predecessor. Sessions are followed back through their bundles, which are written too. */
 static int save_line(struct exporting *x, const char *id, long long number, const json_t *bundle)
 {
 	char session[64];
@@ -263,7 +263,7 @@ int audit_export(struct cli *c, int argc, char **argv)
 	if (r == CLI_OK)
 		r = export_session(&x, argv[optind], number);
 	if (r == CLI_OK && !c->json)
-		printf("%s: claim %lld of session %s, its Trust Record and bundle; check with: tollgate verify %s\n", x.dir,
-		       number, argv[optind], x.dir);
+		printf("%s: claim %lld of session %s, its Trust Record and bundle; check with: tollgate verify %s\n",
+		       x.dir, number, argv[optind], x.dir);
 	return r;
 }

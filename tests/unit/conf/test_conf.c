@@ -14,6 +14,7 @@
 #include "user/conf/conf.h"
 #include "user/conf/internal.h"
 
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define AGENT "agents:\n- name: a\n  exe: /bin/a\n"
 
 static const struct {
@@ -110,6 +111,10 @@ static const struct {
 	{ "agents:\n- exe: /bin/a\n", 2, 3, "name is missing" },
 	{ "agents:\n- name: a\n", 2, 3, "needs a selector" },
 	{ "agents:\n- name: a\n  script: /a.js\n", 2, 3, "script needs exe" },
+	{ AGENT "  manifest: /a.json\n", 2, 3, "belong together" },
+	{ AGENT "  manifest_key: " KEY "\n", 2, 3, "belong together" },
+	{ AGENT "  manifest: a.json\n  manifest_key: " KEY "\n", 4, 13, "absolute path" },
+	{ AGENT "  manifest: /a.json\n  manifest_key: 00\n", 5, 17, "no Ed25519 public key" },
 	{ "agents:\n- name: a b\n  exe: /bin/a\n", 2, 9, "is no name" },
 	{ "agents:\n- name: ../x\n  exe: /bin/a\n", 2, 9, "is no name" },
 	{ "agents:\n- name: a\n  exe: a\n", 3, 8, "absolute path" },
@@ -181,6 +186,8 @@ static const char good[] =
 	"agents:\n"
 	"- name: claude\n"
 	"  sponsor: Anna Müller <anna@example.org>\n"
+	"  manifest: /etc/tollgate/anna.json\n"
+	"  manifest_key: " KEY "\n"
 	"  groups: [coding, trial]\n"
 	"  exe: /usr/bin/node\n"
 	"  script: /opt/claude/cli.js\n"
@@ -224,6 +231,8 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->http.request_ms, 600000);
 	assert_int_equal(c->http.idle_ms, 3600000);
 	assert_int_equal(c->nagents, 5);
+	assert_string_equal(c->agents[0].manifest, "/etc/tollgate/anna.json");
+	assert_string_equal(c->agents[0].manifest_key, KEY);
 	assert_string_equal(c->agents[0].sponsor, "Anna Müller <anna@example.org>");
 	assert_int_equal(c->agents[0].ngroups, 2);
 	assert_string_equal(c->agents[0].groups[1], "trial");

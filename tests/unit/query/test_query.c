@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "tests/unit/notary/log_fixture.h"
+#include "user/notary/claims.h"
 #include "user/notary/proof.h"
 #include "user/query/index.h"
 
@@ -370,10 +371,86 @@ static void curl_works(void **state)
 	assert_int_equal(count(&b, "\"leaf\":"), 3);
 }
 
+/* A claim of the session over so many records, as the notary would have written it. */
+static void write_claim(struct server *s, const char *id, unsigned number, unsigned length)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR, s->f->dir);
+	(void)mkdir(path, 0750);
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR "/%s-%u.json", s->f->dir, id, number);
+	assert_int_equal(buf_printf(&text, "{\"bundle_signature\":\"c2ln\",\"claim\":{\"gateway\":{\"audit_chain\":"
+				    "{\"length\":%u}},\"number\":%u},\"trust_record\":{\"a\":1}}\n", length, number), 0);
+	assert_int_equal(file_replace(path, buf_span(&text).p, buf_len(&text), 0640), 0);
+}
+
+static void wipe_claims(struct server *s)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR, s->f->dir);
+	fixture_wipe(path);
+	(void)rmdir(path);
+}
+
+static void gives_claims_and_bundles(void **state)
+{
+	static const uint8_t key[SHA256_SIZE] = { 7 };
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	char target[256], id[CHAIN_ID_SIZE];
+
+	get(s, "/v1/claims", "200", &b); /* before the first there is no folder */
+	assert_int_equal(count(&b, "\"claims\":[]"), 1);
+	assert_int_equal(chain_start(&s->f->chain, key), 0);
+	memcpy(id, s->f->chain.session_id, sizeof(id));
+	fixture_fill(s->f, 5, 0);
+	write_claim(s, id, 2, 3);
+	write_claim(s, id, 10, 5);
+	write_claim(s, "ffffffff-0000-4000-8000-000000000000", 1, 1);
+	write_claim(s, "not-a-claim", 1, 1);
+	write_claim(s, "ffffffff-0000-4000-8000-000000000000-1", 1, 1);
+	get(s, "/v1/claims", "200", &b);
+	assert_int_equal(count(&b, "\"name\":"), 3);
+	assert_int_equal(count(&b, "\"cut\":false"), 1);
+	get(s, "/v1/claims?limit=2", "200", &b);
+	assert_int_equal(count(&b, "\"name\":"), 2);
+	assert_int_equal(count(&b, "\"cut\":true"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/claims?session=%s&after=%s-2", id, id);
+	get(s, target, "200", &b); /* in order of the numbers, not of their text */
+	assert_int_equal(count(&b, "\"name\":"), 1);
+	assert_int_equal(count(&b, "\"number\":10"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=claim", id);
+	get(s, target, "200", &b); /* the last */
+	assert_int_equal(count(&b, "{\"gateway\":{\"audit_chain\":{\"length\":5}},\"number\":10}\n"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=bundle", id);
+	get(s, target, "200", &b);
+	assert_int_equal(count(&b, "\"entry_hash\":"), 5);
+	assert_int_equal(count(&b, "{\"bundle_signature\":\"c2ln\",\"entries\":[{"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=bundle&number=2", id);
+	get(s, target, "200", &b); /* what it covers, and no more */
+	assert_int_equal(count(&b, "\"entry_hash\":"), 3);
+	assert_int_equal(count(&b, "\"session_start\""), 1);
+	write_claim(s, id, 10, 6); /* more than the log has */
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=bundle", id);
+	get(s, target, "404", &b);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&number=3", id);
+	get(s, target, "404", &b);
+	get(s, "/v1/claim", "400", &b);
+	get(s, "/v1/claim?session=../../../../../../../../etc/passwd__", "404", &b);
+	get(s, "/v1/claim?session=../../../../../../../../etc/passwd__&number=1", "404", &b);
+	get(s, "/v1/claims?after=x", "400", &b);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=key", id);
+	get(s, target, "400", &b);
+	wipe_claims(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_and_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(gives_claims_and_bundles, setup, teardown),
 		cmocka_unit_test_setup_teardown(proofs_verify_outside, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_questions_get_json_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_who_may_is_answered, setup, teardown),

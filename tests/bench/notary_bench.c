@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 500000;
 	char dir[] = "/tmp/notary_bench.XXXXXX";
-	struct notary_config cfg = { .origin = "bench", .producers_gone = true };
+	struct notary_config cfg = { .origin = "bench", .producers_gone = true, .claims_producer = "tollgate/bench" };
 	struct notary *notary;
 	int fd, dirfd;
 	uint64_t t0;

@@ -159,7 +159,7 @@ int gate_conv_refresh(struct gate_conv *c)
 		return 0;
 	c->snap = snapshot_ref(c->gate->current);
 	find_server(c);
-	r = note_segment(c);
+	r = note_segment(c, before->epoch);
 	if (r < 0) {
 		snapshot_unref(c->snap);
 		c->snap = before;

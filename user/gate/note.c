@@ -183,7 +183,7 @@ int note_begin(struct gate_conv *c)
 	return begin(c, NULL);
 }
 
-int note_segment(struct gate_conv *c)
+int note_segment(struct gate_conv *c, uint64_t epoch)
 {
 	struct chain before = c->chain;
 	struct record_kv kv = { .key = "continued_by" };
@@ -198,6 +198,7 @@ int note_segment(struct gate_conv *c)
 	note_init(&rec, c, RECORD_SESSION_END, RECORD_NA);
 	rec.reason = SPAN("policy or catalog was loaded anew");
 	rec.reason_code = SPAN("reload");
+	rec.policy_epoch = rec.catalog_epoch = (int64_t)epoch;
 	kv.s = span_of(c->chain.session_id);
 	rec.detail = &kv;
 	rec.detail_n = 1;

@@ -17,7 +17,8 @@ int note_begin(struct gate_conv *c);
 
 /* Under a new epoch: ends the conversation's log session and begins another, whose first record has the new
  * facts and names the one before it. So no session's records were judged by two policies, and the root that
- * a claim and its evidence stand on states the one in force. On failure nothing has changed. */
-int note_segment(struct gate_conv *c);
+ * a claim and its evidence stand on states the one in force. epoch: the one that ends. On
+ * failure nothing has changed. */
+int note_segment(struct gate_conv *c, uint64_t epoch);
 
 #endif

@@ -57,11 +57,12 @@ static int seen(void *arg, const struct record_view *v, uint64_t leaf)
 
 	remember(&n->recent, v->entry_hash);
 	r = sessions_see(n->sessions, v, own ? SESSION_OWNER_SELF : SESSION_OWNER_ANY, &want);
-	if (r == SESSION_FOREIGN) /* later records of a predecessor's own session */
+	own |= r == SESSION_FOREIGN; /* later records of a predecessor's own session */
+	if (r == SESSION_FOREIGN)
 		r = sessions_see(n->sessions, v, SESSION_OWNER_SELF, &want);
 	sessions_commit(n->sessions);
 	if (r >= 0 && n->claims)
-		r = claims_seen(n->claims, v, !v->m[M_AGENT].p);
+		r = claims_seen(n->claims, v, own);
 	return r < 0 ? r : 0;
 }
 

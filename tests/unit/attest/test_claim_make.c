@@ -278,6 +278,7 @@ static void refused(make_fn *fn, int error)
 
 	assert_int_equal(fn(&facts, &signer, &text), error);
 	assert_int_equal(buf_len(&text), 0);
+	(void)teardown(NULL);
 	(void)setup(NULL);
 }
 

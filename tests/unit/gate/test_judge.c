@@ -342,6 +342,7 @@ static void a_new_epoch_begins_a_new_log_session(void **state)
 	(void)snprintf(want, sizeof(want), "\"continued_by\":\"%s\"", c->chain.session_id);
 	contains(world_record(&w), want);
 	contains(w.record, before);
+	contains(w.record, "\"policy_epoch\":1");
 	contains(w.record, "\"entry_type\":\"session_end\"");
 	contains(world_record(&w), "\"sequence_number\":1");
 	world_close(&w);

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What an auditor takes away from a running node: claims, Trust Records and bundles, and that no edit of them passes."""
+import base64
 import copy
+import hashlib
 import json
 import os
+import subprocess
 import time
 
 import gate as g
@@ -180,5 +183,77 @@ def disclosure():
     return c
 
 
+class Issuer:
+    """Signs agent manifests of version 0.1. Without other than ASCII text, sorted JSON is RFC 8785."""
+
+    def __init__(self, work):
+        self.work, self.key = work, work.path("issuer.pem")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", self.key], check=True)
+        self.public = subprocess.run(["openssl", "pkey", "-in", self.key, "-pubout", "-outform", "DER"], check=True,
+                                     capture_output=True).stdout[-32:]
+
+    def write(self, path, policy, catalog, **members):
+        now = time.time()
+        when = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + s)) for s in (-3600, 86400)]
+        manifest = {"manifest_id": "0190aaaa-0000-7000-8000-000000000001", "agent_id": "spiffe://example.org/agent/peer",
+                    "version": "0.1", "issuer": "spiffe://example.org/issuer", "crypto_profile": "standard",
+                    "issued_at": when[0], "expires_at": when[1], "artifacts": {
+                        "policy_bundle": {"hash": policy}, "tool_manifest": {"catalog_hash": catalog}}}
+        text = self.work.write("to-be-signed", json.dumps(manifest, sort_keys=True, separators=(",", ":")))
+        signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-inkey", self.key, "-rawin", "-in", text], check=True,
+                                   capture_output=True).stdout
+        manifest["signature"] = {"algorithm": "Ed25519", "key_id": hashlib.sha256(self.public).hexdigest(),
+                                 "signature_value": base64.urlsafe_b64encode(signature).decode().rstrip("=")}
+        with open(path, "w", encoding="ascii") as f:
+            json.dump({**manifest, **members}, f)
+        return manifest
+
+
+def bound_manifest():
+    """An agent bound to a manifest: claims name it when it is for the policy and catalog in force, and only then."""
+    with ledger_case() as c:
+        issuer, path = Issuer(c.work), c.work.path("manifest.json")
+        c.use(policy=allow("ledger/add_entry"), start=False)
+        c.gate.agents[0].update(manifest=path, manifest_key=issuer.public.hex())
+        c.gate.write_config()
+        nothing = "sha256:" + "0" * 64
+        issuer.write(path, nothing, nothing)
+        c.gate.start()
+
+        def claim_of_one_call():
+            known = set(sessions_of(c))
+            c.run("ledger", ADD)
+            c.gate.settle(lambda records: any(r.get("entry_type") == "session_end" and r.get("agent") and
+                                              r["session_id"] not in known for r in records))
+            session = next(s for s in sessions_of(c) if s not in known)
+            claimed(c, [session])
+            return session, c.gate.get(f"/v1/claim?session={session}&part=claim")
+
+        _, claim = claim_of_one_call()
+        c.check("a manifest for another policy is not named", "agent_identity" not in claim["gateway"], claim["gateway"])
+        status = c.gate.answer("status")
+        manifest = issuer.write(path, status["policy_hash"], status["catalog_hash"])
+        done = c.gate.reload()
+        c.check("the reload takes the new manifest", done.returncode == 0, done.stderr)
+        session, claim = claim_of_one_call()
+        identity = claim["gateway"].get("agent_identity", {})
+        c.check("the one for this policy is", identity.get("manifest_id") == manifest["manifest_id"] and
+                identity.get("authenticated_subject") == manifest["agent_id"] and
+                identity.get("subject_source") == "config", claim["gateway"])
+        out = c.work.path("export")
+        c.gate.tollgate("audit", "export", session, "-o", out, check=True)
+        with open(os.path.join(out, "manifest.json"), "w", encoding="ascii") as f:
+            json.dump(manifest, f)
+        key = open(os.path.join(c.gate.state, "log", "log.vkey")).read().strip()
+        verify = c.gate.tollgate("verify", out, "--key", key, "--manifest-key", issuer.public.hex())
+        c.check("claim and manifest say the same to a stranger", verify.returncode == 3 and
+                "rejected" not in verify.stdout and "manifest-named" in verify.stdout, verify.stdout)
+        issuer.write(path, status["policy_hash"], status["catalog_hash"], agent_id="spiffe://example.org/agent/other")
+        edited = c.gate.reload()
+        c.check("a manifest that was edited is refused at the reload", edited.returncode != 0 and
+                "manifest.json" in edited.stderr, edited.stderr)
+    return c
+
+
 if __name__ == "__main__":
-    main(claims, disclosure)
+    main(claims, disclosure, bound_manifest)

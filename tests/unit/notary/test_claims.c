@@ -430,6 +430,23 @@ static void a_session_without_facts_has_none(void **state)
 	assert_non_null(memmem(buf_span(&log).p, buf_len(&log), "\"claim_refused\"", 15));
 }
 
+/* A record is missing: what follows cannot be vouched for, nor what came before as if it were all. */
+static void a_broken_session_has_none(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	struct claim_made made;
+
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	c.sequence++;
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), -EINVAL);
+	end(b, &c);
+	settle(b);
+	assert_null(read_claim(b, c.session_id, 1));
+	assert_int_equal(b->alarms, 2); /* the break, and that there is no claim */
+}
+
 static void too_many_calls_are_counted_only(void **state)
 {
 	struct bench *b = *state;
@@ -461,6 +478,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_weakest_durability_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_bound_manifest_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_without_facts_has_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_broken_session_has_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_calls_are_counted_only, setup, teardown),
 	};
 

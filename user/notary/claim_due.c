@@ -91,15 +91,12 @@ static int record_skipped(struct notary *n)
 	return notary_append_fault(n, -1, "claim_refused", "too many sessions ended at once", kv, 1);
 }
 
-void notary_claims_due(struct notary *n)
+static void make_due(struct notary *n)
 {
 	struct claim_made m;
 	const char *why;
-	int r;
+	int r = record_skipped(n);
 
-	if (!n->claims || n->error)
-		return;
-	r = record_skipped(n);
 	if (r < 0)
 		notary_forget_batch(n);
 	if (r < 0 || !claims_waiting(n->claims) || notary_sync_now(n) < 0)
@@ -116,6 +113,23 @@ void notary_claims_due(struct notary *n)
 	}
 	if (r < 0 && r != -ENOENT)
 		claims_unmade(n->claims);
+}
+
+void notary_claims_due(struct notary *n)
+{
+	uint64_t began = clock_mono_ns(), ended;
+
+	if (!n->claims || n->error)
+		return;
+	make_due(n);
+	ended = clock_mono_ns();
+	n->claims_rest_until = ended + (ended - began);
+}
+
+void notary_claims_relieve(struct notary *n, uint64_t now)
+{
+	if (n->claims && claims_waiting(n->claims) >= CLAIMS_AT_ONCE && now >= n->claims_rest_until)
+		notary_claims_due(n);
 }
 
 int notary_claim(struct notary *n, const char *session_id, struct claim_made *ret)

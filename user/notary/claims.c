@@ -176,11 +176,10 @@ int claims_seen(struct claims *c, const struct record_view *v, bool own)
 	return r;
 }
 
-int claims_start(struct claims *c, uint64_t leaf, const char *own_id)
+void claims_start(struct claims *c, uint64_t leaf, const char *own_id)
 {
 	c->own_id = own_id;
 	c->leaf = leaf;
-	return 0;
 }
 
 int claims_follow(struct claims *c)

@@ -41,7 +41,7 @@ void claims_free(struct claims *c);
 /* A record found at the start, in order; own: the notary wrote it. 0 or -ENOMEM. */
 int claims_seen(struct claims *c, const struct record_view *v, bool own);
 /* From leaf on, claims_follow() reads what is written. own_id: the notary's session of this start, borrowed. */
-int claims_start(struct claims *c, uint64_t leaf, const char *own_id);
+void claims_start(struct claims *c, uint64_t leaf, const char *own_id);
 /* Takes in what was flushed since. 0 or -errno; what could not be read leaves sessions without a claim. */
 int claims_follow(struct claims *c);
 

@@ -317,6 +317,7 @@ static int when_due(struct notary *n, bool want_sync)
 	uint64_t unsigned_n = store_size(n->store) - n->signed_size;
 	int r = 0;
 
+	notary_claims_relieve(n, now);
 	if ((!n->sign_failed && /* a failure waits for its time */
 	     unsigned_n >= or_default(n->cfg.checkpoint_records, CHECKPOINT_RECORDS_DEFAULT)) ||
 	    (n->unsigned_since &&

@@ -65,6 +65,7 @@ struct notary {
 	bool sign_failed; /* already told */
 	struct claims *claims; /* NULL: none are made */
 	bool claims_failed; /* already told */
+	uint64_t claims_rest_until; /* monotonic */
 	char take[RECORD_MAX];
 };
 
@@ -97,8 +98,10 @@ int notary_sign(struct notary *n, enum notary_signing how);
 /* claim_due.c; nothing here fails the log */
 int notary_claims_open(struct notary *n);
 void notary_claims_follow(struct notary *n);
-/* Makes the claims of sessions that have ended. */
+/* Makes the claims of sessions that have ended, some at a time: with every checkpoint, and between them when many
+ * wait, but never for more than half of the time, as the rings wait meanwhile. */
 void notary_claims_due(struct notary *n);
+void notary_claims_relieve(struct notary *n, uint64_t now);
 
 /* restore.c */
 int notary_restore(struct notary *n);

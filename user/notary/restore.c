@@ -209,7 +209,7 @@ int notary_restore(struct notary *n)
 	if (r == 0)
 		r = begin_own_session(n);
 	if (r == 0 && n->claims)
-		r = claims_start(n->claims, store_size(n->store), n->own.session_id);
+		claims_start(n->claims, store_size(n->store), n->own.session_id);
 	if (r == 0)
 		r = record_torn(n, &found);
 	if (r == 0)

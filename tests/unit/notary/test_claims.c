@@ -32,7 +32,8 @@ static void open_notary(struct bench *b)
 	char key[128];
 	const struct notary_config c = {
 		.log_dirfd = b->f->dirfd, .key_path = key, .origin = "node.test", .producers_gone = true,
-		.claims_producer = "tollgate/test", .checkpoint_records = 1, .alarm = on_alarm, .arg = b,
+		.claims_producer = "tollgate/test", .checkpoint_records = 1,
+		.checkpoint_ns = UINT64_C(3600000000000), .alarm = on_alarm, .arg = b,
 	};
 
 	(void)snprintf(key, sizeof(key), "%s/log.key", b->f->dir);
@@ -447,6 +448,37 @@ static void a_broken_session_has_none(void **state)
 	assert_int_equal(b->alarms, 2); /* the break, and that there is no claim */
 }
 
+static unsigned claims_there(struct bench *b)
+{
+	char path[128];
+	struct dirent *e;
+	unsigned n = 0;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR, b->f->dir);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		n += strstr(e->d_name, "-1.json") != NULL;
+	if (d)
+		(void)closedir(d);
+	return n;
+}
+
+/* More than are made with one checkpoint: the rest does not wait for the next one. */
+static void many_sessions_end_at_once(void **state)
+{
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 200; i++) {
+		struct chain c = begin(b, HASH("1111"), NULL);
+
+		end(b, &c);
+	}
+	for (unsigned i = 0; i < 200000 && claims_there(b) < 150; i++)
+		assert_true(notary_drain(b->n, 10000) >= 0);
+	assert_true(claims_there(b) >= 150);
+}
+
 static void too_many_calls_are_counted_only(void **state)
 {
 	struct bench *b = *state;
@@ -479,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_bound_manifest_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_session_without_facts_has_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_session_has_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_sessions_end_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_calls_are_counted_only, setup, teardown),
 	};
 

@@ -25,6 +25,7 @@ struct segment_reader {
 	int dirfd, fd; /* fd < 0: the segment of leaf does not exist yet */
 	int error; /* standing */
 	uint64_t first, leaf, line, offset; /* of the next line; first: leaf the open segment begins with */
+	char file[SEGMENT_NAME_SIZE]; /* of first: told with every line */
 	size_t from, to; /* unread bytes in buf */
 	char buf[READ_SIZE];
 };
@@ -156,6 +157,7 @@ static int enter(struct segment_reader *s)
 		close(s->fd);
 	s->fd = fd;
 	s->first = s->leaf;
+	memcpy(s->file, name, sizeof(s->file));
 	s->line = 1;
 	s->offset = 0;
 	s->from = s->to = 0;
@@ -176,6 +178,7 @@ int segment_reader_open(int dirfd, uint64_t leaf, struct segment_reader **ret)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	s->leaf = s->first = first;
+	segment_name(first, s->file);
 	s->line = 1;
 	if (r == 0)
 		r = enter(s);
@@ -207,7 +210,7 @@ static void tell(const struct segment_reader *s, struct segment_at *ret_at)
 {
 	if (!ret_at)
 		return;
-	segment_name(s->first, ret_at->file);
+	memcpy(ret_at->file, s->file, sizeof(ret_at->file));
 	ret_at->line = s->line;
 	ret_at->offset = s->offset;
 	ret_at->leaf = s->leaf;

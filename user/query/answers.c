@@ -58,7 +58,7 @@ static void answer_health(struct request *q)
 	struct checkpoint cp = { 0 };
 	struct json_out j;
 	size_t n;
-	int r = index_update(q->src->index);
+	int r = index_update(q->src->index, ANSWER_UPDATE_MAX);
 	bool have_cp;
 
 	if (!request_known(q, names))
@@ -78,67 +78,8 @@ static void answer_health(struct request *q)
 	}
 	json_out_member_str(&j, "problem", r < 0 ? "the log or the index cannot be read" : NULL);
 	json_out_member_int(&j, "records", (int64_t)index_size(q->src->index));
-	json_out_member_str(&j, "status", r < 0 ? "degraded" : "ok");
+	json_out_member_str(&j, "status", r < 0 ? "degraded" : r > 0 ? "indexing" : "ok");
 	request_end(q, &j);
-}
-
-static void member_text(struct json_out *j, const char *name, struct span s)
-{
-	json_out_key(j, name);
-	if (s.p) {
-		/* Text as in records: its only escapes are JSON's own, so it is a JSON string as it is. */
-		_cleanup_buf_ struct buf b = { 0 };
-
-		if (buf_append(&b, "\"", 1) < 0 || buf_append(&b, s.p, s.n) < 0 || buf_append(&b, "\"", 1) < 0)
-			j->error = j->error ? j->error : -ENOMEM;
-		json_out_raw(j, buf_span(&b));
-	} else {
-		json_out_null(j);
-	}
-}
-
-static int one_session(void *arg, const struct index_session *s)
-{
-	struct json_out *j = arg;
-
-	json_out_object(j);
-	member_text(j, "agent", s->agent);
-	json_out_member_int(j, "denied", (int64_t)s->denied);
-	json_out_member_bool(j, "ended", s->ended);
-	json_out_member_int(j, "first_leaf", (int64_t)s->first_leaf);
-	member_text(j, "first_time", s->first_time);
-	json_out_member_int(j, "last_leaf", (int64_t)s->last_leaf);
-	member_text(j, "last_time", s->last_time);
-	member_text(j, "mode", s->mode);
-	json_out_member_int(j, "records", (int64_t)s->records);
-	member_text(j, "server", s->server);
-	member_text(j, "session_id", s->id);
-	json_out_object_end(j);
-	return 0;
-}
-
-static void answer_sessions(struct request *q)
-{
-	static const char *const names[] = { "agent", "limit", NULL };
-	_cleanup_buf_ struct buf keep = { 0 };
-	struct span agent = { 0 };
-	uint64_t limit;
-	struct json_out j;
-	int r;
-
-	if (!request_known(q, names) || !request_filter(q, "agent", &keep, &agent) ||
-	    !request_number(q, "limit", QUERY_LIMIT_DEFAULT, QUERY_LIMIT_MAX, &limit))
-		return;
-	r = index_update(q->src->index);
-	request_begin(q, &j);
-	json_out_key(&j, "sessions");
-	json_out_array(&j);
-	if (r == 0)
-		r = index_sessions(q->src->index, agent, (unsigned)limit, one_session, &j);
-	json_out_array_end(&j);
-	request_end(q, &j);
-	if (r < 0)
-		request_refuse(q, 500, "the log or the index cannot be read");
 }
 
 void answer_make(struct answer_source *src, const char *path, const struct answer_param *params,
@@ -152,10 +93,12 @@ void answer_make(struct answer_source *src, const char *path, const struct answe
 		{ "/v1/claim", answer_claim },
 		{ "/v1/claims", answer_claims },
 		{ "/v1/evidence", answer_evidence },
+		{ "/v1/graph", answer_graph },
 		{ "/v1/health", answer_health },
 		{ "/v1/proof", answer_proof },
 		{ "/v1/records", answer_records },
 		{ "/v1/sessions", answer_sessions },
+		{ "/v1/statistics", answer_statistics },
 	};
 	struct request q = { src, path, params, params_n, ret };
 

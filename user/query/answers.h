@@ -23,6 +23,8 @@ struct answer_source {
 };
 
 #define ANSWER_PARAMS_MAX 16
+/* Records that one request takes into the index at most: the role has one thread, and others wait. */
+#define ANSWER_UPDATE_MAX 131072u
 
 struct answer_param {
 	struct span name, value; /* decoded */

@@ -219,6 +219,7 @@ static json_t *read_claim(struct request *q, const char *id, uint64_t number)
 struct bundling {
 	struct request *q;
 	struct json_out *j;
+	struct span session;
 	uint64_t segment, left;
 	int fd, error;
 };
@@ -230,6 +231,10 @@ static int one_entry(void *arg, const struct index_place *p)
 	struct record_view v;
 
 	b->error = request_line(b->q->src->log_dirfd, p, &b->fd, &b->segment, &line, &v);
+	if (b->error == 0 && !span_eq(v.session_id, b->session)) {
+		index_distrust(b->q->src->index);
+		b->error = -ESTALE;
+	}
 	if (b->error == 0 && buf_len(&b->q->out->body) > BUNDLE_MAX)
 		b->error = -EFBIG;
 	if (b->error < 0)
@@ -244,12 +249,13 @@ static void answer_bundle(struct request *q, const char *id, const json_t *file)
 {
 	const json_t *gateway = json_object_get(json_object_get(file, "claim"), "gateway");
 	json_int_t length = json_integer_value(json_object_get(json_object_get(gateway, "audit_chain"), "length"));
-	/* The notary's own record is leaf 0. */
-	struct index_filter f = { .session = span_of(id), .after = 0, .limit = UINT32_MAX };
-	struct bundling b = { .q = q, .fd = -1, .left = (uint64_t)length };
+	struct index_filter f = { .session = span_of(id), .limit = UINT32_MAX };
+	struct bundling b = { .q = q, .session = span_of(id), .fd = -1, .left = (uint64_t)length };
 	struct json_out j;
-	int r = index_update(q->src->index);
+	int r;
 
+	if (!request_update(q))
+		return;
 	request_begin(q, &j);
 	b.j = &j;
 	json_out_member_str(&j, "bundle_signature", json_string_value(json_object_get(file, "bundle_signature")));
@@ -257,8 +263,7 @@ static void answer_bundle(struct request *q, const char *id, const json_t *file)
 	json_out_array(&j);
 	if (length < (json_int_t)UINT32_MAX)
 		f.limit = (unsigned)length;
-	if (r == 0)
-		r = index_records(q->src->index, &f, one_entry, &b);
+	r = index_records(q->src->index, &f, one_entry, &b);
 	json_out_array_end(&j);
 	json_out_member_str(&j, "session_id", id);
 	request_end(q, &j);

@@ -83,10 +83,8 @@ static int prove_leaf(struct request *q, struct proving *p, int tree_fd)
 	struct record_view v;
 	uint8_t leaf[TREE_HASH];
 	uint64_t segment = 0;
-	int fd = -1, r = index_update(q->src->index);
+	int fd = -1, r = index_locate(q->src->index, p->leaf, &at);
 
-	if (r == 0)
-		r = index_locate(q->src->index, p->leaf, &at);
 	if (r == 0)
 		r = request_line(q->src->log_dirfd, &at, &fd, &segment, &p->line, &v);
 	cleanup_close(&fd);
@@ -125,7 +123,7 @@ void answer_proof(struct request *q)
 	_cleanup_close_ int tree_fd = -1;
 	int r;
 
-	if (!read_params(q, &p))
+	if (!read_params(q, &p) || (p.with_leaf && !request_update(q)))
 		return;
 	r = tree_fd = segment_open(q->src->log_dirfd, STORE_FILE_TREE);
 	if (r >= 0)

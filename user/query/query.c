@@ -13,21 +13,40 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/hasher.h"
 #include "user/notary/record.h"
 #include "user/query/answers.h"
+#include "user/query/follow.h"
 #include "user/query/index.h"
 
 #define CONNECTIONS_MAX 64
 #define IDLE_SECONDS 30
 #define CONNECTION_MEMORY 16384 /* request line and headers */
 #define GROUPS_MAX_READ 1024
+#define STREAMS_MAX 32 /* half of the connections stay for questions */
+#define STREAM_LOOK_MS 200 /* how often streams look for what is new */
+#define STREAM_BEAT_NS UINT64_C(15000000000) /* a silent reader is asked for, and judged anew, this often */
+
+/* A connection that follows the log; it is suspended while nothing is new. */
+struct stream {
+	struct query *q;
+	struct MHD_Connection *connection;
+	struct follow *follow;
+	bool suspended, over;
+	uint64_t beat_ns, seen; /* seen: the index when there was nothing for this stream */
+	struct stream *next;
+};
 
 struct query {
 	struct query_config cfg;
 	struct MHD_Daemon *daemon;
 	struct answer_source src;
 	int listen_fd; /* -1 once MHD owns it */
+	struct stream *streams;
+	unsigned streams_n;
+	uint64_t looked_ns;
+	bool behind, closing; /* behind: the index is being built */
 };
 
 DEFINE_CLEANUP(struct query *, query_close)
@@ -122,6 +141,90 @@ static const char *denied_text(int why)
 						 "the kernel does not say who the caller is";
 }
 
+static ssize_t stream_read(void *arg, uint64_t pos, char *ret, size_t max)
+{
+	struct stream *s = arg;
+	ssize_t n = s->over || s->q->closing ? MHD_CONTENT_READER_END_OF_STREAM :
+					       follow_read(s->follow, ret, max);
+
+	if (n == 0) {
+		MHD_suspend_connection(s->connection);
+		s->suspended = true;
+		s->seen = index_size(s->q->src.index);
+	}
+	return n < 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+static void stream_free(void *arg)
+{
+	struct stream *s = arg;
+
+	for (struct stream **at = &s->q->streams; *at; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			s->q->streams_n--;
+			break;
+		}
+	follow_close(s->follow);
+	free(s);
+}
+
+/* Wakes the streams that may have something to say. Waking one for nothing would make the loop spin. */
+static void wake_streams(struct query *q)
+{
+	uint64_t now = clock_mono_ns();
+
+	for (struct stream *s = q->streams; s; s = s->next) {
+		bool wake = q->closing || s->seen != index_size(q->src.index);
+
+		if (now - s->beat_ns >= STREAM_BEAT_NS) {
+			s->beat_ns = now;
+			follow_beat(s->follow);
+			s->over |= judge_peer(q, s->connection) != 0; /* it may have entered a scope */
+			wake = true;
+		}
+		if (!s->suspended || !wake)
+			continue;
+		s->suspended = false;
+		MHD_resume_connection(s->connection);
+	}
+}
+
+static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, struct follow *f)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	struct MHD_Response *resp;
+	enum MHD_Result r;
+
+	if (!s) {
+		follow_close(f);
+		return MHD_NO;
+	}
+	*s = (struct stream){ .q = q, .connection = c, .follow = f, .beat_ns = clock_mono_ns(), .next = q->streams };
+	q->streams = s;
+	q->streams_n++;
+	resp = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, FOLLOW_CHUNK, stream_read, s, stream_free);
+	if (!resp) {
+		stream_free(s);
+		return MHD_NO;
+	}
+	(void)MHD_add_response_header(resp, "Content-Type", "application/jsonl");
+	(void)MHD_add_response_header(resp, "Cache-Control", "no-store");
+	r = MHD_queue_response(c, MHD_HTTP_OK, resp);
+	MHD_destroy_response(resp);
+	return r;
+}
+
+/* The stream of records when one is asked for and may be had; else *a says what is wrong. */
+static struct follow *open_stream(struct query *q, const char *url, const struct params *p, struct answer *a)
+{
+	if (q->streams_n >= STREAMS_MAX) {
+		answer_error(a, MHD_HTTP_SERVICE_UNAVAILABLE, "GET", url, "as many as may follow the log do so already");
+		return NULL;
+	}
+	return follow_open(&q->src, url, p->all, p->n, a);
+}
+
 static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_n, void **con_cls)
 {
@@ -129,6 +232,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	struct query *q = arg;
 	struct answer a = { 0 };
 	struct params params = { .n = 0 };
+	struct follow *f = NULL;
 	enum MHD_Result r;
 	int why;
 
@@ -148,18 +252,21 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	} else {
 		(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, &params);
 		if (params.bad)
-			answer_error(&a, MHD_HTTP_BAD_REQUEST, method, url, "malformed parameters");
+			answer_error(&a, MHD_HTTP_BAD_REQUEST, method, url,
+				     "parameters are name=value, without zero bytes, and not many");
+		else if (strcmp(url, "/v1/records") == 0 && follow_wanted(params.all, params.n))
+			f = open_stream(q, url, &params, &a);
 		else
 			answer_make(&q->src, url, params.all, params.n, &a);
 	}
-	r = send_answer(c, &a);
+	r = f ? send_stream(q, c, f) : send_answer(c, &a);
 	buf_done(&a.body);
 	return r;
 }
 
 static int start_daemon(struct query *q)
 {
-	q->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, q,
+	q->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, q,
 				     MHD_OPTION_LISTEN_SOCKET, q->listen_fd,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
@@ -189,6 +296,7 @@ int query_open(const struct query_config *c, struct query **ret)
 		r = hasher_new(&q->src.hasher);
 	if (r == 0)
 		r = index_open(c->index_path, c->log_dirfd, &q->src.index);
+	q->behind = true;
 	if (r == 0)
 		r = start_daemon(q);
 	if (r < 0)
@@ -201,8 +309,11 @@ void query_close(struct query *q)
 {
 	if (!q)
 		return;
-	if (q->daemon)
+	q->closing = true;
+	if (q->daemon) {
+		wake_streams(q); /* MHD does not end what is suspended */
 		MHD_stop_daemon(q->daemon);
+	}
 	cleanup_close(&q->listen_fd);
 	index_close(q->src.index);
 	hasher_free(q->src.hasher);
@@ -217,8 +328,16 @@ int query_fd(const struct query *q)
 	return info ? info->epoll_fd : -EBADF;
 }
 
+/* A log that cannot be read is told to whoever asks. */
 int query_run(struct query *q)
 {
+	uint64_t now = clock_mono_ns();
+
+	if (q->behind || (q->streams && now - q->looked_ns >= STREAM_LOOK_MS * UINT64_C(1000000))) {
+		q->looked_ns = now;
+		q->behind = index_update(q->src.index, ANSWER_UPDATE_MAX) == 1;
+	}
+	wake_streams(q);
 	return MHD_run(q->daemon) == MHD_YES ? 0 : -EIO;
 }
 
@@ -226,7 +345,11 @@ int query_timeout_ms(struct query *q)
 {
 	unsigned MHD_LONG_LONG ms;
 
+	if (q->behind)
+		return 0;
 	if (MHD_get_timeout(q->daemon, &ms) != MHD_YES)
-		return -1;
+		return q->streams ? STREAM_LOOK_MS : -1;
+	if (q->streams && ms > STREAM_LOOK_MS)
+		return STREAM_LOOK_MS;
 	return ms > 60000 ? 60000 : (int)ms;
 }

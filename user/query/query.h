@@ -12,8 +12,11 @@
  * The audit socket: HTTP/1.1 and JSON over a UNIX stream socket, read-only on the log directory.
  *
  *	GET /v1/health
- *	GET /v1/sessions?agent=&limit=
- *	GET /v1/records?agent=&session=&tool=&decision=&type=&since=&after=&limit=
+ *	GET /v1/records?agent=&session=&server=&tool=&decision=&type=&since=&until=
+ *		&from=|after=|before=&limit=[&follow=1]
+ *	GET /v1/sessions?agent=&session=&limit=
+ *	GET /v1/graph?agent=&session=&limit=
+ *	GET /v1/statistics
  *	GET /v1/checkpoint[?form=note]
  *	GET /v1/claims?session=&after=&limit=
  *	GET /v1/claim?session=[&number=N][&part=claim|trust_record|bundle]

@@ -5,10 +5,15 @@
 #include "user/query/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/digest.h"
 #include "user/base/file.h"
 #include "user/notary/record.h"
@@ -36,9 +41,27 @@ void answer_error(struct answer *a, unsigned status, const char *action, const c
 		buf_clear(&a->body);
 }
 
-void request_refuse(struct request *q, unsigned status, const char *reason)
+void request_refuse(struct request *q, unsigned status, const char *fmt, ...)
 {
+	char reason[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
 	answer_error(q->out, status, "GET", q->path, reason);
+}
+
+bool request_update(struct request *q)
+{
+	int r = index_update(q->src->index, ANSWER_UPDATE_MAX);
+
+	if (r == 1)
+		request_refuse(q, 503, "the index is being built, %" PRIu64 " records are in it; ask again",
+			       index_size(q->src->index));
+	else if (r < 0)
+		request_refuse(q, 500, "the log or the index cannot be read");
+	return r == 0;
 }
 
 void request_begin(struct request *q, struct json_out *j)
@@ -56,7 +79,7 @@ void request_end(struct request *q, struct json_out *j)
 	if (r == 0)
 		r = buf_append(&q->out->body, "\n", 1);
 	if (r < 0)
-		request_refuse(q, 500, strerrordesc_np(-r));
+		request_refuse(q, 500, "%s", strerrordesc_np(-r));
 	else
 		q->out->status = 200;
 }
@@ -69,6 +92,12 @@ const struct answer_param *request_param(const struct request *q, const char *na
 	return NULL;
 }
 
+/* As much of a stranger's word as an error repeats. */
+static int shown(struct span s)
+{
+	return s.n > 64 ? 64 : (int)s.n;
+}
+
 bool request_known(struct request *q, const char *const *names)
 {
 	for (unsigned i = 0; i < q->params_n; i++) {
@@ -76,12 +105,17 @@ bool request_known(struct request *q, const char *const *names)
 
 		for (const char *const *n = names; *n; n++)
 			known |= span_is(q->params[i].name, *n);
-		for (unsigned k = 0; k < i; k++)
-			known &= !span_eq(q->params[i].name, q->params[k].name);
 		if (!known) {
-			request_refuse(q, 400, "unknown or repeated parameter");
+			request_refuse(q, 400, "there is no parameter %.*s here", shown(q->params[i].name),
+				       q->params[i].name.p);
 			return false;
 		}
+		for (unsigned k = 0; k < i; k++)
+			if (span_eq(q->params[i].name, q->params[k].name)) {
+				request_refuse(q, 400, "%.*s is given twice", shown(q->params[i].name),
+					       q->params[i].name.p);
+				return false;
+			}
 	}
 	return true;
 }
@@ -102,11 +136,36 @@ bool request_number(struct request *q, const char *name, uint64_t fallback, uint
 		v = v * 10 + (uint64_t)(p->value.p[i] - '0');
 	}
 	if (!good || v > max) {
-		request_refuse(q, 400, "a parameter is not a number in range");
+		request_refuse(q, 400, "%s is not a number from 0 to %" PRIu64, name, max);
 		return false;
 	}
 	*ret = v;
 	return true;
+}
+
+bool request_time(struct request *q, const char *name, uint64_t *ret)
+{
+	const struct answer_param *p = request_param(q, name);
+	char text[64], *stop;
+	uint64_t ns;
+
+	if (!p)
+		return true;
+	if (p->value.n > 0 && p->value.n < sizeof(text)) {
+		memcpy(text, p->value.p, p->value.n);
+		text[p->value.n] = '\0';
+		ns = strtoull(text, &stop, 10);
+		if (*stop == '\0' && text[0] >= '0' && text[0] <= '9' && ns < UINT64_MAX / 1000000000u) {
+			*ret = ns * 1000000u;
+			return true;
+		}
+		if (clock_parse_iso(text, &ns) == 0) {
+			*ret = ns / 1000u;
+			return true;
+		}
+	}
+	request_refuse(q, 400, "%s is not a time: ISO 8601 (a plus sign as %%2B), or seconds since 1970", name);
+	return false;
 }
 
 bool request_filter(struct request *q, const char *name, struct buf *keep, struct span *ret)
@@ -118,7 +177,7 @@ bool request_filter(struct request *q, const char *name, struct buf *keep, struc
 		return true;
 	if (record_text(q->src->writer, p->value, &s) < 0 || buf_append(keep, s.p, s.n) < 0 ||
 	    buf_append(keep, "", 1) < 0) {
-		request_refuse(q, 400, "a parameter is too long");
+		request_refuse(q, 400, "%s is too long", name);
 		return false;
 	}
 	*ret = (struct span){ buf_span(keep).p, s.n };

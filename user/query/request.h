@@ -17,7 +17,11 @@ struct request {
 	struct answer *out;
 };
 
-void request_refuse(struct request *q, unsigned status, const char *reason);
+__attribute__((format(printf, 3, 4)))
+void request_refuse(struct request *q, unsigned status, const char *fmt, ...);
+
+/* Brings the index up to the log. A log whose index is still being built is told so (503). */
+bool request_update(struct request *q);
 
 /* The body's outer object; end makes the answer a 200, or a 500 when writing failed. */
 void request_begin(struct request *q, struct json_out *j);
@@ -29,6 +33,8 @@ const struct answer_param *request_param(const struct request *q, const char *na
 bool request_known(struct request *q, const char *const *names);
 /* A decimal number of at most max, or fallback when the parameter is absent. */
 bool request_number(struct request *q, const char *name, uint64_t fallback, uint64_t max, uint64_t *ret);
+/* A time, ISO 8601 or seconds since 1970, as microseconds; *ret is untouched when the parameter is absent. */
+bool request_time(struct request *q, const char *name, uint64_t *ret);
 /* The parameter's value as records have it, kept in keep (used for one value only); ret->p stays NULL
  * when the parameter is absent. */
 bool request_filter(struct request *q, const char *name, struct buf *keep, struct span *ret);
@@ -44,11 +50,36 @@ void request_root(struct json_out *j, const struct checkpoint *cp);
 int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segment, struct buf *ret,
 		 struct record_view *ret_view);
 
+/* What is asked of records: /v1/records and the stream of them. */
+struct record_query {
+	struct index_filter f;
+	struct buf keep[6]; /* the filter's texts */
+	bool follow;
+};
+bool record_query_read(struct request *q, struct record_query *ret);
+void record_query_done(struct record_query *rq);
+
+/* Reads the lines that an index points at, one segment open at a time. */
+struct line_source {
+	struct answer_source *src;
+	const struct record_query *rq;
+	uint64_t segment;
+	int fd; /* -1 at first */
+	struct buf line;
+};
+/* Appends {"leaf":N,"record":{...}}; null stands for a line that is no record, which verify explains.
+ * 1 when nothing was appended because the record is not what the index says: it is then built again. */
+int line_source_put(struct line_source *l, const struct index_place *p, struct json_out *j);
+void line_source_done(struct line_source *l);
+
 /* Parts of the API in files of their own. */
 void answer_evidence(struct request *q);
 void answer_records(struct request *q);
 void answer_proof(struct request *q);
 void answer_claims(struct request *q);
 void answer_claim(struct request *q);
+void answer_sessions(struct request *q);
+void answer_graph(struct request *q);
+void answer_statistics(struct request *q);
 
 #endif

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -195,8 +196,33 @@ static void answers_and_filters(void **state)
 	(void)snprintf(target, sizeof(target), "/v1/records?session=%s&limit=7", s->f->chain.session_id);
 	get(s, target, "200", &b);
 	assert_int_equal(count(&b, "\"leaf\":"), 7);
+	get(s, "/v1/records?since=1790000000&until=2026-09-21T14:13:20.002Z", "200", &b); /* both ends are in */
+	assert_int_equal(count(&b, "\"leaf\":"), 3);
+	get(s, "/v1/records?server=files&tool=read_file&decision=allow&type=tool_call&agent=coder&limit=1", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":29,"), 1);
+	get(s, "/v1/records?tool=read_file&decision=deny", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 0);
+	get(s, "/v1/records?from=0&limit=4", "200", &b); /* the pages of all there is */
+	assert_int_equal(count(&b, "\"leaf\":0,"), 1);
+	assert_int_equal(count(&b, "\"last\":3,\"more\":true,"), 1);
+	get(s, "/v1/records?from=28&limit=4", "200", &b);
+	assert_int_equal(count(&b, "\"first\":28,\"last\":29,\"more\":false,"), 1);
+	get(s, "/v1/records?before=5&limit=2", "200", &b);
+	assert_int_equal(count(&b, "\"first\":3,\"last\":4,\"more\":true,"), 1);
+	get(s, "/v1/records?before=0", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 0);
+	get(s, "/v1/graph", "200", &b);
+	assert_int_equal(count(&b, "\"tool\":\"read_file\""), 1);
+	assert_int_equal(count(&b, "\"denied\":9,\"first_leaf\":3,\"last_leaf\":27,\"records\":9,"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/graph?session=%s&limit=1", s->f->chain.session_id);
+	get(s, target, "200", &b);
+	assert_int_equal(count(&b, "\"records\":20,\"server\":\"files\",\"tool\":\"read_file\""), 1);
+	get(s, "/v1/statistics", "200", &b);
+	assert_int_equal(count(&b, "\"open_sessions\":1,\"records\":30,\"sessions\":1}"), 1);
+	assert_int_equal(count(&b, "{\"name\":\"deny\",\"records\":9}"), 1);
 	get(s, "/v1/sessions", "200", &b);
 	assert_int_equal(count(&b, "\"records\":30,"), 1);
+	assert_int_equal(count(&b, "\"first_time\":\"2026-09-21T14:13:20.000000+00:00\""), 1);
 	assert_int_equal(count(&b, "\"denied\":9,"), 1);
 	assert_int_equal(count(&b, "\"agent\":\"coder\""), 1);
 	get(s, "/v1/sessions?agent=nobody", "200", &b);
@@ -245,7 +271,11 @@ static void bad_questions_get_json_errors(void **state)
 		{ "/v1/records?since=yesterday", "400" }, { "/v1/records?since=", "400" },
 		{ "/v1/records?tool=a%00b", "400" }, { "/v1/proof?record=-1", "400" },
 		{ "/v1/proof?record=1&form=pdf", "400" }, { "/v1/checkpoint?form=pdf", "400" },
-		{ "/v1/health?x=1", "400" }, { "/v1/records?tool", "400" },
+		{ "/v1/health?x=1", "400" }, { "/v1/records?tool", "400" }, { "/v1/records?until=", "400" },
+		{ "/v1/records?from=1&after=2", "400" }, { "/v1/records?since=2&until=1", "400" },
+		{ "/v1/records?follow=yes", "400" }, { "/v1/records?follow=1&until=1", "400" },
+		{ "/v1/records?follow=1&limit=x", "400" }, { "/v1/records?before=x", "400" },
+		{ "/v1/graph?tool=x", "400" }, { "/v1/statistics?limit=1", "400" },
 	};
 	struct server *s = *state;
 	_cleanup_buf_ struct buf b = { 0 };
@@ -255,6 +285,12 @@ static void bad_questions_get_json_errors(void **state)
 		assert_int_equal(strncmp(buf_cstr(&b), "{\"error\":{\"action\":\"GET\",\"object\":\"/", 36), 0);
 		assert_int_equal(count(&b, "\"reason\":\""), 1);
 	}
+	get(s, "/v1/records?tol=x", "400", &b); /* it says what is wrong */
+	assert_int_equal(count(&b, "there is no parameter tol here"), 1);
+	get(s, "/v1/records?limit=10001", "400", &b);
+	assert_int_equal(count(&b, "limit is not a number from 0 to 10000"), 1);
+	get(s, "/v1/records?tool=a&tool=b", "400", &b);
+	assert_int_equal(count(&b, "tool is given twice"), 1);
 	get(s, "/v1/records?tool='%20OR%201=1--", "200", &b);
 	assert_int_equal(count(&b, "\"leaf\":"), 0);
 	buf_clear(&b);
@@ -344,6 +380,74 @@ static void a_damaged_line_is_not_passed_on(void **state)
 	assert_int_equal(count(&b, "\"leaf\":1,"), 1);
 	get(s, "/v1/records?limit=1000", "200", &b);
 	assert_int_equal(count(&b, "\"record\":null"), 1);
+}
+
+/* Asks without end and reads until the answer holds what is waited for; the log grows meanwhile. */
+static void a_stream_follows_the_log(void **state)
+{
+	static const char ask[] = "GET /v1/records?follow=1&limit=2&tool=read_file HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct server *s = *state;
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	_cleanup_buf_ struct buf got = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	bool grown = false;
+
+	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->sock);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(send(fd, ask, sizeof(ask) - 1, 0), (ssize_t)sizeof(ask) - 1);
+	while (!strstr(buf_cstr(&got), "\"leaf\":38,")) {
+		struct pollfd p[2] = { { .fd = query_fd(s->q), .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+		char chunk[4096];
+		int ms = query_timeout_ms(s->q);
+		ssize_t n;
+
+		assert_true(poll(p, 2, ms < 0 || ms > 5000 ? 5000 : ms) >= 0);
+		assert_int_equal(query_run(s->q), 0);
+		n = read(fd, chunk, sizeof(chunk));
+		assert_true(n != 0);
+		if (n > 0)
+			assert_int_equal(buf_append(&got, chunk, (size_t)n), 0);
+		if (grown || !strstr(buf_cstr(&got), "\"leaf\":29,"))
+			continue;
+		grown = true; /* the two newest have come: 30 to 39 are written now, of which 30 33 36 39 are no reads */
+		fixture_fill(s->f, 10, 6000);
+	}
+	assert_non_null(strstr(buf_cstr(&got), "Transfer-Encoding: chunked"));
+	assert_int_equal(count(&got, "{\"leaf\":28,"), 1);
+	assert_null(strstr(buf_cstr(&got), "{\"leaf\":27,"));
+	assert_null(strstr(buf_cstr(&got), "write_file"));
+	close(fd);
+	get(s, "/v1/health", "200", &got);
+}
+
+/* Somebody wrote into the index: what it says is not believed, and it is built again. */
+static void an_index_that_lies_is_not_believed(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	sqlite3 *db;
+
+	get(s, "/v1/records?tool=write_file", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), 9);
+	query_close(s->q);
+	assert_int_equal(sqlite3_open(s->index, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE value SET text='x' WHERE text='read_file';"
+					  "UPDATE value SET text='read_file' WHERE text='write_file';"
+					  "UPDATE value SET text='write_file' WHERE text='x'", NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	serve(s);
+	get(s, "/v1/records?tool=write_file", "200", &b);
+	assert_int_equal(count(&b, "\"tool_name\":\"read_file\""), 0);
+	get(s, "/v1/records?tool=write_file", "200", &b);
+	assert_int_equal(count(&b, "\"tool_name\":\"write_file\""), 9);
+	query_close(s->q);
+	assert_int_equal(sqlite3_open(s->index, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM block WHERE first=0", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	serve(s);
+	get(s, "/v1/records?from=0&limit=1", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":0,"), 1);
 }
 
 static void curl_works(void **state)
@@ -456,6 +560,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_who_may_is_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_index_follows_the_log_and_is_rebuilt, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_line_is_not_passed_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stream_follows_the_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_index_that_lies_is_not_believed, setup, teardown),
 		cmocka_unit_test_setup_teardown(curl_works, setup, teardown),
 	};
 

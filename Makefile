@@ -65,7 +65,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-long check-vm flood bench bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
+.PHONY: all check check-long check-vm flood bench bench-log bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
 	tsan units install install-libcedar clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -74,8 +74,8 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-long check-vm flood bench bench-policy diff-policy fuzz models mutants tsan install install-libcedar clean print-config'
-	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH'
+	@echo 'all check check-long check-vm flood bench bench-log bench-policy diff-policy fuzz models mutants tsan install install-libcedar clean print-config'
+	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH; bench-log: RECORDS LOG_DIR'
 
 print-config:
 	@echo 'CC=$(CC) CLANG=$(CLANG) BPFTOOL=$(BPFTOOL) ARCH=$(ARCH) SANITIZE=$(SANITIZE) BUILD=$(BUILD)'
@@ -229,7 +229,7 @@ check-vm: all
 
 # tests/bench/ROOM_bench.c measures a room from inside, linked like a unit test of it; the policy's stands above.
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %/policy_bench.c,$(wildcard tests/bench/*_bench.c)))
-$(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notary,$(call libs_of,$(r)))
+$(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notary query,$(call libs_of,$(r)))
 	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d $< \
 		$(LDFLAGS) -Wl,--start-group $(call libs_of,$*) -Wl,--end-group -lcmocka $(LIBS) -o $@
 
@@ -238,6 +238,12 @@ bench: all $(BENCHES)
 
 bench-policy: cedar-tests
 	scripts/bench-policy $(BUILD)
+
+# The log at scale. RECORDS=10000000 LOG_DIR=/var/tmp is the long form: some 13 GB there for a while.
+RECORDS ?= 200000
+LOG_DIR ?= /tmp
+bench-log: $(BUILD)/bench/query_bench
+	$(BUILD)/bench/query_bench $(RECORDS) $(LOG_DIR)
 
 # DIFF: options of cedar_diff, such as --seed 7 --requests 100000.
 diff-policy: cedar-tests

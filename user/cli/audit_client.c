@@ -54,6 +54,16 @@ static int connect_audit(const char *path)
 	return take_fd(fd);
 }
 
+static int send_get(int fd, const char *target)
+{
+	_cleanup_buf_ struct buf ask = { 0 };
+	int r = buf_printf(&ask, "GET %s HTTP/1.1\r\nHost: tollgate\r\nConnection: close\r\n\r\n", target);
+
+	if (r == 0 && send(fd, buf_span(&ask).p, buf_len(&ask), MSG_NOSIGNAL) != (ssize_t)buf_len(&ask))
+		r = errno ? -errno : -EIO;
+	return r;
+}
+
 /* Splits the answer; the body must be as long as Content-Length says, so a cut answer is seen. */
 static int parse_answer(struct span s, unsigned *ret_status, struct span *ret_body)
 {
@@ -87,16 +97,14 @@ static int tell_refusal(const char *target, unsigned status, struct span body)
 int audit_get(struct cli *c, const char *target, struct buf *ret)
 {
 	_cleanup_close_ int fd = connect_audit(c->audit);
-	_cleanup_buf_ struct buf ask = { 0 }, answer = { 0 };
+	_cleanup_buf_ struct buf answer = { 0 };
 	struct span body = { 0 };
 	unsigned status = 0;
 	int r;
 
 	if (fd < 0)
 		return fail("connect to", c->audit, err_text(fd));
-	r = buf_printf(&ask, "GET %s HTTP/1.1\r\nHost: tollgate\r\nConnection: close\r\n\r\n", target);
-	if (r == 0 && send(fd, buf_span(&ask).p, buf_len(&ask), MSG_NOSIGNAL) != (ssize_t)buf_len(&ask))
-		r = errno ? -errno : -EIO;
+	r = send_get(fd, target);
 	if (r == 0)
 		r = file_read_fd(fd, ANSWER_MAX, &answer);
 	if (r == 0 && !buf_cstr(&answer))
@@ -125,4 +133,130 @@ int audit_get_json(struct cli *c, const char *target, json_t **ret)
 		return fail("parse answer to", target, e.text);
 	*ret = j;
 	return CLI_OK;
+}
+
+#define CHUNK_MAX (1u << 20)
+#define LINE_MAX_BYTES (1u << 20) /* a record is 64 kB at most */
+
+struct stream {
+	int fd;
+	struct buf in, line; /* not yet taken apart; a line that is not whole yet */
+	int (*fn)(void *arg, struct span line);
+	void *arg;
+	int answer; /* of fn, when it wanted an end */
+};
+
+/* More bytes into in. Their number, 0 at the end, or -errno. */
+static ssize_t more(struct stream *s)
+{
+	char *to;
+	ssize_t n;
+	int r = buf_reserve(&s->in, 65536, &to);
+
+	if (r < 0)
+		return r;
+	do
+		n = read(s->fd, to, 65536);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	buf_commit(&s->in, (size_t)n);
+	return n;
+}
+
+/* Gives the lines of a chunk that are whole. */
+static int give_lines(struct stream *s, struct span chunk)
+{
+	const char *nl;
+	int r = buf_append(&s->line, chunk.p, chunk.n);
+
+	while (r == 0 && buf_len(&s->line) && (nl = memchr(buf_span(&s->line).p, '\n', buf_len(&s->line)))) {
+		struct span line = { buf_span(&s->line).p, (size_t)(nl - buf_span(&s->line).p) };
+
+		s->answer = s->fn(s->arg, line);
+		buf_consume(&s->line, line.n + 1);
+		if (s->answer != 0)
+			return 1;
+	}
+	return r == 0 && buf_len(&s->line) > LINE_MAX_BYTES ? -EMSGSIZE : r;
+}
+
+/* Takes one chunk, or more bytes. 0; 1 when that was the last one that matters; or -errno. */
+static int take_chunk(struct stream *s)
+{
+	struct span in = buf_span(&s->in);
+	const char *crlf = in.n ? memmem(in.p, in.n < 32 ? in.n : 32, "\r\n", 2) : NULL;
+	unsigned long n = 0;
+	size_t head;
+	ssize_t got;
+	int r;
+
+	if (crlf) {
+		char *end, size[16] = { 0 };
+
+		head = (size_t)(crlf - in.p);
+		if (head == 0 || head >= sizeof(size))
+			return -EPROTO;
+		memcpy(size, in.p, head);
+		n = strtoul(size, &end, 16);
+		if (*end || n > CHUNK_MAX)
+			return -EPROTO;
+		if (n == 0)
+			return 1;
+		if (in.n >= head + 2 + n + 2) {
+			r = give_lines(s, (struct span){ in.p + head + 2, n });
+			buf_consume(&s->in, head + 2 + n + 2);
+			return r;
+		}
+	} else if (in.n >= 32) {
+		return -EPROTO;
+	}
+	got = more(s);
+	return got < 0 ? (int)got : got == 0 ? -ECONNRESET : 0;
+}
+
+static int run_stream(struct stream *s, const char *target, int *ret_status)
+{
+	const char *end = NULL;
+	unsigned status;
+	int r = send_get(s->fd, target);
+
+	while (r == 0 && !end) {
+		ssize_t got = more(s);
+
+		if (got <= 0 || buf_len(&s->in) > HEAD_MAX)
+			return got < 0 ? (int)got : -EPROTO;
+		end = memmem(buf_span(&s->in).p, buf_len(&s->in), "\r\n\r\n", 4);
+	}
+	if (r < 0 || !buf_cstr(&s->in))
+		return r < 0 ? r : -ENOMEM;
+	end = strstr(buf_cstr(&s->in), "\r\n\r\n");
+	if (!end || sscanf(buf_cstr(&s->in), "HTTP/1.1 %3u", &status) != 1)
+		return -EPROTO;
+	buf_consume(&s->in, (size_t)(end + 4 - buf_cstr(&s->in)));
+	if (status != 200) {
+		while (more(s) > 0 && buf_len(&s->in) < HEAD_MAX)
+			;
+		*ret_status = tell_refusal(target, status, buf_span(&s->in));
+		return 0;
+	}
+	while (r == 0)
+		r = take_chunk(s);
+	return r;
+}
+
+int audit_stream(struct cli *c, const char *target, int (*fn)(void *arg, struct span line), void *arg)
+{
+	struct stream s = { .fd = connect_audit(c->audit), .fn = fn, .arg = arg };
+	int r, status = CLI_OK;
+
+	if (s.fd < 0)
+		return fail("connect to", c->audit, err_text(s.fd));
+	r = run_stream(&s, target, &status);
+	buf_done(&s.in);
+	buf_done(&s.line);
+	close(s.fd);
+	if (r < 0)
+		return fail("follow", c->audit, err_text(r));
+	return s.answer ? s.answer : status;
 }

@@ -14,6 +14,10 @@ int audit_get(struct cli *c, const char *target, struct buf *ret);
 /* The same, parsed; json_decref() it. */
 int audit_get_json(struct cli *c, const char *target, json_t **ret);
 
+/* GET of an answer that has no end: fn gets each line, without its newline, as it comes; a non-zero answer
+ * of fn ends it and is returned. Gives CLI_OK when the other side ended it. */
+int audit_stream(struct cli *c, const char *target, int (*fn)(void *arg, struct span line), void *arg);
+
 /* Appends "name=value" to a request target, percent-encoded, with '?' or '&' as needed. */
 int audit_param(struct buf *target, const char *name, const char *value);
 

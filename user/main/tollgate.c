@@ -24,7 +24,7 @@ static const struct {
 	{ "run", cli_run, "run a command inside an agent's scope", false },
 	{ "policy", cli_policy, "check, format and translate policies", true },
 	{ "catalog", cli_catalog, "scan, pin and compare tool catalogs", true },
-	{ "audit", cli_audit, "read the log, take proofs away", false },
+	{ "audit", cli_audit, "read the log, take proofs away", true },
 	{ "attest", cli_attest, "what hardware stands behind a node; verify evidence, offline", true },
 	{ "verify", cli_verify, "verify a log or a proof, offline", true },
 	{ "reload", cli_reload, "read policy and catalog again", false },

@@ -87,6 +87,11 @@ int audit_fail(const char *action, const char *object, const char *reason)
 	return CLI_FAILED;
 }
 
+int audit_find_socket(struct cli *c)
+{
+	return c->audit ? CLI_OK : cli_find_sockets(c);
+}
+
 static const struct option filters[] = {
 	{ "agent", required_argument, NULL, 'a' }, { "session", required_argument, NULL, 'a' },
 	{ "server", required_argument, NULL, 'a' }, { "tool", required_argument, NULL, 'a' },
@@ -144,7 +149,7 @@ int cli_audit(struct cli *c, int argc, char **argv)
 	}
 	for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(words); i++)
 		if (strcmp(argv[1], words[i].name) == 0) {
-			r = words[i].offline ? CLI_OK : cli_find_sockets(c);
+			r = words[i].offline ? CLI_OK : audit_find_socket(c);
 			return r != CLI_OK ? r : words[i].run(c, argc - 1, argv + 1);
 		}
 	return audit_usage();

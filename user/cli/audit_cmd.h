@@ -20,6 +20,9 @@ int audit_usage(void);
 /* Prints "tollgate: action object: reason"; CLI_FAILED. */
 int audit_fail(const char *action, const char *object, const char *reason);
 
+/* Fills c->audit from the configuration unless it is known. CLI_OK, or an exit status after a message. */
+int audit_find_socket(struct cli *c);
+
 /* What the words share: which records. */
 struct audit_options {
 	struct buf target; /* of the request, with the filters */

@@ -198,7 +198,7 @@ int audit_witness(struct cli *c, int argc, char **argv)
 		if (r < 0)
 			r = unjudged("read", checkpoint, err_text(r));
 	} else {
-		r = cli_find_sockets(c) == CLI_OK && audit_get(c, "/v1/checkpoint?form=note", &h.note) == CLI_OK ?
+		r = audit_find_socket(c) == CLI_OK && audit_get(c, "/v1/checkpoint?form=note", &h.note) == CLI_OK ?
 			    CLI_OK : WITNESS_UNJUDGED;
 	}
 	if (r == CLI_OK)

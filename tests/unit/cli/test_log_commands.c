@@ -79,7 +79,7 @@ static int run(struct world *w, bool json, struct buf *out, int (*fn)(struct cli
 	       const char *const *args)
 {
 	struct cli c = { .json = json, .audit = w->sock };
-	char *argv[16] = { NULL };
+	char *argv[24] = { NULL };
 	int fds[2], argc = 0, status;
 	pid_t child;
 
@@ -168,9 +168,17 @@ static void audit_asks_and_prints(void **state)
 	assert_int_equal(RUN(true, cli_audit, "audit", "query", "--agent", "a&b=c d"), CLI_OK);
 	SAYS("\"records\": []");
 	assert_int_equal(RUN(false, cli_audit, "audit", "query", "--limit", "x"), CLI_FAILED);
-	SAYS("not a number in range");
+	SAYS("limit is not a number from 0 to 10000");
 	assert_int_equal(RUN(false, cli_audit, "audit"), CLI_USAGE);
-	assert_int_equal(RUN(false, cli_audit, "audit", "tail", "--since", "1"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "query", "--follow"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "stats", "-n", "1"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "stats"), CLI_OK);
+	SAYS("12 records from 2026-09-21T14:13:20Z");
+	SAYS("           8 read_file\n");
+	assert_int_equal(RUN(false, cli_audit, "audit", "graph", "--agent", "coder"), CLI_OK);
+	SAYS("coder -> files read_file: 8 records, 0 denied, leaves 1 to 11\n");
+	assert_int_equal(RUN(false, cli_audit, "audit", "sessions"), CLI_OK);
+	SAYS("coder -> files: 12 records, 3 denied, open\n");
 	(void)snprintf(w->sock, sizeof(w->sock), "/nonexistent/sock");
 	assert_int_equal(RUN(false, cli_audit, "audit", "tail"), CLI_FAILED);
 	SAYS("connect to /nonexistent/sock: No such file or directory");
@@ -199,12 +207,140 @@ static void what_prove_writes_verify_checks(void **state)
 	SAYS("the latest checkpoint does not cover this record");
 }
 
+static unsigned lines(struct buf *b)
+{
+	unsigned n = 0;
+
+	for (const char *p = buf_cstr(b); (p = strchr(p, '\n')); p++)
+		n++;
+	return n;
+}
+
+static void export_in_every_format(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 };
+
+	assert_int_equal(RUN(false, cli_audit, "audit", "export"), CLI_OK);
+	assert_int_equal(lines(&out), RECORDS);
+	SAYS("{\"leaf\":0,\"record\":{\"agent\":\"coder\"");
+	assert_int_equal(RUN(false, cli_audit, "audit", "export", "--format", "csv", "--decision", "deny"), CLI_OK);
+	assert_int_equal(lines(&out), 1 + 3);
+	assert_int_equal(strncmp(buf_cstr(&out), "leaf,timestamp_utc,", 19), 0);
+	SAYS("\n3,\"2026-09-21T14:13:20.003000+00:00\",\"tool_call\",\"deny\",\"coder\",,,,\"files\",,\"write_file\",");
+	assert_int_equal(RUN(false, cli_audit, "audit", "export", "--format", "ocsf", "--decision", "deny"), CLI_OK);
+	assert_int_equal(lines(&out), 3);
+	SAYS("\"category_uid\":6,");
+	SAYS("\"class_uid\":6003,");
+	SAYS("\"type_uid\":600399,");
+	SAYS("\"actor\":{\"app_name\":\"coder\",\"session\":{\"uid\":\"");
+	SAYS("\"api\":{\"operation\":\"tool_call\",\"service\":{\"name\":\"files\"}}");
+	SAYS("\"src_endpoint\":{\"svc_name\":\"coder\"}");
+	SAYS("\"severity_id\":3,");
+	SAYS("\"status_id\":2,");
+	SAYS("\"time\":1790000000003,");
+	assert_int_equal(RUN(false, cli_audit, "audit", "export", "--format", "xml"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "export", "-o", w->receipt), CLI_OK);
+	assert_int_equal(RUN(false, cli_audit, "audit", "export", "-o", w->receipt), CLI_FAILED);
+	SAYS("File exists");
+}
+
+static void a_witness_remembers(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 };
+	char store[128], note[128], command[256];
+
+	(void)snprintf(store, sizeof(store), "%s.witness", w->f->dir);
+	(void)snprintf(note, sizeof(note), "%s/" STORE_FILE_CHECKPOINT, w->f->dir);
+	assert_int_equal(verifier_key_text(&w->f->vk, &key), 0);
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness"), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), 3);
+	SAYS("this store knows no key of it: give --key once");
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store, "--key", buf_cstr(&key)), CLI_OK);
+	SAYS("node.test: first head, kept (12 records");
+	fixture_fill(w->f, 30, 0);
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store, "--checkpoint", note), 3);
+	SAYS("--growth FILE is needed");
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), CLI_OK);
+	SAYS("grown and proven, kept (42 records, before 12)");
+	assert_int_equal(RUN(true, cli_audit, "audit", "witness", "--store", store), CLI_OK);
+	SAYS("{\"answer\":\"same\",\"before\":42,\"origin\":\"node.test\",\"size\":42}");
+	w->f->chain.sequence = 0; /* the node begins anew, under the same key */
+	memcpy(w->f->chain.prev, CHAIN_GENESIS, sizeof(CHAIN_GENESIS));
+	assert_int_equal(unlinkat(w->f->dirfd, FIRST, 0), 0);
+	assert_int_equal(unlinkat(w->f->dirfd, STORE_FILE_CHECKPOINT, 0), 0);
+	fixture_fill(w->f, 20, 0);
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), CLI_FAILED);
+	SAYS("REFUSED: the log was rolled back");
+	(void)snprintf(w->sock, sizeof(w->sock), "/nonexistent/sock");
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), 3);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", store);
+	assert_int_equal(system(command), 0);
+}
+
+static void tiles_are_written_once(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 };
+	char dir[128], command[256];
+
+	(void)snprintf(dir, sizeof(dir), "%s.tiles", w->f->dir);
+	assert_int_equal(RUN(false, cli_audit, "audit", "tiles", dir), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "tiles", dir, "--log", w->f->dir), CLI_OK);
+	SAYS("12 records of node.test, 3 files written, 0 kept");
+	fixture_write(w->f, FIRST, SPAN("not a log\n"));
+	assert_int_equal(RUN(false, cli_audit, "audit", "tiles", dir, "--log", w->f->dir), CLI_FAILED);
+	SAYS("does not hold all records");
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* The stream is read until its reader goes away: here the server does. */
+static void tail_follows(void **state)
+{
+	struct world *w = *state;
+	char chunk[8192] = "";
+	size_t at = 0;
+	int fds[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		struct cli c = { .audit = w->sock };
+		char *argv[] = { (char[]){ "audit" }, (char[]){ "tail" }, (char[]){ "-f" }, (char[]){ "-n1" }, NULL };
+
+		(void)dup2(fds[1], STDOUT_FILENO);
+		close(fds[1]);
+		_exit(cli_audit(&c, 4, argv));
+	}
+	close(fds[1]);
+	while (!strstr(chunk, "      16 ")) {
+		ssize_t n = read(fds[0], chunk + at, sizeof(chunk) - 1 - at);
+
+		assert_true(n > 0);
+		at += (size_t)n;
+		if (strstr(chunk, "      11 ") && at == (size_t)n)
+			fixture_fill(w->f, 5, 0);
+	}
+	assert_null(strstr(chunk, "      10 "));
+	(void)kill(w->server, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), CLI_FAILED);
+	close(fds[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(verify_says_what_failed_and_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(verify_usage, setup, teardown),
 		cmocka_unit_test_setup_teardown(audit_asks_and_prints, setup, teardown),
+		cmocka_unit_test_setup_teardown(export_in_every_format, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_witness_remembers, setup, teardown),
+		cmocka_unit_test_setup_teardown(tiles_are_written_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(tail_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_prove_writes_verify_checks, setup, teardown),
 	};
 

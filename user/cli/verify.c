@@ -147,12 +147,15 @@ static void print_verdict(const char *dir, const struct log_verdict *v, const st
 	if (v->counter_checked && !v->faults)
 		printf("the first %" PRIu64 " records are no roll-back: the TPM counted on after them; the %" PRIu64
 		       " behind them: not-checked by the counter\n", v->checkpoint.counter_size,
-		       v->records - v->checkpoint.counter_size);
+		       v->removed + v->records - v->checkpoint.counter_size);
 	if (v->handovers)
 		printf("the key handed over %" PRIu64 " times, each signed by the one before\n", v->handovers);
 	if (v->key_gaps)
 		printf("%" PRIu64 " times the log key was replaced WITHOUT a hand-over: what lies before that is\n"
 		       "vouched for by the later key alone (reason_code key_gap says why)\n", v->key_gaps);
+	if (v->removed)
+		printf("the %" PRIu64 " records before were removed by retention, as record %" PRIu64 " says; %" PRIu64
+		       " sessions began there\n", v->removed, v->removed_leaf, v->cut_sessions);
 	if (v->fault_records)
 		printf("%" PRIu64 " records are faults that the node reported itself\n", v->fault_records);
 	if (v->torn_files)
@@ -197,6 +200,7 @@ static void json_verdict(struct json_out *j, const struct log_verdict *v, const 
 	json_out_member_str(j, "key_source", key_inside ? "log" : "given");
 	json_out_member_int(j, "open_sessions", (int64_t)v->open_sessions);
 	json_out_member_int(j, "records", (int64_t)v->records);
+	json_out_member_int(j, "removed", (int64_t)v->removed);
 	json_out_member_int(j, "sessions", (int64_t)v->sessions);
 	json_out_member_int(j, "torn_files", (int64_t)v->torn_files);
 	json_out_member_int(j, "uncovered", (int64_t)v->uncovered);

@@ -13,6 +13,7 @@
 #include "user/base/clock.h"
 #include "user/notary/hardware.h"
 #include "user/notary/notary_private.h"
+#include "user/notary/retention.h"
 
 #define RING_QUOTA 256u /* records taken from one ring before the next one's turn */
 #define CHECKPOINT_RECORDS_DEFAULT 4096u
@@ -161,6 +162,8 @@ static int accept_record(struct notary *n, int ring, struct span line)
 		n->replayed++;
 		return 0;
 	}
+	if (span_is(record_view_text(&v, M_REASON_CODE), RETENTION_CODE))
+		return producer_fault(n, ring, "a record says what only the notary says", line);
 	r = sessions_see(n->sessions, &v, ring, &want);
 	if (r == SESSION_FOREIGN)
 		return producer_fault(n, ring, "a record belongs to another producer's session", line);

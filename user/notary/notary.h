@@ -80,6 +80,11 @@ int notary_claim(struct notary *n, const char *session_id, struct claim_made *re
 /* Signs now, with all that the node has. */
 int notary_checkpoint(struct notary *n);
 
+/* Removes whole segments whose records are all older than keep_ns before now_ns (Unix time), after a
+ * record that names them has been signed (retention.h). The newest segment stays. 0 also when there is
+ * nothing to remove; -errno: nothing is lost, call again later. */
+int notary_retain(struct notary *n, uint64_t keep_ns, uint64_t now_ns);
+
 struct notary_status {
 	uint64_t size, synced, signed_size, sessions, faults, rejected, replayed, checkpoints;
 	uint64_t torn_bytes; /* set aside at this start */

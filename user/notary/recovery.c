@@ -19,6 +19,7 @@
 #include "user/base/file.h"
 #include "user/notary/checkpoint.h"
 #include "user/notary/record.h"
+#include "user/notary/retention.h"
 #include "user/notary/segment.h"
 #include "user/notary/store_private.h"
 
@@ -173,7 +174,7 @@ static int bad_line(struct recovery *v, const struct segment_at *at, struct stor
 static int read_all(struct recovery *v, store_seen_fn seen, void *arg, struct store_recovery *ret)
 {
 	_cleanup_(segment_reader_close_p) struct segment_reader *reader = NULL;
-	int r = segment_reader_open(v->s->dirfd, 0, &reader);
+	int r = segment_reader_open(v->s->dirfd, v->s->tree.size, &reader);
 
 	while (r == 0) {
 		struct segment_at at;
@@ -213,6 +214,27 @@ static int earlier_torn(struct recovery *v, struct store_recovery *ret)
 	return 0;
 }
 
+/* Takes over the tree of what retention removed; a removal that a crash cut short is finished. */
+static int begin_after_removed(struct recovery *v)
+{
+	struct store *s = v->s;
+	int r = retention_load(s->dirfd, &s->tree);
+
+	if (r < 0)
+		return r == -ENOENT ? -EBADMSG : r;
+	if (s->tree.size == 0)
+		return 0;
+	v->chunk_at = tree_stored_count(s->tree.size);
+	for (unsigned l = 0; l < TREE_LEVELS - 1; l++) {
+		off_t at = (off_t)(tree_stored_index(l, s->tree.size >> (l + 1) << 1) * TREE_HASH);
+
+		/* Proofs of what is kept need these of the removed part, and no others. */
+		if (s->tree.size >> l & 1 && pwrite(s->tree_fd, s->tree.peak[l], TREE_HASH, at) != TREE_HASH)
+			return errno ? -errno : -ENOSPC;
+	}
+	return retention_unlink(s->dirfd, s->tree.size);
+}
+
 int recovery_run(struct store *s, store_seen_fn seen, void *arg, struct store_recovery *ret)
 {
 	_cleanup_free_ struct tree_hash *chunk = calloc(CHUNK, sizeof(*chunk));
@@ -223,6 +245,8 @@ int recovery_run(struct store *s, store_seen_fn seen, void *arg, struct store_re
 	if (!chunk)
 		return -ENOMEM;
 	r = read_checkpoint(s->dirfd, &v.cp);
+	if (r == 0)
+		r = begin_after_removed(&v);
 	if (r == 0)
 		r = read_all(&v, seen, arg, &found);
 	if (r == 0)

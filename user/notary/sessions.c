@@ -144,6 +144,11 @@ int sessions_see(struct session_table *t, const struct record_view *v, int owner
 	return follows ? SESSION_FOLLOWS : SESSION_BREAKS;
 }
 
+bool sessions_known(struct session_table *t, const struct record_view *v)
+{
+	return find(t, v->session_id.p) != NULL;
+}
+
 static void settle(struct session_table *t, bool keep)
 {
 	struct session *s;

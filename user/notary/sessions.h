@@ -2,6 +2,7 @@
 #ifndef TOLLGATE_SESSIONS_H
 #define TOLLGATE_SESSIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "user/notary/view.h"
@@ -35,6 +36,9 @@ void sessions_free(struct session_table *t);
  * with it); *ret_expected says what a record that BREAKS should have been. -ENOMEM possible. */
 int sessions_see(struct session_table *t, const struct record_view *v, int owner,
 		 struct session_next *ret_expected);
+
+/* Is this record's session one that is open here? */
+bool sessions_known(struct session_table *t, const struct record_view *v);
 
 void sessions_commit(struct session_table *t);
 void sessions_rollback(struct session_table *t);

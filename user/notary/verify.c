@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/digest.h"
 #include "user/base/hasher.h"
 #include "user/notary/key_handover.h"
+#include "user/notary/retention.h"
 #include "user/notary/sessions.h"
 #include "user/notary/view.h"
 
@@ -35,6 +37,8 @@ struct job {
 	bool parsed, root_seen, root_same;
 	struct segment_at root_at;
 	bool root_placed;
+	char removed_root[2 * TREE_HASH + 1]; /* of what retention removed; found: a record names it */
+	bool removed_found;
 };
 
 static void job_done(struct job *j)
@@ -50,7 +54,7 @@ const char *log_fault_text(enum log_fault f)
 	static const char *const words[] = {
 		"none", "unreadable", "segment", "torn", "form", "entry_hash", "sequence", "chain",
 		"checkpoint_form", "signature", "truncated", "root", "handover", "cosignature", "counter",
-		"evidence",
+		"evidence", "removed",
 	};
 
 	return (unsigned)f < ARRAY_SIZE(words) ? words[f] : words[0];
@@ -78,12 +82,16 @@ static void find(struct job *j, enum log_fault fault, const struct segment_at *a
 
 static void check_session(struct job *j, const struct record_view *v, const struct segment_at *at)
 {
+	/* LIMIT: a session that ended before and goes on here would count as one whose beginning was removed;
+	 * the notary's own fault record in front of it says what happened. */
+	bool cut = j->v.removed && v->sequence > 0 && !sessions_known(j->sessions, v);
 	struct session_next want;
 	int r = sessions_see(j->sessions, v, SESSION_OWNER_ANY, &want);
 
 	if (v->sequence == 0)
 		j->v.sessions++;
-	if (r != SESSION_BREAKS)
+	j->v.cut_sessions += cut;
+	if (r != SESSION_BREAKS || cut)
 		return;
 	if (want.sequence != v->sequence)
 		find(j, LOG_FAULT_SEQUENCE, at, v, "sequence_number is %" PRIu64 ", %" PRIu64 " must follow",
@@ -151,6 +159,18 @@ static void check_key_change(struct job *j, const struct record_view *v, const s
 	}
 }
 
+/* A record that says what retention removed: it must say what is missing here. */
+static void check_removal(struct job *j, const struct record_view *v, uint64_t leaf)
+{
+	struct retention_removed removed;
+
+	if (!j->v.removed || j->removed_found || !retention_read(v, &removed) || removed.to != j->v.removed ||
+	    strcmp(removed.root, j->removed_root) != 0)
+		return;
+	j->removed_found = true;
+	j->v.removed_leaf = leaf;
+}
+
 static void check_line(struct job *j, struct span line, const struct segment_at *at)
 {
 	struct tree_hash stored[TREE_LEVELS + 1];
@@ -167,6 +187,7 @@ static void check_line(struct job *j, struct span line, const struct segment_at 
 			     "the record's content is not what its entry_hash says");
 		check_session(j, &v, at);
 		check_key_change(j, &v, at);
+		check_removal(j, &v, at->leaf);
 		if (span_is(record_view_text(&v, M_ENTRY_TYPE), "fault"))
 			j->v.fault_records++;
 	}
@@ -178,11 +199,33 @@ static void check_line(struct job *j, struct span line, const struct segment_at 
 		sessions_commit(j->sessions);
 }
 
+/* Takes over the tree of what retention removed. Its hashes are only claimed: false ones do not lead to the
+ * signed root. */
+static int begin_after_removed(struct job *j, int dirfd)
+{
+	uint8_t root[TREE_HASH];
+	int r = retention_load(dirfd, &j->tree);
+
+	if (r == -ENOENT || r == -EBADMSG) {
+		find(j, LOG_FAULT_REMOVED, NULL, NULL, r == -ENOENT ? "the first records are missing, without a tombstone" :
+								      "the tombstone of the first records is malformed");
+		r = 0;
+	}
+	if (r < 0 || j->tree.size == 0)
+		return r;
+	j->v.removed = j->tree.size;
+	tree_root(j->hasher, &j->tree, root);
+	hex_encode(root, sizeof(root), j->removed_root);
+	return 0;
+}
+
 static int check_records(struct job *j, int dirfd)
 {
 	_cleanup_(segment_reader_close_p) struct segment_reader *reader = NULL;
-	int r = segment_reader_open(dirfd, 0, &reader);
+	int r = begin_after_removed(j, dirfd);
 
+	if (r == 0)
+		r = segment_reader_open(dirfd, j->tree.size, &reader);
 	if (r < 0)
 		return r;
 	check_heads(j, NULL); /* of the empty log */
@@ -197,7 +240,7 @@ static int check_records(struct job *j, int dirfd)
 			find(j, LOG_FAULT_TORN, &at, NULL, "the line has no end (%zu bytes)", line.n);
 		else if (r == -ENXIO)
 			find(j, LOG_FAULT_SEGMENT, &at, NULL,
-			     "the records before this segment end at leaf %" PRIu64, j->v.records);
+			     "the records before this segment end at leaf %" PRIu64, j->tree.size);
 		else if (r == -E2BIG)
 			find(j, LOG_FAULT_FORM, &at, NULL, "the line is longer than any record");
 		else if (r < 0)
@@ -240,7 +283,7 @@ static void check_signature(struct job *j, struct span note)
 	if (!j->root_seen)
 		find(j, LOG_FAULT_TRUNCATED, NULL, NULL,
 		     "the checkpoint covers %" PRIu64 " records, the log has %" PRIu64, j->v.checkpoint.size,
-		     j->v.records);
+		     j->tree.size);
 	else if (!j->root_same)
 		find(j, LOG_FAULT_ROOT, j->root_placed ? &j->root_at : NULL, NULL,
 		     "the first %" PRIu64 " records are not the ones the checkpoint was signed over",
@@ -248,7 +291,7 @@ static void check_signature(struct job *j, struct span note)
 	else
 		j->v.root_ok = true;
 	if (j->root_seen)
-		j->v.uncovered = j->v.records - j->v.checkpoint.size;
+		j->v.uncovered = j->tree.size - j->v.checkpoint.size;
 }
 
 static void check_expected(struct job *j, struct span note)
@@ -272,7 +315,7 @@ static void check_expected(struct job *j, struct span note)
 	}
 	if (e->have_head && !j->v.evidence_checked)
 		find(j, LOG_FAULT_EVIDENCE, NULL, NULL,
-		     "the evidence was bound to %" PRIu64 " records, the log has %" PRIu64, e->size, j->v.records);
+		     "the evidence was bound to %" PRIu64 " records, the log has %" PRIu64, e->size, j->tree.size);
 }
 
 static uint64_t count_torn(int dirfd)
@@ -312,6 +355,10 @@ int log_verify_against(int dirfd, struct span checkpoint_note, const struct veri
 	check_expected(&j, checkpoint_note);
 	j.v.open_sessions = sessions_count(j.sessions);
 	j.v.torn_files = count_torn(dirfd);
+	if (j.v.removed && (!j.removed_found || j.v.removed_leaf >= j.v.checkpoint.size))
+		find(&j, LOG_FAULT_REMOVED, NULL, NULL,
+		     "the first %" PRIu64 " records are gone, and no signed record says that they were removed",
+		     j.v.removed);
 	*ret = j.v;
 	return 0;
 }

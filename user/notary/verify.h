@@ -28,6 +28,7 @@ enum log_fault {
 	LOG_FAULT_COSIGNATURE, /* the expected co-signing key did not sign the checkpoint */
 	LOG_FAULT_COUNTER, /* the checkpoint states less than the TPM's counter: rolled back */
 	LOG_FAULT_EVIDENCE, /* the log does not hold the records that evidence was bound to */
+	LOG_FAULT_REMOVED, /* the first records are gone, and no record of the log says why */
 };
 const char *log_fault_text(enum log_fault f); /* a stable word */
 
@@ -44,6 +45,9 @@ struct log_verdict {
 	uint64_t records, sessions, open_sessions, faults;
 	uint64_t torn_files; /* lines that were set aside by recovery */
 	uint64_t fault_records; /* records of type fault: what the node itself reported */
+	uint64_t removed; /* first records that retention took away; records counts those that are there */
+	uint64_t removed_leaf; /* the record that says so */
+	uint64_t cut_sessions; /* their beginnings went with them */
 	struct checkpoint checkpoint;
 	uint64_t uncovered; /* records after the checkpoint: chained but not signed */
 	bool signature_ok, root_ok;

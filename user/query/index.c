@@ -141,6 +141,20 @@ static int check_blocks(struct query_index *x, uint64_t size)
 		       0 : -ESTALE;
 }
 
+/* The log begins where retention left off. */
+static int open_first(struct query_index *x)
+{
+	_cleanup_free_ uint64_t *segments = NULL;
+	size_t n = 0;
+	int r = segment_list(x->dirfd, &segments, &n);
+
+	if (r == 0)
+		r = segment_reader_open(x->dirfd, n ? segments[0] : 0, &x->reader);
+	if (r == 0)
+		x->size = n ? segments[0] : 0;
+	return r;
+}
+
 /* Reads where the index stands; -ESTALE when it is not of this log. */
 static int read_tip(struct query_index *x)
 {
@@ -155,7 +169,7 @@ static int read_tip(struct query_index *x)
 		return -ESTALE;
 	r = sqlite3_step(st);
 	if (r == SQLITE_DONE)
-		return segment_reader_open(x->dirfd, 0, &x->reader);
+		return open_first(x);
 	if (r != SQLITE_ROW || sqlite3_column_int64(st, 0) < 0)
 		return -ESTALE;
 	r = segment_reader_open(x->dirfd, (uint64_t)sqlite3_column_int64(st, 0), &x->reader);
@@ -208,6 +222,8 @@ int index_open(const char *path, int log_dirfd, struct query_index **ret)
 	if (!x->block || (path && !x->path))
 		return -ENOMEM;
 	r = start(x);
+	if (r == 0 && x->size)
+		r = index_forget(x);
 	if (r < 0 && path)
 		r = begin_anew(x);
 	if (r < 0)
@@ -293,6 +309,8 @@ static int take_some(struct query_index *x, uint64_t max, bool *ret_end)
 		x->broken = true;
 		return -EIO;
 	}
+	if (r == -ENXIO) /* retention went past us */
+		x->broken = true;
 	*ret_end = r == -ENODATA || r == -EILSEQ;
 	return r == 0 || *ret_end ? (int)n : r;
 }

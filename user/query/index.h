@@ -55,6 +55,9 @@ int index_update(struct query_index *x, uint64_t max);
 uint64_t index_size(const struct query_index *x);
 /* A reader found that a record is not what the index says: the next update builds it again. */
 void index_distrust(struct query_index *x);
+/* Drops what it says of records whose segments were removed. 0 or -errno; a failure is made good by
+ * building the index again. */
+int index_forget(struct query_index *x);
 
 /* Calls fn with what fits the filter, in the order asked for; a non-zero answer of fn ends it and is
  * returned. */

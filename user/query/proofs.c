@@ -125,12 +125,17 @@ void answer_proof(struct request *q)
 
 	if (!read_params(q, &p) || (p.with_leaf && !request_update(q)))
 		return;
-	r = tree_fd = segment_open(q->src->log_dirfd, STORE_FILE_TREE);
-	if (r >= 0)
+	tree_fd = segment_open(q->src->log_dirfd, STORE_FILE_TREE);
+	r = tree_fd < 0 ? -EBADMSG : 0;
+	if (r == 0)
 		r = p.with_leaf ? prove_leaf(q, &p, tree_fd) : 0;
 	if (r == 0 && p.with_growth)
 		r = tree_prove_growth(q->src->hasher, p.from, p.cp.size, store_tree_read, &tree_fd, p.growth,
 				      &p.growth_n);
+	if (r == -ENOENT) {
+		request_refuse(q, 404, "this record is not in the log any more");
+		return;
+	}
 	if (r < 0) {
 		request_refuse(q, 500, "the log does not lead to the signed root here; verify it");
 		return;

@@ -107,6 +107,10 @@ int line_source_put(struct line_source *l, const struct index_place *p, struct j
 		index_distrust(l->src->index);
 		return 1;
 	}
+	if (r == -ENOENT) { /* its segment was removed */
+		(void)index_forget(l->src->index);
+		return 1;
+	}
 	json_out_object(j);
 	json_out_member_int(j, "leaf", (int64_t)p->leaf);
 	json_out_key(j, "record");

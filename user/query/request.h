@@ -68,7 +68,8 @@ struct line_source {
 	struct buf line;
 };
 /* Appends {"leaf":N,"record":{...}}; null stands for a line that is no record, which verify explains.
- * 1 when nothing was appended because the record is not what the index says: it is then built again. */
+ * 1 when nothing was appended because the record is not what the index says, or is gone: the index then
+ * changes. */
 int line_source_put(struct line_source *l, const struct index_place *p, struct json_out *j);
 void line_source_done(struct line_source *l);
 

@@ -156,6 +156,8 @@ static const struct conf_field top_fields[] = {
 	{ .key = "users", .set = conf_set_map, .more = users_fields },
 	{ .key = "attestation", .set = conf_set_map, .more = attestation_fields },
 	{ .key = "audit_group", .set = conf_set_text, .off = offsetof(struct conf, audit_group) },
+	{ .key = "retention", .set = conf_set_seconds, .off = offsetof(struct conf, retention_s),
+	  .min = 3600, .max = 36500ull * 86400, .why = "records must live long enough to be read" },
 	{ .key = "limits", .set = conf_set_map, .more = limits_fields },
 	{ .key = "http", .set = conf_set_map, .more = http_fields },
 	{ .key = "agents", .set = conf_set_agents },

@@ -68,6 +68,7 @@ struct conf {
 	enum conf_mode mode;
 	enum conf_enforcement enforcement;
 	enum conf_durability durability;
+	uint64_t retention_s; /* segments of the log that are older are removed; 0: none are */
 	char *state_dir, *run_dir;
 	char **policy; /* files and directories, as written */
 	unsigned npolicy;

@@ -218,7 +218,7 @@ static int with_unit(struct conf_read *r, const struct tree_node *n, const struc
 			factor = factors[i];
 	if (len == 0 || len >= sizeof(digits) || factor == 0)
 		return conf_node_fail(r, n, "%s: '%s' is no %s", f->key, n->text,
-				      units[0][0] ? "time: write 500ms, 30s, 5m or 1h"
+				      units[0][0] ? "time: write 30s, 5m or 1h; 500ms and 7d where such a time makes sense"
 						  : "size: write bytes, or 64K, 16M, 1G");
 	memcpy(digits, n->text, len);
 	if (conf_parse_number(digits, UINT64_MAX, &v) < 0 || __builtin_mul_overflow(v, factor, &v))
@@ -258,6 +258,23 @@ int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct
 	if (q < 0)
 		return q;
 	*(unsigned *)dst = (unsigned)v;
+	return 0;
+}
+
+int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	static const char *const units[] = { "s", "m", "h", "d", NULL };
+	static const uint64_t factors[] = { 1, 60, 3600, 86400 };
+	uint64_t v;
+	int q = need_scalar(r, n, f);
+
+	if (q == 0)
+		q = with_unit(r, n, f, units, factors, &v);
+	if (q == 0)
+		q = in_range(r, n, f, v, "s");
+	if (q < 0)
+		return q;
+	*(uint64_t *)dst = v;
 	return 0;
 }
 

@@ -51,6 +51,8 @@ int conf_set_enum(struct conf_read *r, const struct tree_node *n, const struct c
 int conf_set_count(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 int conf_set_bytes(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
+/* A longer time, in seconds, into a uint64_t. */
+int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 int conf_set_map(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 
 /* Error at a node. Returns -EINVAL. */

@@ -160,6 +160,7 @@ struct msg_setup {
 	uint64_t message_max; /* bytes of one MCP message */
 	uint64_t connections_max;
 	uint64_t conversations_max;
+	uint64_t log_segment_bytes, log_retention_s; /* 0: keep everything */
 	uint32_t request_timeout_ms, idle_timeout_ms;
 	uint32_t connect_timeout_ms, header_timeout_ms, body_timeout_ms;
 	uint32_t pad;

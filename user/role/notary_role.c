@@ -32,6 +32,8 @@
 #include "user/role/notary_open.h"
 
 #define PRODUCERS_MAX 80
+#define NS_PER_S UINT64_C(1000000000)
+#define RETAIN_PERIOD (600 * NS_PER_S) /* between two looks for segments that are too old */
 #define DRAIN_AT_ONCE 512 /* records between two looks at the loop */
 
 struct producer {
@@ -44,7 +46,7 @@ struct producer {
 struct notary_role {
 	struct member member;
 	struct notary *notary;
-	struct loop_timer *timer;
+	struct loop_timer *timer, *retain_timer;
 	struct producer producers[PRODUCERS_MAX];
 	uint8_t node_key[SALT_SIZE];
 	uint64_t instances;
@@ -76,6 +78,21 @@ static void on_timer(struct loop_timer *t, void *arg)
 {
 	(void)t;
 	drain(arg);
+}
+
+/* Old segments; what cannot be removed now is tried again. */
+static void on_retain(struct loop_timer *t, void *arg)
+{
+	struct notary_role *n = arg;
+	int r;
+
+	(void)t;
+	if (!n->notary)
+		return;
+	r = notary_retain(n->notary, n->setup.log_retention_s * NS_PER_S, clock_real_ns());
+	if (r < 0)
+		log_warn("remove old segments of the log: %s", err_text(r));
+	drain(n);
 }
 
 static void on_wake(struct loop_io *io, uint32_t events, void *arg)
@@ -353,6 +370,7 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	if (n->hands_error < 0)
 		return n->hands_error;
 	c.facts = &facts;
+	c.segment_max = setup->log_segment_bytes;
 	c.producers_gone = setup->fresh;
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
 	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -398,6 +416,8 @@ static int on_setup(struct notary_role *n, const struct ipc_msg *m)
 	n->setup = *s;
 	if (!n->notary)
 		describe(n, open_log(n, s));
+	if (s->log_retention_s)
+		(void)loop_timer_arm(n->retain_timer, NS_PER_S, RETAIN_PERIOD);
 	return member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
 }
 
@@ -453,6 +473,8 @@ int notary_run(const char *version)
 	}
 	if (r >= 0)
 		r = loop_timer_add(n->member.loop, on_timer, n, &n->timer);
+	if (r >= 0)
+		r = loop_timer_add(n->member.loop, on_retain, n, &n->retain_timer);
 	if (r < 0) {
 		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;

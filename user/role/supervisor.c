@@ -221,6 +221,8 @@ static int fill_setup(struct supervisor *s)
 	m->message_max = s->conf.limits.message_bytes;
 	m->connections_max = s->conf.limits.connections;
 	m->conversations_max = s->conf.limits.conversations;
+	m->log_segment_bytes = s->conf.limits.log_segment_bytes;
+	m->log_retention_s = s->conf.retention_s;
 	m->request_timeout_ms = s->conf.http.request_ms;
 	m->idle_timeout_ms = s->conf.http.idle_ms;
 	m->connect_timeout_ms = s->conf.http.connect_ms;

@@ -103,6 +103,10 @@ static const struct {
 	{ "agents: []\nattestation: {pcrs: [-1]}\n", 2, 22, "a number from 0 to 15" },
 	{ "agents: []\nlimits: []\n", 2, 9, "limits: keys and values" },
 	{ "agents: []\nhttp: {idle_timeout: 30}\n", 2, 22, "no time" },
+	{ "agents: []\nretention: 90\n", 2, 12, "no time" },
+	{ "agents: []\nretention: 59m\n", 2, 12, "below 3600s" },
+	{ "agents: []\nretention: 99999d\n", 2, 12, "above" },
+	{ "agents: []\nretention: 500ms\n", 2, 12, "no time" },
 	{ "agents: []\nhttp: {idle_timeout: 1ms}\n", 2, 22, "below 1000ms" },
 	{ "agents: []\nhttp: {idle_timeout: 9999h}\n", 2, 22, "above" },
 	{ "agents: {}\n", 1, 9, "a list is expected" },
@@ -183,6 +187,7 @@ static const char good[] =
 	"  body_timeout: 7s\n"
 	"  request_timeout: 10m\n"
 	"  idle_timeout: 1h\n"
+	"retention: 90d\n"
 	"agents:\n"
 	"- name: claude\n"
 	"  sponsor: Anna Müller <anna@example.org>\n"
@@ -224,6 +229,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->limits.connections, 100);
 	assert_int_equal(c->limits.conversations, 50);
 	assert_int_equal(c->limits.list_pages, 10);
+	assert_int_equal(c->retention_s, 90 * 86400);
 	assert_int_equal(c->limits.log_segment_bytes, 2 << 20);
 	assert_int_equal(c->http.connect_ms, 1500);
 	assert_int_equal(c->http.header_ms, 5000);
@@ -237,7 +243,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->agents[0].ngroups, 2);
 	assert_string_equal(c->agents[0].groups[1], "trial");
 	assert_string_equal(c->agents[0].script, "/opt/claude/cli.js");
-	assert_int_equal(c->agents[0].line, 27);
+	assert_int_equal(c->agents[0].line, 28);
 	assert_true(c->agents[0].uid == CONF_UID_ANY);
 	assert_int_equal(c->agents[2].uid, 1234);
 	assert_string_equal(c->agents[3].cgroup, "/machine.slice/box");

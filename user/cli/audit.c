@@ -20,7 +20,7 @@ static const char usage_text[] =
 	"       tollgate audit export [--format jsonl|csv|ocsf] [-o FILE] [FILTER...]\n"
 	"       tollgate audit sessions|graph [--agent NAME] [--session ID] [--limit COUNT]\n"
 	"       tollgate audit stats\n"
-	"       tollgate audit prove LEAF [-o FILE]\n"
+	"       tollgate audit prove LEAF [--form receipt|cose] [--record FILE] [-o FILE]\n"
 	"       tollgate audit prove --disclose LEAF FIELD[=FILE]... [-o FILE]\n"
 	"       tollgate audit tiles DIR --log LOGDIR\n"
 	"       tollgate audit witness --store DIR [--key FILE|STRING] [--checkpoint FILE [--growth FILE]]\n"
@@ -29,7 +29,8 @@ static const char usage_text[] =
 	"         --since TIME  --until TIME\n"
 	"TIME is ISO 8601 or seconds since 1970. LEAF is a record's number in the log.\n"
 	"export   every record that fits, in order; ocsf: API Activity of OCSF, one JSON object a line.\n"
-	"prove    writes a receipt that `tollgate verify proof` checks offline.\n"
+	"prove    writes a receipt that `tollgate verify proof` checks offline; a COSE receipt needs its record\n"
+	"         beside it, which --record writes.\n"
 	"tiles    the log as C2SP tlog-tiles, for anyone to fetch and check.\n"
 	"witness  keeps signed heads in DIR, and says no to a log that has forked or been rolled back:\n"
 	"         exit status 0 it grew from what DIR holds, 1 it did not, 3 that could not be judged.\n";

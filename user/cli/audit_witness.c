@@ -37,18 +37,25 @@ static int unjudged(const char *action, const char *object, const char *reason)
 	return WITNESS_UNJUDGED;
 }
 
+/* Bytes that the text stands for; 0 when it is malformed. */
+static size_t n_of(const char *text, uint8_t ret[TREE_HASH])
+{
+	size_t n = 0;
+
+	return base64_decode(span_of(text), ret, TREE_HASH, &n) < 0 ? 0 : n;
+}
+
 /* What /v1/proof?from= answers: the head and how it grew. */
 static int take_growth(const json_t *j, struct head *h)
 {
 	const char *note = json_string_value(json_object_get(j, "checkpoint"));
 	const json_t *list = json_object_get(j, "growth"), *v;
-	size_t i, n;
+	size_t i;
 
 	if (!note || !json_is_array(list) || json_array_size(list) > TREE_PROOF_MAX)
 		return unjudged("read", "the proof of growth", "it has another form");
 	json_array_foreach(list, i, v)
-		if (!json_is_string(v) || base64_decode(span_of(json_string_value(v)), h->growth[i].b, TREE_HASH, &n) < 0 ||
-		    n != TREE_HASH)
+		if (!json_is_string(v) || n_of(json_string_value(v), h->growth[i].b) != TREE_HASH)
 			return unjudged("read", "the proof of growth", "a hash is malformed");
 	h->growth_n = (unsigned)json_array_size(list);
 	buf_clear(&h->note);
@@ -108,13 +115,14 @@ static int tell(struct cli *c, const char *origin, const struct checkpoint *cp, 
 {
 	static const char *const words[] = { "new", "same", "grown", "unsigned", "rolled-back", "forked" };
 	static const char *const texts[] = {
-		"first head, kept", "nothing new", "grown and proven, kept", "REFUSED: not signed by the key that is kept",
-		"REFUSED: the log was rolled back", "REFUSED: the log has forked: it is not what was signed before",
+		"first head, kept", "nothing new", "grown and proven, kept",
+		"REFUSED: not signed by the key that is kept", "REFUSED: the log was rolled back",
+		"REFUSED: the log has forked: it is not what was signed before",
 	};
 
 	if (c->json)
-		printf("{\"answer\":\"%s\",\"before\":%" PRIu64 ",\"origin\":\"%s\",\"size\":%" PRIu64 "}\n", words[answer],
-		       before, origin, cp->size);
+		printf("{\"answer\":\"%s\",\"before\":%" PRIu64 ",\"origin\":\"%s\",\"size\":%" PRIu64 "}\n",
+		       words[answer], before, origin, cp->size);
 	else
 		printf("%s: %s (%" PRIu64 " records, before %" PRIu64 ")\n", origin, texts[answer], cp->size, before);
 	return answer > WITNESS_GROWN ? CLI_FAILED : CLI_OK;
@@ -131,8 +139,9 @@ static int judge(struct cli *c, struct witness *w, struct head *h, const struct 
 
 	if (before && cp->size > before) {
 		if (from_file && !growth)
-			return unjudged("judge", "the head", "it is larger than the kept one: --growth FILE is needed, the "
-							     "answer to GET /v1/proof?from=SIZE");
+			return unjudged("judge", "the head",
+					"it is larger than the kept one: --growth FILE is needed, the answer to "
+					"GET /v1/proof?from=SIZE");
 		r = from_file ? read_growth(growth, h) : ask_growth(c, before, h);
 	}
 	if (r != CLI_OK)

@@ -14,6 +14,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/digest.h"
 #include "user/base/file.h"
+#include "user/base/hasher.h"
 #include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/cli/cli.h"
@@ -21,16 +22,18 @@
 #include "user/cli/verifier.h"
 #include "user/cli/verify_evidence.h"
 #include "user/notary/proof.h"
+#include "user/notary/receipt.h"
 #include "user/notary/segment.h"
 #include "user/notary/store.h"
 #include "user/notary/verify.h"
+#include "user/notary/view.h"
 
 #define KEY_FILE_MAX 4096
 
 static const char usage_text[] =
 	"usage: tollgate verify log DIR [--key FILE|STRING] [--cosign FILE|STRING] [--evidence FILE]\n"
 	"                           [--checkpoint FILE]\n"
-	"       tollgate verify proof FILE --key FILE|STRING\n"
+	"       tollgate verify proof FILE --key FILE|STRING [--record FILE]\n"
 	"       tollgate verify disclosure FILE --key FILE|STRING [FIELD=FILE]...\n"
 	"       tollgate verify [OPTION...] FILE|DIR...\n"
 	"\n"
@@ -39,7 +42,7 @@ static const char usage_text[] =
 	"       --cosign: the key in the TPM must have signed the checkpoint too. --evidence: the log must be\n"
 	"       the one that an evidence file is bound to, and not behind the TPM's counter in it; the file\n"
 	"       itself is judged by `tollgate attest verify`. A key that was handed over counts as its successor.\n"
-	"proof  a receipt written by `tollgate audit prove`.\n"
+	"proof  a receipt written by `tollgate audit prove`; with --record a COSE receipt and its record.\n"
 	"disclosure  payloads opened by `tollgate audit prove --disclose`; FILE holds one that was not sent along.\n"
 	"       Status 3: a payload is not at hand.\n"
 	"Exit status: 0 verified, 1 not verified, 2 usage.\n\n";
@@ -304,6 +307,67 @@ static int verify_log(struct cli *c, const struct log_args *a)
 	return r;
 }
 
+static int tell_receipt(struct cli *c, const char *file, const char *why, const char *name, uint64_t leaf,
+			uint64_t size)
+{
+	_cleanup_buf_ struct buf out = { 0 };
+	struct json_out j;
+
+	if (!c->json) {
+		if (why)
+			printf("%s: NOT verified: %s\n", file, why);
+		else
+			printf("%s: verified: record %" PRIu64 " of the log of %s, signed at %" PRIu64
+			       " records\n", file, leaf, name, size);
+		return why ? CLI_FAILED : CLI_OK;
+	}
+	json_out_init(&j, &out);
+	json_out_object(&j);
+	json_out_member_str(&j, "reason", why);
+	if (!why) {
+		json_out_member_int(&j, "leaf", (int64_t)leaf);
+		json_out_member_str(&j, "origin", name);
+		json_out_member_int(&j, "size", (int64_t)size);
+	}
+	json_out_member_bool(&j, "verified", !why);
+	json_out_object_end(&j);
+	if (json_out_end(&j) < 0 || !buf_cstr(&out))
+		return fail("write", "verdict", -ENOMEM);
+	puts(buf_cstr(&out));
+	return why ? CLI_FAILED : CLI_OK;
+}
+
+/* A COSE receipt and the record that it is of. */
+static int verify_cose(struct cli *c, const char *file, const char *key, const char *record)
+{
+	_cleanup_buf_ struct buf receipt = { 0 }, line = { 0 };
+	struct hasher *h = hasher_of_thread();
+	const char *why = NULL;
+	uint64_t leaf = 0, size = 0;
+	struct verifier_key vk;
+	struct record_view v;
+	struct span s;
+	int r = cli_verifier_key(key, &vk);
+
+	if (r != CLI_OK)
+		return r;
+	r = file_read(file, RECEIPT_MAX, &receipt);
+	if (r < 0)
+		return fail("read", file, r);
+	r = file_read(record, RECORD_MAX + 1, &line);
+	if (r < 0)
+		return fail("read", record, r);
+	s = buf_span(&line);
+	if (s.n && s.p[s.n - 1] == '\n')
+		s.n--;
+	r = h ? receipt_check(buf_span(&receipt), s, &vk, &leaf, &size, &why) : -ENOMEM;
+	if (r == 0 && (record_view_parse(s, &v, NULL) < 0 || record_view_hash(&v, h) < 0))
+		why = "the record's content is not what its entry_hash says";
+	if (r < 0 && r != -EBADMSG)
+		return fail("verify", file, r);
+	return tell_receipt(c, file, why, vk.name, leaf, size);
+}
+
 static int verify_proof(struct cli *c, const char *file, const char *key)
 {
 	_cleanup_(proof_done) struct proof p = { .leaf = 0 };
@@ -355,9 +419,11 @@ int cli_verify(struct cli *c, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "key", required_argument, NULL, 'k' }, { "checkpoint", required_argument, NULL, 'c' },
-		{ "cosign", required_argument, NULL, 's' }, { "evidence", required_argument, NULL, 'e' }, { 0 },
+		{ "cosign", required_argument, NULL, 's' }, { "evidence", required_argument, NULL, 'e' },
+		{ "record", required_argument, NULL, 'r' }, { 0 },
 	};
 	struct log_args a = { 0 };
+	const char *record = NULL;
 	int ch;
 
 	if (cli_wants_help(argc, argv)) {
@@ -378,6 +444,8 @@ int cli_verify(struct cli *c, int argc, char **argv)
 			a.cosign = optarg;
 		else if (ch == 'e')
 			a.evidence = optarg;
+		else if (ch == 'r')
+			record = optarg;
 		else
 			return usage();
 	}
@@ -386,9 +454,9 @@ int cli_verify(struct cli *c, int argc, char **argv)
 	if (argc - optind != 2)
 		return usage();
 	a.dir = argv[optind + 1];
-	if (strcmp(argv[optind], "log") == 0)
+	if (strcmp(argv[optind], "log") == 0 && !record)
 		return verify_log(c, &a);
 	if (strcmp(argv[optind], "proof") == 0 && a.key && !a.checkpoint && !a.cosign && !a.evidence)
-		return verify_proof(c, a.dir, a.key);
+		return record ? verify_cose(c, a.dir, a.key, record) : verify_proof(c, a.dir, a.key);
 	return usage();
 }

@@ -218,7 +218,7 @@ static int with_unit(struct conf_read *r, const struct tree_node *n, const struc
 			factor = factors[i];
 	if (len == 0 || len >= sizeof(digits) || factor == 0)
 		return conf_node_fail(r, n, "%s: '%s' is no %s", f->key, n->text,
-				      units[0][0] ? "time: write 30s, 5m or 1h; 500ms and 7d where such a time makes sense"
+				      units[0][0] ? "time: write 30s, 5m or 1h; 500ms or 7d where that is likely"
 						  : "size: write bytes, or 64K, 16M, 1G");
 	memcpy(digits, n->text, len);
 	if (conf_parse_number(digits, UINT64_MAX, &v) < 0 || __builtin_mul_overflow(v, factor, &v))

@@ -13,6 +13,7 @@
 #include "user/base/clock.h"
 #include "user/notary/hardware.h"
 #include "user/notary/notary_private.h"
+#include "user/notary/receipt.h"
 #include "user/notary/retention.h"
 
 #define RING_QUOTA 256u /* records taken from one ring before the next one's turn */
@@ -272,6 +273,15 @@ int notary_sync_now(struct notary *n)
 	return 0;
 }
 
+/* Without it there are no COSE receipts until the next checkpoint; nothing else is missing. */
+static void sign_receipts(struct notary *n, const struct checkpoint *cp)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+
+	if (receipt_head_sign(cp, &n->vk, n->key, &text) == 0)
+		(void)store_derive(n->store, RECEIPT_FILE_HEAD, buf_span(&text));
+}
+
 int notary_sign(struct notary *n, enum notary_signing how)
 {
 	_cleanup_buf_ struct buf note = { 0 };
@@ -288,6 +298,8 @@ int notary_sign(struct notary *n, enum notary_signing how)
 		notary_hw_cosign(n, &note, how != SIGN_DUE);
 		r = store_checkpoint(n->store, buf_span(&note));
 	}
+	if (r == 0)
+		sign_receipts(n, &cp);
 	if (r < 0) {
 		if (!n->sign_failed)
 			notary_alarm(n, -1, "log: write checkpoint: %s", strerrordesc_np(-r));

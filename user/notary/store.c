@@ -279,7 +279,7 @@ uint64_t store_pending(const struct store *s)
 	return s->pending;
 }
 
-int store_replace(struct store *s, const char *name, struct span text)
+static int replace(struct store *s, const char *name, struct span text, bool sync)
 {
 	_cleanup_close_ int fd = -1;
 	char tmp[64];
@@ -290,11 +290,21 @@ int store_replace(struct store *s, const char *name, struct span text)
 	if (fd < 0)
 		return -errno;
 	r = fd_write_all(fd, text.p, text.n);
-	if (r == 0 && (fsync(fd) < 0 || renameat(s->dirfd, tmp, s->dirfd, name) < 0))
+	if (r == 0 && ((sync && fsync(fd) < 0) || renameat(s->dirfd, tmp, s->dirfd, name) < 0))
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(s->dirfd, tmp, 0);
 	return r;
+}
+
+int store_replace(struct store *s, const char *name, struct span text)
+{
+	return replace(s, name, text, true);
+}
+
+int store_derive(struct store *s, const char *name, struct span text)
+{
+	return replace(s, name, text, false);
 }
 
 int store_checkpoint(struct store *s, struct span note)

@@ -75,6 +75,9 @@ int store_replace(struct store *s, const char *name, struct span text);
 /* Replaces "checkpoint" and appends to "checkpoints". */
 int store_checkpoint(struct store *s, struct span note);
 
+/* Replaces a small file of what can be made again: nothing is synced, and after power loss it may be empty. */
+int store_derive(struct store *s, const char *name, struct span text);
+
 /* tree_read_fn over a "tree" file; arg is a pointer to its descriptor. */
 int store_tree_read(void *arg, uint64_t index, uint8_t ret[TREE_HASH]);
 

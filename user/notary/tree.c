@@ -210,8 +210,8 @@ int tree_prove_growth(struct hasher *h, uint64_t from, uint64_t size, tree_read_
 	return 0;
 }
 
-int tree_check_leaf(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
-		    const struct tree_hash *proof, unsigned n, const uint8_t root[TREE_HASH])
+int tree_path_root(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
+		   const struct tree_hash *proof, unsigned n, uint8_t ret[TREE_HASH])
 {
 	uint64_t fn = leaf, sn = size - 1;
 	uint8_t acc[TREE_HASH];
@@ -232,7 +232,19 @@ int tree_check_leaf(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64
 		fn >>= 1;
 		sn >>= 1;
 	}
-	return sn == 0 && memcmp(acc, root, TREE_HASH) == 0 ? 0 : -EBADMSG;
+	if (sn != 0)
+		return -EBADMSG;
+	memcpy(ret, acc, TREE_HASH);
+	return 0;
+}
+
+int tree_check_leaf(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
+		    const struct tree_hash *proof, unsigned n, const uint8_t root[TREE_HASH])
+{
+	uint8_t is[TREE_HASH];
+	int r = tree_path_root(h, leaf_hash, leaf, size, proof, n, is);
+
+	return r == 0 && memcmp(is, root, TREE_HASH) == 0 ? 0 : -EBADMSG;
 }
 
 int tree_check_growth(struct hasher *h, uint64_t from, const uint8_t from_root[TREE_HASH], uint64_t size,

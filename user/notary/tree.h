@@ -54,6 +54,10 @@ int tree_prove_leaf(struct hasher *h, uint64_t leaf, uint64_t size, tree_read_fn
 int tree_prove_growth(struct hasher *h, uint64_t from, uint64_t size, tree_read_fn read, void *arg,
 		      struct tree_hash ret[TREE_PROOF_MAX], unsigned *ret_n);
 
+/* The root to which a leaf's path leads. -EBADMSG when the path has another length than the place asks for. */
+int tree_path_root(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
+		   const struct tree_hash *proof, unsigned n, uint8_t ret[TREE_HASH]);
+
 /* 0 when the proof holds, -EBADMSG when not. Total on any input. */
 int tree_check_leaf(struct hasher *h, const uint8_t leaf_hash[TREE_HASH], uint64_t leaf, uint64_t size,
 		    const struct tree_hash *proof, unsigned n, const uint8_t root[TREE_HASH]);

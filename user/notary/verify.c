@@ -207,8 +207,9 @@ static int begin_after_removed(struct job *j, int dirfd)
 	int r = retention_load(dirfd, &j->tree);
 
 	if (r == -ENOENT || r == -EBADMSG) {
-		find(j, LOG_FAULT_REMOVED, NULL, NULL, r == -ENOENT ? "the first records are missing, without a tombstone" :
-								      "the tombstone of the first records is malformed");
+		find(j, LOG_FAULT_REMOVED, NULL, NULL, "%s",
+		     r == -ENOENT ? "the first records are missing, without a tombstone" :
+				    "the tombstone of the first records is malformed");
 		r = 0;
 	}
 	if (r < 0 || j->tree.size == 0)

@@ -33,6 +33,7 @@ struct answer_param {
 struct answer {
 	unsigned status; /* HTTP */
 	bool text; /* body is text/plain, else application/json */
+	bool cose; /* application/cose */
 	struct buf body;
 };
 

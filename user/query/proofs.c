@@ -11,6 +11,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/hasher.h"
 #include "user/notary/proof.h"
+#include "user/notary/receipt.h"
 #include "user/notary/segment.h"
 #include "user/notary/store.h"
 #include "user/query/request.h"
@@ -19,7 +20,9 @@ struct proving {
 	struct checkpoint cp;
 	struct buf note, line;
 	uint64_t leaf, from;
-	bool with_leaf, with_growth;
+	bool with_leaf, with_growth, cose;
+	struct receipt_head head; /* for cose, with the key that signed it */
+	struct verifier_key vk;
 	struct tree_hash path[TREE_PROOF_MAX], growth[TREE_PROOF_MAX];
 	unsigned path_n, growth_n;
 };
@@ -44,6 +47,34 @@ static void member_path(struct json_out *j, const char *name, const struct tree_
 	json_out_array_end(j);
 }
 
+/* What the notary signed for COSE: of the latest head, or of the one before it for a moment. */
+static bool read_cose_head(struct request *q, struct proving *p)
+{
+	_cleanup_buf_ struct buf head = { 0 }, vkey = { 0 };
+
+	if (request_file(q, RECEIPT_FILE_HEAD, &head) < 0 || receipt_head_parse(buf_span(&head), &p->head) < 0 ||
+	    request_file(q, STORE_FILE_VKEY, &vkey) < 0 || verifier_key_parse(buf_span(&vkey), &p->vk) < 0) {
+		request_refuse(q, 404, "no head is signed for COSE yet");
+		return false;
+	}
+	p->cp.size = p->head.size;
+	memcpy(p->cp.root, p->head.root, TREE_HASH);
+	return true;
+}
+
+static void write_receipt(struct request *q, const struct proving *p)
+{
+	int r;
+
+	q->out->text = !p->cose;
+	q->out->cose = p->cose;
+	q->out->status = 200;
+	r = p->cose ? receipt_write(&p->head, &p->vk, p->leaf, p->path, p->path_n, &q->out->body) :
+		      proof_write(buf_span(&p->line), p->leaf, p->path, p->path_n, buf_span(&p->note), &q->out->body);
+	if (r < 0)
+		request_refuse(q, 500, "out of memory");
+}
+
 static bool read_params(struct request *q, struct proving *p)
 {
 	static const char *const names[] = { "record", "from", "form", NULL };
@@ -57,12 +88,13 @@ static bool read_params(struct request *q, struct proving *p)
 		request_refuse(q, 400, "record or from is needed");
 		return false;
 	}
-	if (request_param(q, "form") &&
-	    (!span_is(request_param(q, "form")->value, "receipt") || !p->with_leaf || p->with_growth)) {
-		request_refuse(q, 400, "form is receipt, for a record alone, or left out");
+	p->cose = request_param(q, "form") && span_is(request_param(q, "form")->value, "cose");
+	if (request_param(q, "form") && ((!p->cose && !span_is(request_param(q, "form")->value, "receipt")) ||
+					 !p->with_leaf || p->with_growth)) {
+		request_refuse(q, 400, "form is receipt or cose, for a record alone, or left out");
 		return false;
 	}
-	if (!request_checkpoint(q, &p->note, &p->cp))
+	if (!request_checkpoint(q, &p->note, &p->cp) || (p->cose && !read_cose_head(q, p)))
 		return false;
 	if (p->with_leaf && p->leaf >= p->cp.size) {
 		request_refuse(q, 404, "the latest checkpoint does not cover this record");
@@ -144,8 +176,5 @@ void answer_proof(struct request *q)
 		write_answer(q, &p);
 		return;
 	}
-	q->out->text = true;
-	q->out->status = 200;
-	if (proof_write(buf_span(&p.line), p.leaf, p.path, p.path_n, buf_span(&p.note), &q->out->body) < 0)
-		request_refuse(q, 500, "out of memory");
+	write_receipt(q, &p);
 }

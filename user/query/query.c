@@ -125,6 +125,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
 		return MHD_NO;
 	}
 	(void)MHD_add_response_header(resp, "Content-Type",
+				      a->cose ? "application/cose" :
 				      a->text ? "text/plain; charset=utf-8" : "application/json");
 	(void)MHD_add_response_header(resp, "Cache-Control", "no-store");
 	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -219,7 +220,8 @@ static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, st
 static struct follow *open_stream(struct query *q, const char *url, const struct params *p, struct answer *a)
 {
 	if (q->streams_n >= STREAMS_MAX) {
-		answer_error(a, MHD_HTTP_SERVICE_UNAVAILABLE, "GET", url, "as many as may follow the log do so already");
+		answer_error(a, MHD_HTTP_SERVICE_UNAVAILABLE, "GET", url,
+			     "as many as may follow the log do so already");
 		return NULL;
 	}
 	return follow_open(&q->src, url, p->all, p->n, a);

@@ -21,7 +21,7 @@
  *	GET /v1/claims?session=&after=&limit=
  *	GET /v1/claim?session=[&number=N][&part=claim|trust_record|bundle]
  *	GET /v1/evidence?nonce=HEX
- *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt]
+ *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt|cose]
  *
  * An error is {"error":{"action":…,"object":…,"reason":…}} with a fitting status.
  */

@@ -27,7 +27,7 @@ void answer_error(struct answer *a, unsigned status, const char *action, const c
 
 	buf_clear(&a->body);
 	a->status = status;
-	a->text = false;
+	a->text = a->cose = false;
 	json_out_init(&j, &a->body);
 	json_out_object(&j);
 	json_out_key(&j, "error");

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "tests/unit/notary/log_fixture.h"
+#include "user/notary/receipt.h"
 #include "user/query/query.h"
 
 #define FIRST "0000000000000000.jsonl"
@@ -187,8 +188,10 @@ static void audit_asks_and_prints(void **state)
 static void what_prove_writes_verify_checks(void **state)
 {
 	struct world *w = *state;
-	_cleanup_buf_ struct buf out = { 0 }, key = { 0 }, text = { 0 };
-	char *at;
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 }, text = { 0 }, note = { 0 }, head = { 0 };
+	char *at, cose[128], record[128];
+	struct checkpoint cp;
+	size_t n;
 
 	assert_int_equal(verifier_key_text(&w->f->vk, &key), 0);
 	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "7", "-o", w->receipt), CLI_OK);
@@ -196,6 +199,20 @@ static void what_prove_writes_verify_checks(void **state)
 	SAYS("verified: record 7 of the log of node.test, signed at 12 records");
 	assert_int_equal(RUN(true, cli_verify, "verify", "proof", w->receipt, "--key", buf_cstr(&key)), CLI_OK);
 	SAYS("\"verified\":true");
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "7", "--form", "cose"), CLI_FAILED);
+	SAYS("no head is signed for COSE yet");
+	fixture_read(w->f, STORE_FILE_CHECKPOINT, &note);
+	assert_int_equal(checkpoint_parse(buf_span(&note), &cp, &n), 0);
+	assert_int_equal(receipt_head_sign(&cp, &w->f->vk, w->f->key, &head), 0);
+	fixture_write(w->f, RECEIPT_FILE_HEAD, buf_span(&head));
+	(void)snprintf(cose, sizeof(cose), "%s/cose", w->f->dir);
+	(void)snprintf(record, sizeof(record), "%s/record", w->f->dir);
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "7", "--form", "cose", "--record", record, "-o", cose), CLI_OK);
+	assert_int_equal(RUN(false, cli_verify, "verify", "proof", cose, "--record", record, "--key", buf_cstr(&key)), CLI_OK);
+	SAYS("verified: record 7 of the log of node.test, signed at 12 records");
+	assert_int_equal(RUN(true, cli_verify, "verify", "proof", w->receipt, "--record", record, "--key", buf_cstr(&key)),
+			 CLI_FAILED);
+	SAYS("{\"reason\":\"it is no COSE receipt with one inclusion proof\",\"verified\":false}");
 	fixture_read(w->f, "receipt", &text);
 	at = strstr((char *)(uintptr_t)buf_cstr(&text), "index 7");
 	at[6] = '6';

@@ -185,7 +185,8 @@ static void a_missing_segment_is_named(void **state)
 	segment_name(0, name);
 	assert_int_equal(unlinkat(f->dirfd, name, 0), 0);
 	(void)judge(f, &f->vk, &found);
-	assert_int_equal(found.first.fault, LOG_FAULT_SEGMENT);
+	assert_int_equal(found.first.fault, LOG_FAULT_REMOVED);
+	assert_true(found.kinds[LOG_FAULT_SEGMENT]);
 	free(all);
 }
 

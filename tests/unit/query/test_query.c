@@ -12,6 +12,9 @@
 #include "tests/unit/notary/log_fixture.h"
 #include "user/notary/claims.h"
 #include "user/notary/proof.h"
+#include "user/notary/receipt.h"
+#include "user/notary/retention.h"
+#include "user/notary/segment.h"
 #include "user/query/index.h"
 
 #define RECORDS 30
@@ -229,11 +232,23 @@ static void answers_and_filters(void **state)
 	assert_int_equal(count(&b, "session_id"), 0);
 }
 
+static void read_line(struct server *s, uint64_t leaf, struct buf *ret)
+{
+	struct segment_reader *reader;
+	struct span line;
+
+	assert_int_equal(segment_reader_open(s->f->dirfd, leaf, &reader), 0);
+	assert_int_equal(segment_read(reader, &line, NULL), 0);
+	assert_int_equal(buf_append(ret, line.p, line.n), 0);
+	segment_reader_close(reader);
+}
+
 static void proofs_verify_outside(void **state)
 {
 	struct server *s = *state;
-	_cleanup_buf_ struct buf b = { 0 };
+	_cleanup_buf_ struct buf b = { 0 }, head = { 0 }, line = { 0 };
 	struct checkpoint cp;
+	uint64_t leaf, size;
 	const char *why;
 	struct proof p;
 
@@ -250,6 +265,14 @@ static void proofs_verify_outside(void **state)
 	get(s, "/v1/proof?record=17&from=9", "200", &b);
 	assert_int_equal(count(&b, "\"growth\":["), 1);
 	assert_int_equal(count(&b, "\"path\":["), 1);
+	get(s, "/v1/proof?record=17&form=cose", "404", &b); /* no head of that kind yet */
+	assert_int_equal(count(&b, "no head is signed for COSE yet"), 1);
+	assert_int_equal(receipt_head_sign(&cp, &s->f->vk, s->f->key, &head), 0);
+	fixture_write(s->f, RECEIPT_FILE_HEAD, buf_span(&head));
+	get(s, "/v1/proof?record=17&form=cose", "200", &b);
+	read_line(s, 17, &line);
+	assert_int_equal(receipt_check(buf_span(&b), buf_span(&line), &s->f->vk, &leaf, &size, &why), 0);
+	assert_int_equal(leaf, 17);
 	get(s, "/v1/proof?record=30", "404", &b);
 	get(s, "/v1/proof?from=31", "404", &b);
 	get(s, "/v1/proof", "400", &b);
@@ -420,6 +443,38 @@ static void a_stream_follows_the_log(void **state)
 	get(s, "/v1/health", "200", &got);
 }
 
+/* Retention took the first segments: nothing is said of them any more, whether we were running or not. */
+static void removed_records_are_forgotten(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	uint64_t *all;
+	size_t n;
+
+	get(s, "/v1/records?from=0&limit=30", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), RECORDS);
+	assert_int_equal(segment_list(s->f->dirfd, &all, &n), 0);
+	assert_true(n > 3);
+	assert_int_equal(retention_unlink(s->f->dirfd, all[1]), 0);
+	get(s, "/v1/records?from=0&limit=30", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), RECORDS - all[1]);
+	get(s, "/v1/statistics", "200", &b);
+	assert_int_equal(count(&b, "\"sessions\":1}"), 1);
+	assert_null(strstr(buf_cstr(&b), "session_start"));
+	get(s, "/v1/proof?record=0", "404", &b);
+	query_close(s->q);
+	assert_int_equal(retention_unlink(s->f->dirfd, all[2]), 0);
+	serve(s);
+	get(s, "/v1/records?from=0&limit=30", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), RECORDS - all[2]);
+	query_close(s->q);
+	assert_int_equal(unlink(s->index), 0); /* built from what is left */
+	serve(s);
+	get(s, "/v1/records?from=0&limit=30", "200", &b);
+	assert_int_equal(count(&b, "\"leaf\":"), RECORDS - all[2]);
+	free(all);
+}
+
 /* Somebody wrote into the index: what it says is not believed, and it is built again. */
 static void an_index_that_lies_is_not_believed(void **state)
 {
@@ -561,6 +616,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_index_follows_the_log_and_is_rebuilt, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_line_is_not_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stream_follows_the_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(removed_records_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_index_that_lies_is_not_believed, setup, teardown),
 		cmocka_unit_test_setup_teardown(curl_works, setup, teardown),
 	};

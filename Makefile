@@ -74,7 +74,8 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-long check-vm flood bench bench-log bench-policy diff-policy fuzz models mutants tsan install install-libcedar clean print-config'
+	@echo 'all check check-long check-vm flood bench bench-log bench-policy diff-policy fuzz models mutants tsan install install-libcedar' \
+		'clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH; bench-log: RECORDS LOG_DIR'
 
 print-config:

@@ -9,7 +9,8 @@
  * COSE receipts, RFC 9942 with RFC9162_SHA256: the same tree and the same key as the checkpoints', for
  * those who read COSE. A receipt is a COSE_Sign1 whose payload, the root, is left out: protected are alg
  * (EdDSA), kid (the key ID of the verifier key), the kind of tree and, under the text label "tree-size", how
- * many records it has; unprotected is the path. It does not hold the record, and there are none but for the notary's last head, since only the notary can sign.
+ * many records it has; unprotected is the path. It does not hold the record, and is always of the notary's
+ * last head, since only the notary can sign.
  */
 #define RECEIPT_MAX (TREE_PROOF_MAX * 40 + 512)
 

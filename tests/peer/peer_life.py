@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Conversations and the life of the daemon: reload in the middle, hosts from before the start, stop, modes."""
+import json
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import gate as g
@@ -167,7 +169,63 @@ def query():
         c.check("another user gets nothing", "wipe_ledger" not in said and not said.endswith("200"), said[:200])
         proof = c.gate.tollgate("audit", "prove", "0", "--json")
         c.check("audit prove gives a proof", proof.returncode == 0, proof.stderr)
+        carry_away(c)
+        follow(c)
     return c
+
+
+def signed_beyond(c, size):
+    """Waits for a checkpoint over more records; gives their number."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        now = c.gate.get("/v1/checkpoint")["size"]
+        if now > size:
+            return now
+        time.sleep(0.1)
+    raise RuntimeError(f"no checkpoint over more than {size} records in 20 s")
+
+
+def carry_away(c):
+    """Exports, receipts, tiles and a witness of a real node's log."""
+    log = os.path.join(c.gate.state, "log")
+    key = os.path.join(log, "log.vkey")
+    out = {name: c.work.path(name) for name in ("cose", "record", "tiles", "witness")}
+    made = c.gate.tollgate("audit", "prove", "1", "--form", "cose", "-o", out["cose"], "--record", out["record"])
+    c.check("audit prove gives a COSE receipt", made.returncode == 0, made.stderr)
+    judged = c.gate.tollgate("verify", "proof", out["cose"], "--record", out["record"], "--key", key)
+    c.check("and verify believes it", judged.returncode == 0, judged.stdout + judged.stderr)
+    events = c.gate.tollgate("audit", "export", "--format", "ocsf", "--decision", "deny")
+    rows = [json.loads(line) for line in events.stdout.splitlines()]
+    c.check("audit export gives OCSF", rows and all(r["class_uid"] == 6003 for r in rows), events.stderr)
+    edges = c.gate.tollgate("audit", "graph", "--json")
+    c.check("audit graph knows the tool", "wipe_ledger" in edges.stdout, edges.stderr)
+    tiles = c.gate.tollgate("audit", "tiles", out["tiles"], "--log", log)
+    c.check("audit tiles writes the log", tiles.returncode == 0, tiles.stderr)
+    size = c.gate.get("/v1/checkpoint")["size"]
+    witness = ("audit", "witness", "--store", out["witness"])
+    for what in ("first", "grown"):
+        seen = c.gate.tollgate(*witness, "--key", key)
+        c.check(f"the witness takes the {what} head", f": {what}" in seen.stdout, seen.stdout + seen.stderr)
+        c.run("ledger", ADD)
+        size = signed_beyond(c, size)
+    seen = c.gate.tollgate(*witness, "--checkpoint", os.path.join(out["tiles"], "checkpoint"))
+    c.check("the witness refuses what was before", seen.returncode == 1, seen.stdout + seen.stderr)
+
+
+def follow(c):
+    """tail -f shows a call that is made while it runs."""
+    argv = [c.gate.program("tollgate"), "--config", c.gate.config, "audit", "tail", "-f", "--tool", "wipe_ledger"]
+    tail = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=g.environment())
+    c.work.processes.append(tail)
+    end = threading.Timer(60, tail.kill)  # for a stream that stays silent
+    end.start()
+    first = tail.stdout.readline()
+    c.run("ledger", WIPE)
+    second = tail.stdout.readline()
+    c.check("audit tail follows", "wipe_ledger" in first and "wipe_ledger" in second and first != second, first + second)
+    end.cancel()
+    tail.kill()
+    tail.wait()
 
 
 if __name__ == "__main__":

@@ -94,6 +94,12 @@ static unsigned rank(const struct conf_agent *a)
 	return class * 8 + n;
 }
 
+/* Of equals the first in the file, whatever order the list has. */
+static bool goes_before(const struct conf_agent *a, const struct conf_agent *b)
+{
+	return rank(a) != rank(b) ? rank(a) > rank(b) : a->line < b->line;
+}
+
 static void describe(const struct conf_agent *a, char *ret, size_t size)
 {
 	char uid[32] = "";
@@ -117,14 +123,13 @@ static void match(const struct conf *c, const struct subject *s, struct match *r
 		const struct conf_agent *a = &c->agents[i];
 		enum holds h = agent_holds(a, s);
 
-		if (h == HOLDS_YES && (!yes || rank(a) > rank(yes)))
+		if (h == HOLDS_YES && (!yes || goes_before(a, yes)))
 			yes = a;
-		if (h == HOLDS_UNKNOWN && (!unknown || rank(a) > rank(unknown)))
+		if (h == HOLDS_UNKNOWN && (!unknown || goes_before(a, unknown)))
 			unknown = a;
 	}
 	*ret = (struct match){ .agent = yes ? (int)(yes - c->agents) : -1 };
-	if (unknown && (!yes || rank(unknown) > rank(yes) ||
-			(rank(unknown) == rank(yes) && unknown < yes))) {
+	if (unknown && (!yes || goes_before(unknown, yes))) {
 		ret->is = MATCH_LATER;
 		describe(unknown, ret->reason, sizeof(ret->reason));
 	} else if (yes) {

@@ -9,6 +9,7 @@
  *	sup_members   channels to the other roles, rings, set-up
  *	sup_owner     who owns a loopback server
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
+ *	sup_numbers   which number an agent has
  *	sup_enrol     execs that a selector matches, scopes
  *	sup_listen    the listeners of the scopes
  *	sup_stdio     takeovers: look, take, hand over, release or kill
@@ -166,6 +167,16 @@ void sup_reload(struct supervisor *s, struct control_peer *asker);
 int sup_snapshot_done(struct supervisor *s, struct sup_proxy *p, const struct ipc_msg *m);
 /* A proxy went: it counts as a "no" to an offer. */
 void sup_offer_lost(struct supervisor *s, struct sup_proxy *p);
+
+/* --- sup_numbers.c */
+/* Brings the configuration's agents into the order of the numbers that they had. 0 or -errno. */
+int sup_numbers_settle(struct supervisor *s);
+/* Keeps the order for whoever comes next, before a number is used. 0 or -errno. */
+int sup_numbers_keep(struct supervisor *s);
+/* Nothing bears a number any more. */
+void sup_numbers_forget(struct supervisor *s);
+/* One that is configured no more: nobody comes to be it. */
+bool sup_agent_is_former(const struct conf_agent *a);
 
 /* --- sup_enrol.c */
 int sup_enrol_start(struct supervisor *s);

@@ -355,14 +355,21 @@ static void done(struct control_peer *peer, const char *text)
 
 static void run(struct supervisor *s, struct control_peer *peer, const char *name)
 {
+	bool any = strcmp(name, "-") == 0;
 	int index = -1, r;
 
-	for (unsigned i = 0; i < s->conf.nagents; i++)
-		if (strcmp(s->conf.agents[i].name, name) == 0 ||
-		    (strcmp(name, "-") == 0 && s->conf.nagents == 1))
-			index = (int)i;
+	for (unsigned i = 0; i < s->conf.nagents; i++) {
+		if (sup_agent_is_former(&s->conf.agents[i]) ||
+		    (!any && strcmp(s->conf.agents[i].name, name) != 0))
+			continue;
+		if (any && index >= 0) {
+			index = -1;
+			break;
+		}
+		index = (int)i;
+	}
 	if (index < 0) {
-		control_refuse(peer, name, "run as agent", strcmp(name, "-") == 0 ?
+		control_refuse(peer, name, "run as agent", any ?
 			       "there is not exactly one agent; name one with --agent" :
 			       "no such agent in the configuration");
 		return;
@@ -394,6 +401,7 @@ static void release(struct supervisor *s, struct control_peer *peer, bool force)
 	sup_enrol_stop(s);
 	(void)kern_release(s->kern);
 	s->kern = NULL;
+	sup_numbers_forget(s);
 	sup_exit(s, EXIT_SUCCESS);
 }
 

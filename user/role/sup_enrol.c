@@ -397,6 +397,8 @@ static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_
 	char dir[PATH_MAX];
 	int r;
 
+	if (sup_agent_is_former(a))
+		return -ENOENT;
 	*ret = (struct kern_selector){ .agent = number };
 	if (a->exe) {
 		ret->kind = a->script ? TG_SEL_SCRIPT : TG_SEL_EXE;

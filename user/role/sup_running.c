@@ -66,6 +66,8 @@ static bool may_match(const struct supervisor *s, pid_t pid)
 	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		const struct conf_agent *a = &s->conf.agents[i];
 
+		if (sup_agent_is_former(a))
+			continue;
 		if (!a->exe || strcmp(a->exe, exe) == 0 || (a->exe_real && strcmp(a->exe_real, exe) == 0))
 			return true;
 	}

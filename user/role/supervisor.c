@@ -304,6 +304,8 @@ static int read_files(struct supervisor *s)
 		return log_err(-EINVAL, "configuration: %s", e.text);
 	for (unsigned i = 0; i < s->conf.nwarnings; i++)
 		log_warn("configuration: %s", s->conf.warnings[i]);
+	if (sup_numbers_settle(s) < 0)
+		return -EINVAL;
 	s->nproxies = count_proxies(&s->conf);
 	for (unsigned i = 0; i < s->nproxies; i++)
 		s->proxies[i] = (struct sup_proxy){ .sup = s, .index = i };
@@ -320,7 +322,10 @@ static int begin(struct supervisor *s)
 	int r = make_dirs(s);
 
 	if (r >= 0)
-		r = sandbox_enter(ROLE_SUPERVISOR, &sandbox, NULL);
+		r = sup_numbers_keep(s);
+	if (r < 0)
+		return r;
+	r = sandbox_enter(ROLE_SUPERVISOR, &sandbox, NULL);
 	if (r < 0)
 		return log_err(r, "enter sandbox: %s", err_text(r));
 	r = open_kernel(s);

@@ -294,19 +294,16 @@ static __attribute__((noinline)) void put_key(struct cedar_build *b, struct span
 	name_item(b, sym, name);
 }
 
-/* A name that came here before, or the last time but one, needs no call. */
+/* A short name that came here the last time needs no call, and no register saved. */
 void cedar_key(struct cedar_build *b, struct span name)
 {
-	const struct shape *v = b->shapes.v;
+	const struct shape *v = b->shapes.v, *next;
 
 	if (b->state == BUILD_KEY && v && b->items.n < b->items.cap) {
-		const uint16_t *next = v[b->shape].next;
-
-		for (unsigned i = 0; i < SHAPE_NEXT; i++) {
-			if (!shape_ends(&v[next[i]], name))
-				continue;
-			b->shape = next[i];
-			name_item(b, v[next[i]].sym, name);
+		next = &v[v[b->shape].next[0]];
+		if (next->length == name.n && name.n <= 16 && short_equal(next->name, name.p, name.n)) {
+			b->shape = (uint32_t)(next - v);
+			name_item(b, next->sym, (struct span){ name.p, next->length });
 			return;
 		}
 	}
@@ -335,10 +332,13 @@ static int close_record(struct cedar_build *b, const struct cmember *item, uint3
 	if (!rec)
 		return arena_error(b);
 	*ret = (struct cval){ .tag = V_RECORD, .record = rec };
-	for (uint32_t i = 0; i < n; i++)
-		rec->m[i] = item[order ? order[i] : i];
-	if (order)
+	if (order) {
+		for (uint32_t i = 0; i < n; i++)
+			rec->m[i] = item[order[i]];
 		return 0;
+	}
+	if (n)
+		memcpy(rec->m, item, n * sizeof(*item));
 	heap_sort(rec->m, n, sizeof(rec->m[0]), cmember_cmp);
 	return crecord_check(rec);
 }

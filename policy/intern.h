@@ -76,21 +76,26 @@ static inline uint64_t hash_bytes(uint64_t seed, struct span s)
 	return hash_mix(hash_mix(a ^ h, b ^ HASH_A ^ seed), HASH_A ^ h);
 }
 
+/* The same bytes, at most 16 of them. */
+static inline bool short_equal(const char *p, const char *q, size_t n)
+{
+	size_t half = n >> 3 << 2;
+
+	if (n < 4)
+		return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
+	return ((load_u32(p) ^ load_u32(q)) | (load_u32(p + half) ^ load_u32(q + half)) |
+		(load_u32(p + n - 4) ^ load_u32(q + n - 4)) |
+		(load_u32(p + n - 4 - half) ^ load_u32(q + n - 4 - half))) == 0;
+}
+
 /* memcmp() == 0 without the call, for the short strings that names and constants are. */
 static inline bool bytes_equal(const char *p, const char *q, size_t n)
 {
-	size_t half;
-
 	for (; n > 16; p += 16, q += 16, n -= 16) {
 		if ((load_u64(p) ^ load_u64(q)) | (load_u64(p + 8) ^ load_u64(q + 8)))
 			return false;
 	}
-	if (n < 4)
-		return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
-	half = n >> 3 << 2;
-	return ((load_u32(p) ^ load_u32(q)) | (load_u32(p + half) ^ load_u32(q + half)) |
-		(load_u32(p + n - 4) ^ load_u32(q + n - 4)) |
-		(load_u32(p + n - 4 - half) ^ load_u32(q + n - 4 - half))) == 0;
+	return short_equal(p, q, n);
 }
 
 /* SYM_NONE when it is not there. */

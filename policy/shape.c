@@ -67,7 +67,7 @@ static int compare(const struct shape *a, const struct shape *b)
 	if (a->sym != SYM_NONE)
 		return 0;
 	c = memcmp(a->name, b->name, n);
-	return c ? c : (int)a->length - b->length;
+	return c ? c : (int)a->length - (int)b->length;
 }
 
 /* Puts the last name into the order of those before it; false when it is one of them. */
@@ -106,7 +106,7 @@ static uint32_t learn(struct shapes *t, uint32_t shape, struct span name, uint32
 	s->sym = sym;
 	s->before = (uint16_t)shape;
 	s->n = before->n + 1;
-	s->length = (uint8_t)name.n;
+	s->length = (uint32_t)name.n;
 	memcpy(s->order, before->order, sizeof(s->order));
 	if (name.n)
 		memcpy(s->name, name.p, name.n);

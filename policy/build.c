@@ -301,7 +301,7 @@ void cedar_key(struct cedar_build *b, struct span name)
 
 	if (b->state == BUILD_KEY && v && b->items.n < b->items.cap) {
 		next = &v[v[b->shape].next[0]];
-		if (next->length == name.n && name.n <= 16 && short_equal(next->name, name.p, name.n)) {
+		if (next->length == name.n && name.n <= SHORT_MAX && short_equal(next->name, name.p, name.n)) {
 			b->shape = (uint32_t)(next - v);
 			name_item(b, next->sym, (struct span){ name.p, next->length });
 			return;

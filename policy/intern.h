@@ -76,7 +76,9 @@ static inline uint64_t hash_bytes(uint64_t seed, struct span s)
 	return hash_mix(hash_mix(a ^ h, b ^ HASH_A ^ seed), HASH_A ^ h);
 }
 
-/* The same bytes, at most 16 of them. */
+#define SHORT_MAX 16
+
+/* The same bytes, at most SHORT_MAX of them. */
 static inline bool short_equal(const char *p, const char *q, size_t n)
 {
 	size_t half = n >> 3 << 2;

@@ -122,12 +122,16 @@ static uint32_t learn(struct shapes *t, uint32_t shape, struct span name, uint32
 uint32_t shape_with(struct shapes *t, uint32_t shape, const struct intern *names, struct span name,
 		    uint32_t *ret_sym)
 {
-	const uint16_t *next = t->v[shape].next;
+	uint16_t *next = t->v[shape].next;
 
 	for (unsigned i = 0; i < SHAPE_NEXT; i++) {
-		if (shape_ends(&t->v[next[i]], name)) {
-			*ret_sym = t->v[next[i]].sym;
-			return next[i];
+		uint16_t found = next[i];
+
+		if (shape_ends(&t->v[found], name)) {
+			next[i] = next[0];
+			next[0] = found;
+			*ret_sym = t->v[found].sym;
+			return found;
 		}
 	}
 	*ret_sym = intern_find(names, name);

@@ -10,7 +10,7 @@
 #define SHAPES_MAX 256u /* 16 KiB a request; about as many as what a processor keeps near */
 #define SHAPE_MEMBERS_MAX 16 /* larger records are sorted each time */
 #define SHAPE_NAME_MAX 28 /* longer names are looked up each time */
-#define SHAPE_NEXT 2 /* names that are tried: more only for what may be left out in many places */
+#define SHAPE_NEXT 2 /* names that are tried, since a member may be left out */
 #define SHAPE_NONE 0u /* of a record that is not followed */
 
 /*
@@ -21,9 +21,9 @@
  */
 struct shape {
 	uint32_t sym; /* of the last name; SYM_NONE: no name of the snapshot */
-	uint32_t length; /* of the last name */
+	uint32_t length; /* of the last name; more than SHAPE_NAME_MAX: there is none */
 	uint16_t before; /* the record without the last name */
-	uint16_t next[SHAPE_NEXT]; /* with one more, the last seen first; SHAPE_NONE: not seen */
+	uint16_t next[SHAPE_NEXT]; /* with one more, the last used first; SHAPE_NONE: not seen */
 	uint16_t inner; /* an empty record as the value of the last name */
 	uint8_t n; /* names */
 	uint8_t order[SHAPE_MEMBERS_MAX]; /* the k-th in a record's order was given as this */
@@ -56,7 +56,7 @@ uint32_t shape_inner(struct shapes *t, uint32_t shape);
 
 static inline bool shape_ends(const struct shape *s, struct span name)
 {
-	return s->length == name.n && bytes_equal(s->name, name.p, name.n);
+	return name.n <= SHAPE_NAME_MAX && s->length == name.n && bytes_equal(s->name, name.p, name.n);
 }
 
 #endif

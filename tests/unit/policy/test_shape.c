@@ -157,6 +157,44 @@ static void test_any_order(void **st)
 	cedar_snapshot_unref(s);
 }
 
+/* Names that are longer than what a shape keeps, of the bytes that memory is cleared with. */
+static void test_long_names_of_zeros(void **st)
+{
+	static const char zeros[SHAPE_NAME_MAX + 8];
+	struct cedar_snapshot *s = make_snapshot();
+	struct cedar_request *rq;
+
+	assert_int_equal(cedar_request_new(0, &rq), 0);
+	for (size_t n = 0; n <= sizeof(zeros); n++) {
+		struct span name = { zeros, n };
+		struct cedar_build *b;
+
+		assert_int_equal(cedar_request_begin(rq, s), 0);
+		b = cedar_request_build(rq);
+		cedar_open_record(b);
+		cedar_key(b, name);
+		cedar_put_long(b, 1);
+		/* Once more, behind a name that no shape follows. */
+		cedar_key(b, span_of(names[NAMES - 3]));
+		cedar_open_record(b);
+		cedar_key(b, name);
+		cedar_put_long(b, 2);
+		cedar_close(b);
+		cedar_close(b);
+		assert_int_equal(cedar_request_context(rq), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			const struct cmember *m = &rq->context.record->m[i];
+
+			if (m->v.tag == V_RECORD)
+				m = &m->v.record->m[0];
+			assert_int_equal(m->n, n);
+			assert_int_equal(m->sym, intern_find(&s->names, name));
+		}
+	}
+	cedar_request_free(rq);
+	cedar_snapshot_unref(s);
+}
+
 /* A request stops in the middle of a record; the next must not take its names over. */
 static void test_abandoned(void **st)
 {
@@ -219,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_long_names_of_zeros),
 		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_misuse),
 	};

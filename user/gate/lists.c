@@ -3,6 +3,7 @@
  * Results that list things: every definition is held against its pin, then policy is asked whether the
  * agent may have it. What fails is cut out of the received bytes; the rest stays as it came.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,7 @@ static int elements_init(struct elements *e, size_t n)
 				.may = calloc(n + 1, sizeof(*e->may)),
 				.name = calloc(n + 1, sizeof(*e->name)),
 				.asked = calloc(n + 1, sizeof(*e->asked)) };
-	return e->drop && e->may && e->name && e->asked ? 0 : -1;
+	return e->drop && e->may && e->name && e->asked ? 0 : -ENOMEM;
 }
 
 static void elements_done(struct elements *e)

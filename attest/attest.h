@@ -66,6 +66,7 @@ struct attest_config {
 	const char *provider; /* this one or failure; NULL: the strongest that is there */
 	const char *tcti; /* how to reach the TPM, as tpm2-tss writes it; NULL: the kernel's resource manager */
 	const char *token_socket; /* opaque: UNIX socket of the runtime's token adapter */
+	const char *root; /* a folder that stands for / where guests' devices are looked for; NULL: / */
 	uint32_t pcrs; /* that the co-signing key depends on, bit by bit; 0: TPM_COSIGN_MASK */
 	/* For a role that is locked in: what it opened before. Borrowed. */
 	struct tpm_dev *tpm;

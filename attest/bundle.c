@@ -24,6 +24,7 @@ static const char *const part_names[] = {
 	"quote", "signature", "pcrs", "ak_public", "ek_certificate", "cosign_public", "cosign_certify",
 	"cosign_certify_signature", "nv_measured", "nv_measured_signature", "nv_measured_public", "nv_counter",
 	"nv_counter_signature", "nv_counter_public", "event_log", "ima", "hcl_report", "token",
+	"report", "certs", "td_report",
 };
 
 static int read_part(struct attest_evidence *e, const char *name, const json_t *v)

@@ -25,8 +25,8 @@ struct attest_bundle_input {
 	bool have_nonce;
 	struct span ak_certs, enrolment; /* tpm: as in struct attest_tpm */
 	const struct x509_certs *roots;
-	struct span proof; /* azure: the chip's certificates, or the quote of the TD report */
-	struct attest_azure silicon; /* azure: lists and collateral to judge that with; the rest is not read */
+	struct span proof; /* azure and sev-snp: the chip's certificates; azure: or the quote of the TD report */
+	struct attest_azure silicon; /* lists and collateral to judge that with; the rest is not read */
 };
 /* Judges the statement against the policy's section "binding" and the parts by their platform's verifier,
  * bound to the statement. Findings "binding.*" and the platform's. */

@@ -8,6 +8,7 @@
 
 #include "attest/azure_hcl.h"
 #include "attest/bundle.h"
+#include "attest/bundle_tee.h"
 #include "attest/expect.h"
 #include "attest/tpm_verify.h"
 #include "user/base/cleanup.h"
@@ -185,6 +186,10 @@ int attest_verify_bundle(const struct attest_bundle_input *in, const struct atte
 		r = judge_tpm(in, p, res);
 	else if (strcmp(platform, "azure") == 0)
 		r = judge_azure(in, p, res);
+	else if (strcmp(platform, "sev-snp") == 0)
+		r = bundle_judge_snp(in, p, res);
+	else if (strcmp(platform, "tdx") == 0)
+		r = bundle_judge_tdx(in, p, res);
 	else
 		attest_unchecked(res, "binding.hardware", "none",
 				 "platform %s: no hardware that is judged here is bound to the statement", platform);

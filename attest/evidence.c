@@ -19,8 +19,8 @@ static const struct {
 	bool only_configured;
 } order[] = {
 	{ "azure", &attest_azure, false },
-	{ "sev-snp", NULL, false },
-	{ "tdx", NULL, false },
+	{ "sev-snp", &attest_sev_snp, false },
+	{ "tdx", &attest_tdx, false },
 	{ "tpm", &attest_tpm, false },
 	{ "opaque", &attest_opaque, true },
 	{ "software-only", &attest_software_only, false },

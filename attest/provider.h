@@ -18,7 +18,8 @@ struct attest_provider {
 	int (*cosign_key)(const struct attest_config *c, struct buf *spki);
 };
 
-extern const struct attest_provider attest_azure, attest_tpm, attest_opaque, attest_software_only;
+extern const struct attest_provider attest_azure, attest_sev_snp, attest_tdx, attest_tpm, attest_opaque,
+	attest_software_only;
 
 /* The TPM that the configuration has open, or one to be closed again. */
 int attest_tpm_open(const struct attest_config *c, struct tpm_dev **ret);

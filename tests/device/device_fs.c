@@ -260,7 +260,7 @@ static int copy(pid_t pid, void *ours, uint64_t theirs, size_t n, bool out)
 }
 
 /* SNP_GET_EXT_REPORT: too small a buffer is told with the size that is needed. */
-static int sev_ioctl(unsigned cmd, struct snp_guest_request_ioctl *g)
+static int sev_ioctl(unsigned cmd, struct snp_guest_request_ioctl *g, void *at)
 {
 	static uint8_t blob[DEVICE_BLOB_MAX];
 	const pid_t pid = fuse_get_context()->pid;
@@ -278,6 +278,8 @@ static int sev_ioctl(unsigned cmd, struct snp_guest_request_ioctl *g)
 		req.certs_len = (uint32_t)(dev->aux_n + 4095) & ~4095u;
 		g->exitinfo2 = 1ull << 32;
 		r = copy(pid, &req, g->req_data, sizeof(req), true);
+		if (r == 0) /* FUSE hands nothing back beside an error; the driver does */
+			r = copy(pid, g, (uintptr_t)at, sizeof(*g), true);
 		return r < 0 ? r : -EIO;
 	}
 	if (r == 0)
@@ -302,7 +304,7 @@ static int do_ioctl(const char *path, unsigned cmd, void *arg, struct fuse_file_
 	int r;
 
 	if (strcmp(path, "/dev/sev-guest") == 0)
-		return sev_ioctl(cmd, data);
+		return sev_ioctl(cmd, data, arg);
 	if (strcmp(path, "/dev/tdx_guest") == 0 && cmd == (unsigned)TDX_GET_REPORT) {
 		struct tdx_request *t = data;
 

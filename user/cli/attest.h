@@ -74,6 +74,9 @@ int attest_show_usage(void);
 int attest_judge_bundle(struct attest_run *run, struct span json, const struct attest_azure *silicon,
 			struct span proof, bool *ret_is);
 
+/* The same for the file that --evidence names, which must be one. */
+int attest_judge_evidence(struct attest_run *run, const struct attest_azure *silicon, struct span proof);
+
 /* Every file of the folder that --roots names. */
 int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret);
 

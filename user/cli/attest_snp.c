@@ -11,8 +11,10 @@
 #include "user/cli/cli.h"
 
 static const struct attest_option options[] = {
-	{ "report", true, false },
-	{ "cert", true, true },
+	{ "report", false, false },
+	{ "evidence", false, false },
+	{ "nonce", false, false },
+	{ "cert", false, true },
 	{ "crl", false, true },
 	{ "product", false, false },
 	{ "report-data", false, false },
@@ -36,8 +38,11 @@ static int judge_snp(struct attest_run *run)
 	struct attest_snp in = { .certs = cert_spans,
 				 .crls = crl_spans,
 				 .product = attest_arg(run, "product", 0) };
+	const bool bundle = attest_arg(run, "evidence", 0);
 	int r = attest_arg_file(run, "report", 0, &report);
 
+	if (r == CLI_OK && (bundle == !!attest_arg(run, "report", 0) || (!bundle && !attest_arg(run, "cert", 0))))
+		r = attest_usage("--provider snp needs --evidence, or --report and --cert");
 	if (r == CLI_OK && in.product && !known_product(in.product))
 		r = attest_usage("--product %s: milan, genoa and turin are known", in.product);
 	if (r == CLI_OK)
@@ -55,7 +60,10 @@ static int judge_snp(struct attest_run *run)
 		crl_spans[in.n_crls] = buf_span(&crls[in.n_crls]);
 	}
 	in.report = buf_span(&report);
-	if (r == CLI_OK && attest_verify_snp(&in, &run->policy, &run->result) < 0) {
+	if (r == CLI_OK && bundle)
+		r = attest_judge_evidence(run, &(struct attest_azure){ .crls = crl_spans, .n_crls = in.n_crls },
+					  in.n_certs ? cert_spans[0] : (struct span){ 0 });
+	else if (r == CLI_OK && attest_verify_snp(&in, &run->policy, &run->result) < 0) {
 		fputs("tollgate: attest verify: out of memory\n", stderr);
 		r = CLI_FAILED;
 	}
@@ -68,7 +76,8 @@ static int judge_snp(struct attest_run *run)
 
 const struct attest_verb attest_verb_snp = {
 	.provider = "snp",
-	.usage = "snp: --report FILE --cert FILE... [--crl FILE]... [--product milan|genoa|turin]\n"
+	.usage = "snp: --evidence FILE [--nonce HEX] [--cert FILE], or --report FILE --cert FILE...\n"
+		 "     [--crl FILE]... [--product milan|genoa|turin]\n"
 		 "     [--report-data HEX] [--measurement HEX]\n",
 	.options = options,
 	.judge = judge_snp,

@@ -18,7 +18,8 @@
 #define COLLATERAL_FILES_MAX 64
 
 static const struct attest_option options[] = {
-	{ "quote", true, false },     { "collateral", false, true },
+	{ "evidence", false, false }, { "nonce", false, false },
+	{ "quote", false, false },    { "collateral", false, true },
 	{ "eventlog", false, false }, { "report-data", false, false },
 	{ "mrtd", false, false },     { 0 },
 };
@@ -82,8 +83,11 @@ static int judge_tdx(struct attest_run *run)
 	_cleanup_buf_ struct buf quote = { 0 }, log = { 0 };
 	struct files files = { .n = 0 };
 	struct attest_tdx in = { .collateral = files.spans };
+	const bool bundle = attest_arg(run, "evidence", 0);
 	int r = attest_arg_file(run, "quote", 0, &quote);
 
+	if (r == CLI_OK && bundle == !!attest_arg(run, "quote", 0))
+		r = attest_usage("--provider tdx needs --evidence or --quote");
 	if (r == CLI_OK)
 		r = attest_arg_file(run, "eventlog", 0, &log);
 	if (r == CLI_OK)
@@ -95,7 +99,10 @@ static int judge_tdx(struct attest_run *run)
 	in.quote = buf_span(&quote);
 	in.event_log = buf_span(&log);
 	in.n_collateral = files.n;
-	if (r == CLI_OK && attest_verify_tdx(&in, &run->policy, &run->result) < 0) {
+	if (r == CLI_OK && bundle)
+		r = attest_judge_evidence(run, &(struct attest_azure){ .collateral = files.spans,
+								       .n_collateral = files.n }, (struct span){ 0 });
+	else if (r == CLI_OK && attest_verify_tdx(&in, &run->policy, &run->result) < 0) {
 		fputs("tollgate: attest verify: out of memory\n", stderr);
 		r = CLI_FAILED;
 	}
@@ -106,9 +113,8 @@ static int judge_tdx(struct attest_run *run)
 
 const struct attest_verb attest_verb_tdx = {
 	.provider = "tdx",
-	.usage =
-		"tdx: --quote FILE [--collateral FILE|FOLDER]... [--eventlog FILE] [--report-data HEX]\n"
-		"     [--mrtd HEX]\n",
+	.usage = "tdx: --evidence FILE [--nonce HEX], or --quote FILE\n"
+		 "     [--collateral FILE|FOLDER]... [--eventlog FILE] [--report-data HEX] [--mrtd HEX]\n",
 	.options = options,
 	.judge = judge_tdx,
 };

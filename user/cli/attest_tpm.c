@@ -103,7 +103,7 @@ int attest_judge_bundle(struct attest_run *run, struct span json, const struct a
 	return r;
 }
 
-static int judge_evidence(struct attest_run *run)
+int attest_judge_evidence(struct attest_run *run, const struct attest_azure *silicon, struct span proof)
 {
 	_cleanup_buf_ struct buf json = { .limit = ATTEST_BUNDLE_MAX + 1 };
 	const char *path = attest_arg(run, "evidence", 0);
@@ -114,9 +114,9 @@ static int judge_evidence(struct attest_run *run)
 		fprintf(stderr, "tollgate: read %s: %s\n", path, err_text(r));
 		return CLI_USAGE;
 	}
-	r = attest_judge_bundle(run, buf_span(&json), &(struct attest_azure){ 0 }, (struct span){ 0 }, &is);
+	r = attest_judge_bundle(run, buf_span(&json), silicon, proof, &is);
 	if (r == CLI_OK && !is) {
-		attest_fail(&run->result, "tpm.evidence", "malformed", "%s is no evidence file", path);
+		attest_fail(&run->result, "binding.evidence", "malformed", "%s is no evidence file", path);
 		run->result.complete = true;
 	}
 	return r;
@@ -139,7 +139,7 @@ static int judge_tpm(struct attest_run *run)
 	int r;
 
 	if (attest_arg(run, "evidence", 0))
-		return judge_evidence(run);
+		return attest_judge_evidence(run, &(struct attest_azure){ 0 }, (struct span){ 0 });
 	for (size_t i = 0; i < 3; i++)
 		if (!attest_arg(run, files[i].option, 0))
 			return attest_usage("--provider tpm needs --evidence, or --quote, --signature and --ak");

@@ -159,6 +159,7 @@ struct quote_make {
 	bool no_tee;
 	unsigned inside; /* bytes behind the chain but inside the signature data */
 	unsigned trailing;
+	const uint8_t *report_data; /* 64 bytes; NULL: some */
 };
 
 static inline void put(struct buf *b, const void *p, size_t n)
@@ -192,7 +193,10 @@ static inline void put_body(struct buf *b, const struct quote_make *m)
 	put_fill(b, 0, 3 * 48);
 	for (uint8_t i = 0; i < 4; i++)
 		put_fill(b, i == 3 ? 0 : (uint8_t)(0xa0 + i), 48);
-	put_fill(b, 0xda, 64);
+	if (m->report_data)
+		put(b, m->report_data, 64);
+	else
+		put_fill(b, 0xda, 64);
 	if (m->body == TDX_BODY_10)
 		return;
 	put(b, m->svn2, 16);

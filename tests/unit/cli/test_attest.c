@@ -74,6 +74,11 @@ static void a_wrong_command_line_is_told(void **state)
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "sgx"), 2);
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp"), 2);
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--report", zero), 2); /* no --cert */
+	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--report", zero, "--evidence", zero), 2);
+	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--evidence", zero), 1); /* is none */
+	assert_int_equal(RUN(&out, false, "verify", "--provider", "tdx"), 2);
+	assert_int_equal(RUN(&out, false, "verify", "--provider", "tdx", "--quote", zero, "--evidence", zero), 2);
+	assert_int_equal(RUN(&out, false, "verify", "--provider", "tdx", "--evidence", zero), 1);
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--report", zero, "--report", zero, "--cert", zero), 2);
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--report", "/nonexistent", "--cert", zero), 2);
 	assert_int_equal(RUN(&out, false, "verify", "--provider", "snp", "--report", zero, "--cert", zero, "--quote", zero), 2);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Checkpoints and verifier keys: nothing verifies that was not signed, what parses prints again. */
+/* Checkpoints, verifier keys and co-signing keys: nothing verifies that was not signed, what parses prints again. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/notary/checkpoint.h"
+#include "user/notary/cosign.h"
+
+#define COSIGN_KEY \
+	"node+227fd72e+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDZA+EJmfjJIaDOAEsiBMCWBMWIw5y" \
+	"JEvSjdZH6EaDw3qwZ7cNvxV9CFxiCbGrDKnV/CsxnhC/eMxd4jEXHxW0A="
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span s = { (const char *)data, size };
 	_cleanup_buf_ struct buf text = { 0 };
 	struct verifier_key vk, again;
+	struct cosign_key k, k_again;
 	struct checkpoint cp;
 	size_t n;
 
@@ -25,5 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (verifier_key_text(&vk, &text) < 0 || verifier_key_parse(buf_span(&text), &again) < 0 ||
 	     memcmp(&vk, &again, sizeof(vk)) != 0))
 		abort();
+	buf_clear(&text);
+	if (cosign_key_parse(s, &k) == 0 &&
+	    (cosign_key_text(&k, &text) < 0 || cosign_key_parse(buf_span(&text), &k_again) < 0 ||
+	     memcmp(&k, &k_again, sizeof(k)) != 0))
+		abort();
+	if (cosign_key_parse(SPAN(COSIGN_KEY), &k) < 0 || cosign_check(s, &k) == 0)
+		abort(); /* nor the private half of this one */
 	return 0;
 }

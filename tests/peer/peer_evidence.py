@@ -217,6 +217,35 @@ def refusals_of_logs(c, node, path):
     cheat("a checkpoint that the TPM did not sign", without_the_tpm, "cosignature")
 
 
+def independent(c, node):
+    """The Go project's packages for transparency logs on what our own programs wrote."""
+    if not shutil.which("go") or not os.path.isdir(f"{GO_SOURCES}/golang.org/x/mod/sumdb/tlog"):
+        print("skip independent: no go or no golang.org/x/mod: run scripts/deps", flush=True)
+        return
+    receipt = c.work.path("receipt")
+    node.gate.tollgate("audit", "prove", "1", "-o", receipt, check=True)
+    program = c.work.path("note")
+    env = g.environment(GO111MODULE="off", GOPATH="/usr/share/gocode", GOCACHE=c.work.path("gocache"), GOFLAGS="",
+                        GOTOOLCHAIN="local")
+    built = subprocess.run(["go", "build", "-o", program, os.path.join(g.HERE, "note.go")], capture_output=True, text=True,
+                           env=env, check=False)
+    if not c.check("the Go program builds", built.returncode == 0, built.stderr):
+        return
+
+    def judged(checkpoint, proof):
+        return subprocess.run([program, f"{node.log}/log.vkey", f"{node.log}/cosign.vkey", checkpoint, proof],
+                              capture_output=True, text=True, check=False)
+
+    done = judged(f"{node.log}/checkpoint", receipt)
+    c.check("Go's note, tlog and ecdsa verify checkpoint, both signatures and receipt", done.returncode == 0 and
+            done.stdout.startswith("record 1 of "), done.stdout + done.stderr)
+    with open(f"{node.log}/checkpoint", encoding="utf-8") as f:
+        lines = f.read().splitlines(True)
+    lines[1] = f"{int(lines[1]) + 1}\n"
+    done = judged(c.work.write("other", "".join(lines)), receipt)
+    c.check("and not an edited one", done.returncode == 1 and "open note" in done.stdout, done.stdout)
+
+
 def end_to_end():
     with Case() as c:
         tpm = Tpm(c.work)
@@ -259,6 +288,8 @@ def end_to_end():
         c.check("the log is the one that evidence is bound to", status == 0 and verdict["cosigned"] == "pass" and
                 verdict["counter"]["checked"], verdict)
 
+        independent(c, node)
+
         # Another policy in force, by reload: the statement says so, and the old expectation refuses it.
         node.gate.reload(OTHER_POLICY)
         later, later_path = node.evidence("ab" * 16, "later.json")
@@ -266,6 +297,14 @@ def end_to_end():
         c.check("refused: the node after a reload", later["statement"]["policy_hash"] != said["policy_hash"] and
                 status == 1 and "binding.policy_hash" in failed(verdict), verdict)
         node.gate.reload(POLICY)
+
+        done = node.gate.tollgate("rotate-key")
+        rotated, rotated_path = node.evidence("aa" * 16, "rotated.json")
+        status, verdict = node.verify_log(path)
+        c.check("a rotated key is followed from the one before", done.returncode == 0 and status == 0 and
+                verdict["handovers"] == 1 and rotated["statement"]["public_key"] != said["public_key"],
+                [done.stderr, verdict])
+        said = rotated["statement"]
 
         node.gate.stop()
         before = c.work.path("before")
@@ -290,7 +329,7 @@ def end_to_end():
         status, verdict = node.attest(changed_path, "ef" * 16, *pinned)
         c.check("refused: a PCR changed", status == 1 and "tpm.expected" in failed(verdict) and
                 "binding.public_key" in failed(verdict), verdict)
-        status, verdict = node.verify_log(path)
+        status, verdict = node.verify_log(again_path)
         c.check("refused: the log under the key that came without a hand-over", status == 1 and
                 verdict["key_gaps"] == 1 and "signature" in faults(verdict), verdict)
         status, verdict = node.verify_log(changed_path)

@@ -29,6 +29,7 @@ int cli_catalog(struct cli *c, int argc, char **argv);
 int cli_policy(struct cli *c, int argc, char **argv);
 int cli_release(struct cli *c, int argc, char **argv);
 int cli_reload(struct cli *c, int argc, char **argv);
+int cli_rotate_key(struct cli *c, int argc, char **argv);
 int cli_run(struct cli *c, int argc, char **argv);
 int cli_sessions(struct cli *c, int argc, char **argv);
 int cli_status(struct cli *c, int argc, char **argv);

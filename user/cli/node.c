@@ -152,6 +152,18 @@ int cli_reload(struct cli *c, int argc, char **argv)
 	return argc == 1 ? order(c, "reload") : usage(text);
 }
 
+int cli_rotate_key(struct cli *c, int argc, char **argv)
+{
+	static const char text[] =
+		"usage: tollgate rotate-key [--json]\n"
+		"Makes another log key. The one in force signs for it, so who trusts it can follow; `tollgate verify\n"
+		"log` does. Needs a key that is sealed to a TPM: any other is new at each boot.\n";
+
+	if (cli_wants_help(argc, argv))
+		return help(text);
+	return argc == 1 ? order(c, "rotate-key") : usage(text);
+}
+
 int cli_release(struct cli *c, int argc, char **argv)
 {
 	static const char text[] =

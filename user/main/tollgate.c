@@ -28,6 +28,7 @@ static const struct {
 	{ "attest", cli_attest, "what hardware stands behind a node; verify evidence, offline", true },
 	{ "verify", cli_verify, "verify a log or a proof, offline", true },
 	{ "reload", cli_reload, "read policy and catalog again", false },
+	{ "rotate-key", cli_rotate_key, "another log key, for which the old one signs", false },
 	{ "release", cli_release, "end enforcement", false },
 };
 

@@ -21,6 +21,7 @@
 
 #define SEALED_FILE_MAX 4096
 #define LOST ".lost"
+#define NEXT ".next"
 
 const char *key_tier_text(enum key_tier t)
 {
@@ -42,7 +43,7 @@ static int write_sealed(struct key_tpm *t, const char *path, const uint8_t seed[
 	return r < 0 ? r : file_replace(path, buf_span(&blob).p, buf_len(&blob), 0600);
 }
 
-static int make_sealed(struct key_tpm *t, const char *path, struct key_source *s)
+static int make_sealed(struct key_tpm *t, const char *path, struct log_key **ret)
 {
 	uint8_t seed[KEY_SIZE];
 	int r = getrandom(seed, sizeof(seed), 0) == sizeof(seed) ? 0 : -EIO;
@@ -50,9 +51,30 @@ static int make_sealed(struct key_tpm *t, const char *path, struct key_source *s
 	if (r == 0)
 		r = write_sealed(t, path, seed);
 	if (r == 0)
-		r = log_key_of_seed(seed, &s->key);
+		r = log_key_of_seed(seed, ret);
 	OPENSSL_cleanse(seed, sizeof(seed));
 	return r;
+}
+
+static int beside(const char *path, const char *suffix, char ret[PATH_MAX])
+{
+	return snprintf(ret, PATH_MAX, "%s%s", path, suffix) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int key_source_next(struct key_tpm *t, const char *sealed_path, struct log_key **ret)
+{
+	char next[PATH_MAX];
+	int r = beside(sealed_path, NEXT, next);
+
+	return r < 0 ? r : make_sealed(t, next, ret);
+}
+
+int key_source_commit(const char *sealed_path)
+{
+	char next[PATH_MAX];
+	int r = beside(sealed_path, NEXT, next);
+
+	return r < 0 ? r : rename(next, sealed_path) < 0 ? -errno : 0;
 }
 
 static void pcr_list(uint32_t mask, char *ret, size_t size)
@@ -70,10 +92,12 @@ static int give_up(struct key_tpm *t, const char *path, int why, uint32_t pcrs, 
 {
 	char lost[PATH_MAX], list[128];
 
-	if (snprintf(lost, sizeof(lost), "%s" LOST, path) >= (int)sizeof(lost))
-		return -ENAMETOOLONG;
-	if (rename(path, lost) < 0)
-		return -errno;
+	int r = beside(path, LOST, lost);
+
+	if (r == 0 && rename(path, lost) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
 	pcr_list(pcrs, list, sizeof(list));
 	if (why == -ESTALE)
 		(void)snprintf(s->why, sizeof(s->why), "the log key cannot be unsealed: PCR %s are not as they were "
@@ -86,7 +110,7 @@ static int give_up(struct key_tpm *t, const char *path, int why, uint32_t pcrs, 
 			       "another TPM. A new key was made, without a hand-over. Restore log.sealed from where it "
 			       "was kept, or give the new log.vkey to whoever verifies this log; the file is kept as "
 			       "log.sealed" LOST);
-	return make_sealed(t, path, s);
+	return make_sealed(t, path, &s->key);
 }
 
 static int open_sealed(struct key_tpm *t, const char *path, struct key_source *s)
@@ -97,7 +121,7 @@ static int open_sealed(struct key_tpm *t, const char *path, struct key_source *s
 	int r = file_read(path, SEALED_FILE_MAX, &blob);
 
 	if (r == -ENOENT)
-		return make_sealed(t, path, s);
+		return make_sealed(t, path, &s->key);
 	if (r < 0)
 		return r;
 	r = key_tpm_unseal(t, buf_span(&blob), seed, &pcrs);
@@ -109,6 +133,20 @@ static int open_sealed(struct key_tpm *t, const char *path, struct key_source *s
 		r = log_key_of_seed(seed, &s->key);
 	OPENSSL_cleanse(seed, sizeof(seed));
 	return r;
+}
+
+/* A rotation that a crash cut short: the key in force signs for the one that was made. */
+static int finish_rotation(struct key_tpm *t, const char *path, struct key_source *s)
+{
+	char next[PATH_MAX];
+	int r = beside(path, NEXT, next);
+
+	if (r < 0 || access(next, F_OK) < 0 || s->why[0])
+		return r;
+	log_key_free(s->before);
+	s->before = take_ptr(s->key);
+	r = key_source_commit(path);
+	return r < 0 ? r : open_sealed(t, path, s);
 }
 
 /* This boot's key signs for the sealed one that replaces it. It goes with the boot. */
@@ -132,7 +170,9 @@ static int open_with(struct key_tpm *t, const char *sealed_path, const char *boo
 	}
 	s->tier = KEY_SEALED;
 	r = succeed_boot_key(boot_path, s);
-	return r < 0 ? r : open_sealed(t, sealed_path, s);
+	if (r == 0)
+		r = open_sealed(t, sealed_path, s);
+	return r < 0 ? r : finish_rotation(t, sealed_path, s);
 }
 
 int key_source_open(struct key_tpm *t, const char *sealed_path, const char *boot_path, struct key_source *ret)

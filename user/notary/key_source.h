@@ -32,6 +32,11 @@ void key_source_done(struct key_source *s);
  * beside it as sealed_path.lost. ret must be zeroed or done. */
 int key_source_open(struct key_tpm *t, const char *sealed_path, const char *boot_path, struct key_source *ret);
 
+/* Rotation of a sealed key, in two steps around the record that hands over: a new key, sealed beside the one in
+ * force; and putting it in its place. What a crash leaves in between, the next start completes. 0 or -errno. */
+int key_source_next(struct key_tpm *t, const char *sealed_path, struct log_key **ret);
+int key_source_commit(const char *sealed_path);
+
 /* run_dir/log-BOOT.key for this boot, and removes those of others. */
 int key_boot_path(const char *run_dir, const char *boot_id, char *ret, size_t size);
 

@@ -11,6 +11,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
+#include "user/notary/key_handover.h"
 #include "user/notary/notary_private.h"
 
 #define CLOSE_ROUNDS 64 /* producers are told to stop before us; one that does not cannot hold us up */
@@ -149,6 +150,37 @@ int notary_record(struct notary *n, struct record *rec)
 		return notary_flush(n);
 	notary_forget_batch(n);
 	return r;
+}
+
+int notary_rotate(struct notary *n, struct log_key *next, int (*commit)(void *arg), void *arg)
+{
+	struct handover_record texts;
+	struct record rec;
+	uint8_t pub[KEY_SIZE];
+	int r;
+
+	log_key_public(next, pub);
+	record_init(&rec, RECORD_NODE, RECORD_NA);
+	r = handover_fill(&rec, &texts, n->origin, n->vk.pub, pub, n->key, "the log key hands over to its successor");
+	if (r == 0)
+		r = notary_record(n, &rec);
+	if (r == 0)
+		r = notary_sync_now(n);
+	if (r < 0)
+		return r;
+	/* From the record on the new key signs, or nobody could follow. */
+	r = commit(arg);
+	if (r < 0)
+		notary_alarm(n, -1, "log: keep the new key: %s: the next start tries again", strerrordesc_np(-r));
+	log_key_free(n->key);
+	n->key = next;
+	verifier_key_of(n->origin, pub, &n->vk);
+	r = notary_write_vkey(n);
+	if (r == 0)
+		r = notary_sign(n, SIGN_ASKED);
+	if (r < 0) /* the next checkpoint tries again */
+		notary_alarm(n, -1, "log: sign with the new key: %s", strerrordesc_np(-r));
+	return 0;
 }
 
 void notary_status(const struct notary *n, struct notary_status *ret)

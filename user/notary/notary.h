@@ -77,6 +77,10 @@ int notary_record(struct notary *n, struct record *rec);
  * its end. 0 with *ret filled; -ENOENT: no such session is open or waits for its claim; -EAGAIN: the session that
  * it continues waits for its own; -EINVAL: its records give none; -EOPNOTSUPP; or -errno of storage. */
 int notary_claim(struct notary *n, const char *session_id, struct claim_made *ret);
+/* Another log key from here on: the one in force signs for it, and that is on disk when commit is called, which
+ * makes the new key the one of the next start (a failure of it is an alarm). The key is taken on success. 0 or
+ * -errno: nothing changed. */
+int notary_rotate(struct notary *n, struct log_key *next, int (*commit)(void *arg), void *arg);
 /* Signs now, with all that the node has. */
 int notary_checkpoint(struct notary *n);
 

@@ -104,6 +104,7 @@ void notary_claims_due(struct notary *n);
 void notary_claims_relieve(struct notary *n, uint64_t now);
 
 /* restore.c */
+int notary_write_vkey(struct notary *n);
 int notary_restore(struct notary *n);
 bool notary_recent_has(const struct recent *r, struct span entry_hash);
 

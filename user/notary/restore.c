@@ -162,7 +162,7 @@ static int begin_own_session(struct notary *n)
 	return notary_append_own(n, &rec);
 }
 
-static int write_vkey(struct notary *n)
+int notary_write_vkey(struct notary *n)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 	int r = verifier_key_text(&n->vk, &b);
@@ -224,7 +224,7 @@ int notary_restore(struct notary *n)
 	if (r == 0)
 		r = notary_flush(n);
 	if (r == 0)
-		r = write_vkey(n);
+		r = notary_write_vkey(n);
 	if (r < 0)
 		return r;
 	notary_claims_due(n);

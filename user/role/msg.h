@@ -73,6 +73,8 @@ enum msg_type {
 	MSG_NOTARY_RESTARTED, /* struct msg_ring: this producer died; its ring is free for its successor */
 	MSG_NOTARY_STATUS, /* nothing */
 	MSG_NOTARY_STATUS_IS, /* JSON text, no NUL */
+	MSG_NOTARY_ROTATE, /* nothing: another log key, please. Answer: MSG_NOTARY_ROTATED */
+	MSG_NOTARY_ROTATED, /* struct msg_notary_up: error and text, or the new key */
 	MSG_NOTARY_EVIDENCE, /* struct msg_evidence */
 	MSG_NOTARY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made: JSON in a sealed memfd */
 	MSG_NOTARY_CLAIM, /* struct msg_session: make a claim of it now */

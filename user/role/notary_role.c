@@ -54,6 +54,7 @@ struct notary_role {
 	struct notary_hands hands;
 	int hands_error;
 	char producer[64]; /* as claims name it */
+	char sealed_path[PROC_PATH_MAX + 16];
 	struct msg_notary_up up;
 	struct msg_setup setup;
 };
@@ -215,6 +216,44 @@ static int tell_status(struct notary_role *n, const struct ipc_msg *m)
 		return -ENOMEM;
 	return member_tell(&n->member, MSG_NOTARY_STATUS_IS, m->cookie, buf_span(&text).p,
 			   buf_len(&text));
+}
+
+static int keep_next_key(void *arg)
+{
+	struct notary_role *n = arg;
+
+	return key_source_commit(n->sealed_path);
+}
+
+/* Only a sealed key outlives the boot, so only that is ever old. */
+static int rotate(struct notary_role *n)
+{
+	struct log_key *next = NULL;
+	int r = n->hands.keys.tier == KEY_SEALED ? key_source_next(n->hands.tpm, n->sealed_path, &next) : -EOPNOTSUPP;
+
+	if (r == 0)
+		r = notary_rotate(n->notary, next, keep_next_key, n);
+	if (r < 0) {
+		log_key_free(next);
+		log_warn("rotate the log key: %s", err_text(r));
+	}
+	return r;
+}
+
+static void describe_key(struct notary_role *n);
+
+static int tell_rotated(struct notary_role *n)
+{
+	struct msg_notary_up up;
+	int r = rotate(n);
+
+	if (r == 0)
+		describe_key(n);
+	up = n->up;
+	up.error = r;
+	(void)snprintf(up.text, sizeof(up.text), "%s", r == -EOPNOTSUPP ?
+		       "the log key is not sealed to a TPM: it is new at each boot" : r < 0 ? err_text(r) : "");
+	return member_tell(&n->member, MSG_NOTARY_ROTATED, 0, &up, sizeof(up));
 }
 
 static int tell_evidence(struct notary_role *n, const struct ipc_msg *m)
@@ -389,9 +428,6 @@ static void describe_hands(struct notary_role *n)
 
 static void describe(struct notary_role *n, int r)
 {
-	_cleanup_buf_ struct buf text = { 0 };
-	const struct verifier_key *k;
-
 	n->up.error = r;
 	if (r < 0) {
 		if (n->hands.text[0])
@@ -400,7 +436,14 @@ static void describe(struct notary_role *n, int r)
 			(void)snprintf(n->up.text, sizeof(n->up.text), "open log: %s", err_text(r));
 		return;
 	}
-	k = notary_key(n->notary);
+	describe_key(n);
+}
+
+static void describe_key(struct notary_role *n)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	const struct verifier_key *k = notary_key(n->notary);
+
 	memcpy(n->up.public_key, k->pub, sizeof(n->up.public_key));
 	if (verifier_key_text(k, &text) >= 0 && buf_cstr(&text))
 		(void)snprintf(n->up.verifier_key, sizeof(n->up.verifier_key), "%s", buf_cstr(&text));
@@ -437,6 +480,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return on_restarted(n, m);
 	case MSG_NOTARY_STATUS:
 		return tell_status(n, m);
+	case MSG_NOTARY_ROTATE:
+		return tell_rotated(n);
 	case MSG_NOTARY_EVIDENCE:
 		return tell_evidence(n, m);
 	case MSG_NOTARY_CLAIM:
@@ -468,6 +513,8 @@ int notary_run(const char *version)
 	(void)snprintf(n->producer, sizeof(n->producer), "tollgate/%s", version);
 	/* While root, and before anything of others is read. What fails is told to the supervisor, who asks. */
 	if (r >= 0) {
+		(void)snprintf(n->sealed_path, sizeof(n->sealed_path), "%.*s/log.sealed", PROC_PATH_MAX - 1,
+			       n->member.spec.state_dir);
 		n->hands_error = notary_hands_open(&n->member.spec, &n->hands);
 		describe_hands(n);
 	}

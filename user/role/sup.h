@@ -119,6 +119,7 @@ struct supervisor {
 
 	struct sup_set current, offered;
 	struct control_peer *reloading; /* who waits for the outcome of the offer */
+	struct control_peer *rotating; /* who waits for another log key */
 
 	struct control *control;
 	struct sup_question *questions; /* control requests that wait for other roles */
@@ -232,6 +233,8 @@ void sup_stray_kill(struct supervisor *s);
 int sup_control_start(struct supervisor *s);
 bool sup_in_scope(struct supervisor *s, pid_t pid);
 int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json);
+/* The notary's answer to the order for another log key; NULL: it is gone. */
+int sup_rotated(struct supervisor *s, const struct ipc_msg *m);
 
 /* --- sup_record.c */
 int sup_record_start(struct supervisor *s);

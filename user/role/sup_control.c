@@ -381,6 +381,33 @@ static void run(struct supervisor *s, struct control_peer *peer, const char *nam
 		done(peer, "enrolled");
 }
 
+static void rotate(struct supervisor *s, struct control_peer *peer)
+{
+	if (s->rotating || !s->notary_there || ipc_send(s->notary, MSG_NOTARY_ROTATE, 0, NULL, 0, NULL, 0) < 0)
+		control_refuse(peer, "log key", "rotate", s->rotating ? "somebody else is waiting for that" :
+									"the notary is not there");
+	else
+		s->rotating = peer;
+}
+
+int sup_rotated(struct supervisor *s, const struct ipc_msg *m)
+{
+	const struct msg_notary_up *up = m ? m->body : NULL;
+	struct control_peer *peer = s->rotating;
+
+	if (m && (m->len != sizeof(*up) || !msg_string_ok(up->text, sizeof(up->text)) ||
+		  !msg_string_ok(up->verifier_key, sizeof(up->verifier_key))))
+		return -EBADMSG;
+	s->rotating = NULL;
+	if (up && up->error == 0)
+		s->notary_up = *up;
+	if (peer && up && up->error == 0)
+		done(peer, up->verifier_key);
+	else if (peer)
+		control_refuse(peer, "log key", "rotate", up ? up->text : "the notary ended");
+	return 0;
+}
+
 static void release(struct supervisor *s, struct control_peer *peer, bool force)
 {
 	struct record rec;
@@ -434,6 +461,8 @@ static void on_request(struct control_peer *peer, unsigned n, char **words, void
 		answer_agents(s, peer);
 	else if (strcmp(words[0], "reload") == 0 && n == 1)
 		sup_reload(s, peer);
+	else if (strcmp(words[0], "rotate-key") == 0 && n == 1)
+		rotate(s, peer);
 	else if (strcmp(words[0], "run") == 0 && n == 2)
 		run(s, peer, words[1]);
 	else if (strcmp(words[0], "release") == 0 && n <= 2)

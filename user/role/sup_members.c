@@ -289,6 +289,8 @@ static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
 	case MSG_NOTARY_CLAIM_IS:
 	case MSG_NOTARY_SALT_IS:
 		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
+	case MSG_NOTARY_ROTATED:
+		return sup_rotated(s, m);
 	case MSG_NOTARY_EVIDENCE_IS:
 		return sup_evidence_answer(s, m);
 	default:
@@ -506,6 +508,7 @@ static void notary_down(struct supervisor *s)
 	struct msg_flag gone = { 0 };
 
 	s->notary_there = false;
+	(void)sup_rotated(s, NULL);
 	for (unsigned i = 0; i < s->nproxies; i++)
 		if (s->proxies[i].channel)
 			(void)ipc_send(s->proxies[i].channel, MSG_NOTARY, 0, &gone, sizeof(gone), NULL, 0);

@@ -164,6 +164,85 @@ static void a_boot_key_hands_over(void **state)
 	assert_int_equal(node_verify(t, &boot, NULL).v.key_gaps, 1);
 }
 
+static int commit(void *arg)
+{
+	const struct tpm_node *t = arg;
+
+	return key_source_commit(t->sealed);
+}
+
+static int crash(void *arg)
+{
+	return -EIO;
+}
+
+static void rotate(struct tpm_node *t, int (*how)(void *))
+{
+	struct log_key *next = NULL;
+
+	assert_int_equal(key_source_next(t->tpm, t->sealed, &next), 0);
+	assert_int_equal(notary_rotate(t->n, next, how, t), 0);
+}
+
+static void keys_are_rotated(void **state)
+{
+	struct tpm_node *t = *state;
+	struct verifier_key first, second;
+	struct node_view view;
+
+	NEEDS_TPM();
+	assert_int_equal(node_start(t, NODE_PCRS), 0);
+	first = node_key(t);
+	rotate(t, commit);
+	second = node_key(t);
+	assert_memory_not_equal(second.pub, first.pub, KEY_SIZE);
+	node_note(t, "under the second key");
+	node_stop(t);
+	assert_int_equal(node_start(t, NODE_PCRS), 0);
+	assert_string_equal(t->alarm, "");
+	assert_memory_equal(node_key(t).pub, second.pub, KEY_SIZE);
+	rotate(t, commit);
+	node_stop(t);
+	view = node_verify(t, &first, NULL);
+	assert_int_equal(view.v.faults, 0);
+	assert_int_equal(view.v.handovers, 2);
+	view = node_verify(t, &second, NULL);
+	assert_int_equal(view.v.faults, 0);
+	assert_int_equal(view.v.handovers, 1);
+}
+
+/* After the record, before the file; and before the record. */
+static void a_rotation_that_was_cut_short_is_completed(void **state)
+{
+	struct tpm_node *t = *state;
+	struct log_key *next = NULL;
+	struct verifier_key first, second;
+	struct node_view view;
+	uint8_t pub[KEY_SIZE];
+
+	NEEDS_TPM();
+	assert_int_equal(node_start(t, NODE_PCRS), 0);
+	first = node_key(t);
+	rotate(t, crash);
+	assert_non_null(strstr(t->alarm, "the next start tries again"));
+	second = node_key(t);
+	node_stop(t);
+	assert_int_equal(node_start(t, NODE_PCRS), 0);
+	assert_string_equal(t->alarm, "");
+	assert_memory_equal(node_key(t).pub, second.pub, KEY_SIZE);
+	assert_int_equal(key_source_next(t->tpm, t->sealed, &next), 0);
+	log_key_public(next, pub);
+	log_key_free(next);
+	node_stop(t);
+	assert_int_equal(node_start(t, NODE_PCRS), 0);
+	assert_memory_equal(node_key(t).pub, pub, KEY_SIZE);
+	node_stop(t);
+	view = node_verify(t, &first, NULL);
+	assert_int_equal(view.v.faults, 0);
+	assert_int_equal(view.v.handovers, 2);
+	assert_int_equal(view.v.key_gaps, 0);
+}
+
 /* A record that says "handed over" without the old key's signature, in a log that is otherwise in order. */
 static void a_forged_hand_over_is_refused(void **state)
 {
@@ -312,6 +391,8 @@ int main(void)
 		TEST(a_busy_tpm_replaces_no_key),
 		TEST(other_registers_keep_the_key),
 		TEST(a_boot_key_hands_over),
+		TEST(keys_are_rotated),
+		TEST(a_rotation_that_was_cut_short_is_completed),
 		TEST(a_forged_hand_over_is_refused),
 		TEST(checkpoints_have_two_signatures),
 		TEST(a_key_text_is_read_as_written),

@@ -264,6 +264,14 @@ def end_to_end():
                 said["tree_size"] > 0, said)
         c.check("the log key lies nowhere in clear", not os.path.exists(f"{node.gate.state}/notary/log.key") and
                 not glob.glob(f"{node.gate.run_dir}/log-*.key"))
+        started = json.load(open(f"{node.log}/evidence.json", encoding="utf-8"))
+        kept = [r for r in node.gate.settle(lambda rs: any(r["entry_type"] == "attestation_refresh" for r in rs))
+                if r["entry_type"] == "attestation_refresh"]
+        with open(f"{node.log}/evidence.json", "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        c.check("evidence of the start is kept, its digest recorded", len(kept) == 1 and
+                kept[0]["detail"]["evidence_sha256"] == digest and
+                bytes.fromhex(started["statement"]["nonce"]).decode() == kept[0]["session_id"], kept)
         lines = note(node.gate).split("\n\n")[1].splitlines()
         c.check("two keys signed the checkpoint", len(lines) == 2, lines)
         node.remember(evidence)

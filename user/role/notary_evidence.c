@@ -6,8 +6,12 @@
 #include "user/role/notary_evidence.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "user/base/clock.h"
+#include "user/base/digest.h"
+#include "user/base/file.h"
+#include "user/base/log.h"
 #include "user/gate/gate.h"
 #include "user/notary/key_tpm.h"
 
@@ -59,4 +63,50 @@ int notary_evidence(const struct notary_hands *h, struct notary *n, const struct
 	ended = clock_mono_ns();
 	took = ended - now;
 	return r;
+}
+
+static int keep(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup, const char *path,
+		char ret_digest[SHA256_HEX_SIZE])
+{
+	_cleanup_buf_ struct buf json = { 0 };
+	struct msg_evidence ask = { 0 };
+	struct notary_status s;
+	uint8_t digest[SHA256_SIZE];
+	int r;
+
+	notary_status(n, &s);
+	ask.nonce_n = (uint32_t)strlen(s.session_id);
+	memcpy(ask.nonce, s.session_id, ask.nonce_n);
+	memcpy(ask.policy_hash, setup->policy_hash, sizeof(ask.policy_hash));
+	memcpy(ask.catalog_hash, setup->catalog_hash, sizeof(ask.catalog_hash));
+	r = notary_evidence(h, n, setup, &ask, &json);
+	if (r == 0)
+		r = file_replace(path, buf_span(&json).p, buf_len(&json), 0640);
+	if (r < 0)
+		return r;
+	sha256(buf_span(&json).p, buf_len(&json), digest);
+	hex_encode(digest, sizeof(digest), ret_digest);
+	return 0;
+}
+
+void notary_evidence_of_start(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup,
+			      const char *path)
+{
+	char digest[SHA256_HEX_SIZE] = "";
+	struct record_kv kv[] = { { "evidence_sha256", { NULL, 0 }, 0 }, { "platform", span_of(h->platform), 0 } };
+	struct record rec;
+	int r;
+
+	if (!h->tpm)
+		return;
+	r = keep(h, n, setup, path, digest);
+	if (r < 0)
+		log_warn("keep evidence of this start: %s", err_text(r));
+	record_init(&rec, r < 0 ? RECORD_ATTESTATION_STALE : RECORD_ATTESTATION_REFRESH, RECORD_NA);
+	rec.reason = r < 0 ? span_of(err_text(r)) :
+		     SPAN("evidence of this start, bound to the session id, in evidence.json");
+	kv[0].s = span_of(digest);
+	rec.detail = r < 0 ? kv + 1 : kv;
+	rec.detail_n = r < 0 ? 1 : 2;
+	(void)notary_record(n, &rec); /* a log that takes no record has told so */
 }

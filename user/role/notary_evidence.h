@@ -11,4 +11,9 @@
 int notary_evidence(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup,
 		    const struct msg_evidence *ask, struct buf *json);
 
+/* Evidence of this start, for who comes later: bound to the notary's session id, kept at path, its digest in a
+ * record of that session. Without a TPM there is nothing to keep. A failure is recorded in its place. */
+void notary_evidence_of_start(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup,
+			      const char *path);
+
 #endif

@@ -54,7 +54,7 @@ struct notary_role {
 	struct notary_hands hands;
 	int hands_error;
 	char producer[64]; /* as claims name it */
-	char sealed_path[PROC_PATH_MAX + 16];
+	char sealed_path[PROC_PATH_MAX + 16], evidence_path[PROC_PATH_MAX + 16];
 	struct msg_notary_up up;
 	struct msg_setup setup;
 };
@@ -453,15 +453,20 @@ static void describe_key(struct notary_role *n)
 static int on_setup(struct notary_role *n, const struct ipc_msg *m)
 {
 	const struct msg_setup *s = m->body;
+	int r;
 
 	if (m->len != sizeof(*s) || !setup_valid(s))
 		return -EBADMSG;
 	n->setup = *s;
-	if (!n->notary)
-		describe(n, open_log(n, s));
 	if (s->log_retention_s)
 		(void)loop_timer_arm(n->retain_timer, NS_PER_S, RETAIN_PERIOD);
-	return member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
+	if (n->notary)
+		return member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
+	describe(n, open_log(n, s));
+	r = member_tell(&n->member, MSG_NOTARY_UP, 0, &n->up, sizeof(n->up));
+	if (n->notary) /* nobody waits for the TPM */
+		notary_evidence_of_start(&n->hands, n->notary, s, n->evidence_path);
+	return r;
 }
 
 static int on_message(struct member *member, struct ipc_msg *m, void *arg)
@@ -515,6 +520,8 @@ int notary_run(const char *version)
 	if (r >= 0) {
 		(void)snprintf(n->sealed_path, sizeof(n->sealed_path), "%.*s/log.sealed", PROC_PATH_MAX - 1,
 			       n->member.spec.state_dir);
+		(void)snprintf(n->evidence_path, sizeof(n->evidence_path), "%.*s/evidence.json", PROC_PATH_MAX - 1,
+			       n->member.spec.log_dir);
 		n->hands_error = notary_hands_open(&n->member.spec, &n->hands);
 		describe_hands(n);
 	}

@@ -7,6 +7,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -35,12 +37,36 @@ void key_source_done(struct key_source *s)
 	*s = (struct key_source){ 0 };
 }
 
+/* A key that signed must be found again after a power loss. */
+static int sync_folder(const char *path)
+{
+	_cleanup_free_ char *dir = strdup(path);
+	_cleanup_close_ int fd = dir ? open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!dir)
+		return -ENOMEM;
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 static int write_sealed(struct key_tpm *t, const char *path, const uint8_t seed[KEY_SIZE])
 {
 	_cleanup_buf_ struct buf blob = { 0 };
 	int r = key_tpm_seal(t, seed, &blob);
 
-	return r < 0 ? r : file_replace(path, buf_span(&blob).p, buf_len(&blob), 0600);
+	if (r == 0)
+		r = file_replace(path, buf_span(&blob).p, buf_len(&blob), 0600);
+	return r < 0 ? r : sync_folder(path);
+}
+
+/* The folder is the notary's, and we are root: nothing in it is followed or waited for. */
+static int read_sealed(const char *path, struct buf *blob)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? file_read_fd(fd, SEALED_FILE_MAX, blob) : -EBADMSG;
 }
 
 static int make_sealed(struct key_tpm *t, const char *path, struct log_key **ret)
@@ -74,7 +100,9 @@ int key_source_commit(const char *sealed_path)
 	char next[PATH_MAX];
 	int r = beside(sealed_path, NEXT, next);
 
-	return r < 0 ? r : rename(next, sealed_path) < 0 ? -errno : 0;
+	if (r == 0 && rename(next, sealed_path) < 0)
+		r = -errno;
+	return r < 0 ? r : sync_folder(sealed_path);
 }
 
 static void pcr_list(uint32_t mask, char *ret, size_t size)
@@ -118,7 +146,7 @@ static int open_sealed(struct key_tpm *t, const char *path, struct key_source *s
 	_cleanup_buf_ struct buf blob = { 0 };
 	uint8_t seed[KEY_SIZE] = { 0 };
 	uint32_t pcrs = 0;
-	int r = file_read(path, SEALED_FILE_MAX, &blob);
+	int r = read_sealed(path, &blob);
 
 	if (r == -ENOENT)
 		return make_sealed(t, path, &s->key);

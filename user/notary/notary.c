@@ -164,12 +164,13 @@ int notary_rotate(struct notary *n, struct log_key *next, int (*commit)(void *ar
 	r = handover_fill(&rec, &texts, n->origin, n->vk.pub, pub, n->key, "the log key hands over to its successor");
 	if (r == 0)
 		r = notary_record(n, &rec);
-	if (r == 0)
-		r = notary_sync_now(n);
 	if (r < 0)
 		return r;
-	/* From the record on the new key signs, or nobody could follow. */
-	r = commit(arg);
+	/* From the record on the new key signs, or nobody could follow. While the record may still be lost with
+	 * the power, the old key stays the one that the next start finds. */
+	r = notary_sync_now(n);
+	if (r == 0)
+		r = commit(arg);
 	if (r < 0)
 		notary_alarm(n, -1, "log: keep the new key: %s: the next start tries again", strerrordesc_np(-r));
 	log_key_free(n->key);

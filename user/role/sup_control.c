@@ -396,7 +396,9 @@ int sup_rotated(struct supervisor *s, const struct ipc_msg *m)
 	struct control_peer *peer = s->rotating;
 
 	if (m && (m->len != sizeof(*up) || !msg_string_ok(up->text, sizeof(up->text)) ||
-		  !msg_string_ok(up->verifier_key, sizeof(up->verifier_key))))
+		  !msg_string_ok(up->verifier_key, sizeof(up->verifier_key)) ||
+		  !msg_string_ok(up->platform, sizeof(up->platform)) ||
+		  !msg_string_ok(up->key_tier, sizeof(up->key_tier))))
 		return -EBADMSG;
 	s->rotating = NULL;
 	if (up && up->error == 0)

@@ -96,6 +96,19 @@ static void a_damaged_file_is_a_gap(void **state)
 	assert_memory_not_equal(node_key(t).pub, first.pub, KEY_SIZE);
 }
 
+/* The folder is the notary's own: what it may have become must not lead root astray. */
+static void what_is_no_file_is_not_followed(void **state)
+{
+	struct tpm_node *t = *state;
+
+	NEEDS_TPM();
+	assert_int_equal(symlink("/dev/zero", t->sealed), 0);
+	assert_int_equal(node_start(t, NODE_PCRS), -ELOOP);
+	assert_int_equal(unlink(t->sealed), 0);
+	assert_int_equal(mkfifo(t->sealed, 0600), 0);
+	assert_int_equal(node_start(t, NODE_PCRS), -EBADMSG);
+}
+
 static void a_busy_tpm_replaces_no_key(void **state)
 {
 	struct tpm_node *t = *state;
@@ -388,6 +401,7 @@ int main(void)
 		TEST(the_key_comes_back_to_the_same_boot_state),
 		TEST(another_boot_state_is_a_gap_that_is_seen),
 		TEST(a_damaged_file_is_a_gap),
+		TEST(what_is_no_file_is_not_followed),
 		TEST(a_busy_tpm_replaces_no_key),
 		TEST(other_registers_keep_the_key),
 		TEST(a_boot_key_hands_over),

@@ -266,7 +266,7 @@ int attest_evidence_command(struct cli *c, int argc, char **argv)
 	b.nonce.p = (const char *)nonce;
 	if (!c->control && cli_find_sockets(c) != CLI_OK)
 		return CLI_FAILED;
-	if (access(c->audit, F_OK) == 0 && !ours_to_collect(&a.config))
+	if (c->audit && access(c->audit, F_OK) == 0 && !ours_to_collect(&a.config))
 		return from_daemon(c, a.nonce);
 	return collect(c, &a.config, &b);
 }

@@ -86,10 +86,11 @@ def note(gate):
 class Node:
     """The daemon on that TPM, and what its administrator noted when all was well."""
 
-    def __init__(self, c, tpm):
+    def __init__(self, c, tpm=None):
         self.c, self.tpm = c, tpm
         self.gate = c.gate = g.Gate(c.work, [{"name": "nobody", "exe": c.work.path("nobody")}], POLICY, attestation=[
-            "attestation:", "  provider: tpm", f"  tpm: \"{tpm.tcti}\"", "  pcrs: [0, 7]"])
+            "attestation:", "  provider: tpm", f"  tpm: \"{tpm.tcti}\"", "  pcrs: [0, 7]"] if tpm else [
+            "attestation:", "  provider: software-only"])
         self.log = os.path.join(self.gate.state, "log")
         self.expected = None
 
@@ -345,5 +346,38 @@ def end_to_end():
     return c
 
 
+def without_a_tpm():
+    """The key of a boot: root's alone, the same after a restart, and never called more than it is."""
+    with Case() as c:
+        node = Node(c)
+        node.gate.start()
+        evidence, path = node.evidence("0011")
+        keys = glob.glob(f"{node.gate.run_dir}/log-*.key")
+        status = node.gate.answer("status")
+        c.check("it says software-only", status["attestation"] == "software-only" and
+                status["log"]["key"] == "software-only" and evidence["class"] == "software-only" and
+                not evidence["parts"], [status["log"], evidence["class"]])
+        c.check("its key is root's, in the run directory", len(keys) == 1 and os.stat(keys[0]).st_uid == 0 and
+                os.stat(keys[0]).st_mode & 0o77 == 0, keys)
+        done = node.gate.tollgate("attest", "verify", "--provider", "tpm", "--evidence", path, "--nonce", "0011")
+        c.check("nothing is affirmed", done.returncode == 3, done.stdout)
+        done = node.gate.tollgate("rotate-key")
+        c.check("a key of a boot is not rotated, and why", done.returncode == 1 and "new at each boot" in done.stderr,
+                done.stderr)
+        node.gate.stop()
+        node.gate.start()
+        again, _ = node.evidence("0022")
+        c.check("the same boot has the same key", again["statement"]["public_key"] == evidence["statement"]["public_key"])
+        node.gate.stop()
+        os.rename(keys[0], os.path.join(node.gate.run_dir, "log-00000000-0000-0000-0000-000000000000.key"))
+        node.gate.start()
+        other, other_path = node.evidence("0033", "other.json")
+        status, verdict = node.verify_log(other_path)
+        c.check("another boot has another key, and the gap shows", status == 0 and verdict["key_gaps"] == 1 and
+                other["statement"]["public_key"] != again["statement"]["public_key"], verdict)
+        c.check("keys of other boots are gone", len(glob.glob(f"{node.gate.run_dir}/log-*.key")) == 1)
+    return c
+
+
 if __name__ == "__main__":
-    main(end_to_end)
+    main(end_to_end, without_a_tpm)

@@ -95,7 +95,7 @@ struct attest_evidence {
 	struct attest_digests bound; /* what the signed parts were asked to cover */
 };
 
-/* Evidence from the configured provider, or from the strongest that is compiled in and present, bound to b
+/* Evidence from the configured provider, or from the strongest that is present, bound to b
  * with b->nonce replaced by nonce. ret must be zeroed or done. 0 or -errno (-ENODEV: the configured one is
  * not there); never a weaker provider than was found first because that one failed. Devices are opened,
  * unless c has them open. */
@@ -117,12 +117,11 @@ struct span attest_evidence_part(const struct attest_evidence *e, const char *na
 int attest_evidence_json(const struct attest_evidence *e, const struct attest_binding *b,
 			 struct span nonce, struct buf *out);
 
-/* One row per provider in the order of detection; compiled: it exists in this build; used: evidence would
- * come from it. */
+/* One row per provider in the order of detection; used: evidence would come from it. */
 struct attest_found {
 	const char *name;
 	enum attest_class class;
-	bool compiled, present, used;
+	bool present, used;
 };
 /* Fills at most max rows, returns how many there are. Opens devices. */
 unsigned attest_detect(const struct attest_config *c, struct attest_found *ret, unsigned max);

@@ -14,16 +14,15 @@
 /* Strongest first. Azure's paravisor comes before the plain TPM that it also shows, or the silicon
  * behind it would be lost; "opaque" is used only where the configuration names it. */
 static const struct {
-	const char *name;
-	const struct attest_provider *provider; /* NULL: not in this build */
+	const struct attest_provider *provider;
 	bool only_configured;
 } order[] = {
-	{ "azure", &attest_azure, false },
-	{ "sev-snp", &attest_sev_snp, false },
-	{ "tdx", &attest_tdx, false },
-	{ "tpm", &attest_tpm, false },
-	{ "opaque", &attest_opaque, true },
-	{ "software-only", &attest_software_only, false },
+	{ &attest_azure, false },
+	{ &attest_sev_snp, false },
+	{ &attest_tdx, false },
+	{ &attest_tpm, false },
+	{ &attest_opaque, true },
+	{ &attest_software_only, false },
 };
 
 /* The configured provider, present or not; else the first that is there. */
@@ -32,9 +31,7 @@ static const struct attest_provider *choose(const struct attest_config *c)
 	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
 		const struct attest_provider *p = order[i].provider;
 
-		if (c->provider && strcmp(c->provider, order[i].name) == 0)
-			return p;
-		if (!c->provider && p && !order[i].only_configured && p->present(c))
+		if (c->provider ? strcmp(c->provider, p->name) == 0 : !order[i].only_configured && p->present(c))
 			return p;
 	}
 	return NULL;
@@ -48,11 +45,10 @@ unsigned attest_detect(const struct attest_config *c, struct attest_found *ret, 
 		const struct attest_provider *p = order[i].provider;
 
 		ret[i] = (struct attest_found){
-			.name = order[i].name,
-			.class = p ? p->class : ATTEST_SOFTWARE_ONLY,
-			.compiled = p != NULL,
-			.present = p && p->present(c),
-			.used = p && p == used,
+			.name = p->name,
+			.class = p->class,
+			.present = p->present(c),
+			.used = p == used,
 		};
 	}
 	return ARRAY_SIZE(order);

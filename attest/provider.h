@@ -4,8 +4,7 @@
 
 #include "attest/attest.h"
 
-/* One source of evidence. A provider that is not compiled in has no row of functions, only its name in
- * the order of detection: that order is part of the contract, absence is not hidden. */
+/* One source of evidence. The order of detection, in evidence.c, is part of the contract. */
 struct attest_provider {
 	const char *name;
 	enum attest_class class;

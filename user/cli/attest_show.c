@@ -90,8 +90,7 @@ static void show_json(const struct attest_found *found, unsigned n, const struct
 	json_out_array(&j);
 	for (unsigned i = 0; i < n; i++) {
 		json_out_object(&j);
-		json_out_member_bool(&j, "built", found[i].compiled);
-		json_out_member_str(&j, "class", found[i].compiled ? attest_class_text(found[i].class) : NULL);
+		json_out_member_str(&j, "class", attest_class_text(found[i].class));
 		json_out_member_str(&j, "name", found[i].name);
 		json_out_member_bool(&j, "present", found[i].present);
 		json_out_member_bool(&j, "used", found[i].used);
@@ -134,8 +133,7 @@ int attest_show(struct cli *c, int argc, char **argv)
 	puts("order of detection:");
 	for (unsigned i = 0; i < n; i++)
 		printf("%c %-14s %-16s %s\n", found[i].used ? '*' : ' ', found[i].name,
-		       found[i].compiled ? attest_class_text(found[i].class) : "-",
-		       !found[i].compiled ? "not in this build" : found[i].present ? "found" : "not found");
+		       attest_class_text(found[i].class), found[i].present ? "found" : "not found");
 	return used && used->present ? CLI_OK : CLI_FAILED;
 }
 

@@ -156,7 +156,6 @@ static const char *detected(bool present[6])
 	assert_int_equal(attest_detect(&below, found, 8), 6);
 	for (unsigned i = 0; i < 6; i++) {
 		present[i] = found[i].present;
-		assert_true(found[i].compiled);
 		if (found[i].used)
 			used = found[i].name;
 	}

@@ -40,6 +40,9 @@ int kern_selectors_set(struct kern *k, const struct kern_selector *sel, size_t n
 
 /* --- stopped processes ------------------------------------------------------------------------ */
 
+/* A start time as the programs tell it (ns of the boot clock), in the unit of /proc/PID/stat. */
+uint64_t kern_start_ticks(uint64_t start_ns);
+
 /* Lets a process go on that our programs stopped: strikes it from the list and sends SIGCONT. A
  * SIGCONT from outside the daemon's cgroup kills it instead, as does one sent while no daemon
  * cgroup is set. -ENOENT when it is not on the list, -ESRCH when it is gone (then the entry is

@@ -118,9 +118,7 @@ int stat_read(struct kern *k, enum tg_stat which, uint64_t *ret);
 
 /* --- stopped.c -------------------------------------------------------------------------------- */
 
-/* Ticks (field 22 of /proc/PID/stat) of a start time in ns of the boot clock, and the ticks of a
- * process. */
-uint64_t start_ticks(uint64_t start_ns);
+/* Field 22 of /proc/PID/stat of a process. */
 int start_ticks_of(int pid, uint64_t *ret);
 
 #endif

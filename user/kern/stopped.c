@@ -18,7 +18,7 @@
 
 #define NS_PER_TICK (1000000000ull / 100) /* USER_HZ is 100 on every architecture we know */
 
-uint64_t start_ticks(uint64_t start_ns)
+uint64_t kern_start_ticks(uint64_t start_ns)
 {
 	return start_ns / NS_PER_TICK;
 }
@@ -62,7 +62,7 @@ static int open_stopped(pid_t pid, const struct tg_stopped *s)
 	r = start_ticks_of(pid, &ticks);
 	if (r < 0)
 		return r;
-	return ticks == start_ticks(s->start) ? take_fd(fd) : -ESRCH;
+	return ticks == kern_start_ticks(s->start) ? take_fd(fd) : -ESRCH;
 }
 
 static int strike_and_signal(struct kern *k, pid_t pid, int sig)

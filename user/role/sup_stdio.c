@@ -54,7 +54,7 @@ struct sup_job {
 	uint64_t taken; /* bytes that the server had in hand at the last look */
 	uint32_t agent, outer;
 	pid_t host, server;
-	uint64_t server_start;
+	uint64_t server_ticks; /* its start, as /proc/PID/stat has it */
 	mode_t mode0, mode1;
 	uint64_t ino0, ino1;
 	bool running;
@@ -148,14 +148,16 @@ static void let_go(struct supervisor *s, const struct sup_job *job)
 			stdio_resume(&job->holders[i], 1);
 }
 
-static void kill_pid(struct supervisor *s, pid_t pid)
+/* ticks: when it started, if that is known; whoever has its number since then is left alone. */
+static void kill_pid(struct supervisor *s, pid_t pid, uint64_t ticks)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct proc_stat st;
 
-	if (kern_stopped_kill(s->kern, pid) < 0 && fd >= 0)
+	if (fd < 0 || (ticks && (proc_stat_read(pid, &st) < 0 || st.start_ticks != ticks)))
+		return;
+	if (kern_stopped_kill(s->kern, pid) < 0)
 		(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* A named pipe's readers have no name by which they are found. */
@@ -178,9 +180,9 @@ static void fail(struct supervisor *s, struct sup_job *job, const char *code, co
 		 s->conf.agents[job->agent - 1].name, kill_it ? "killed: " : "not guarded: ", code, reason);
 	record_spawn(s, job, kill_it ? RECORD_DENY : RECORD_ADVISORY_DENY, code, reason);
 	if (kill_it) {
-		kill_pid(s, job->server);
+		kill_pid(s, job->server, job->server_ticks);
 		for (unsigned i = 0; i < job->nholders; i++)
-			kill_pid(s, job->holders[i]);
+			kill_pid(s, job->holders[i], 0);
 		kill_readers(s, job);
 	} else {
 		let_go(s, job);
@@ -266,7 +268,7 @@ static int describe(struct sup_job *job)
 static int send_takeover(struct supervisor *s, const struct sup_job *job)
 {
 	struct msg_takeover m = {
-		.host_pid = job->host, .server_pid = job->server,
+		.host_pid = job->host, .server_pid = job->server, .server_start = job->server_ticks,
 		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
 		.timeout_ms = TAKE_TIMEOUT_MS,
 	};
@@ -336,6 +338,7 @@ static bool listed(struct supervisor *s, pid_t pid)
 struct reader {
 	uint64_t key;
 	pid_t pid;
+	uint64_t ticks;
 };
 
 static int is_reader(pid_t pid, const struct tg_stopped *st, void *arg)
@@ -345,6 +348,7 @@ static int is_reader(pid_t pid, const struct tg_stopped *st, void *arg)
 	if (st->kind != TG_STOP_STDIO || st->stream != r->key)
 		return 0;
 	r->pid = pid;
+	r->ticks = kern_start_ticks(st->start);
 	return 1;
 }
 
@@ -366,6 +370,7 @@ static void await_reader(struct supervisor *s, struct sup_job *job)
 		return;
 	}
 	job->server = st.taken && r.pid ? r.pid : (pid_t)st.server_tgid;
+	job->server_ticks = st.taken && r.pid ? r.ticks : kern_start_ticks(st.server_start);
 	if (st.taken || listed(s, job->server)) {
 		queue(s, job);
 		return;
@@ -497,7 +502,7 @@ static void begin(struct supervisor *s, uint64_t key, const struct tg_stream *st
 		return;
 	job = add(s);
 	if (!job) {
-		kill_pid(s, (pid_t)st->server_tgid);
+		kill_pid(s, (pid_t)st->server_tgid, kern_start_ticks(st->server_start));
 		sup_record_node(s, "takeover_limit", "too many servers wait for takeover: one was killed");
 		return;
 	}
@@ -506,7 +511,7 @@ static void begin(struct supervisor *s, uint64_t key, const struct tg_stream *st
 	job->agent = st->agent;
 	job->outer = st->outer;
 	job->server = (pid_t)st->server_tgid;
-	job->server_start = st->server_start;
+	job->server_ticks = kern_start_ticks(st->server_start);
 	look(s, job);
 }
 

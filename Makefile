@@ -53,7 +53,7 @@ DEPS_notary = attest base
 DEPS_query = notary base
 DEPS_gate = mcp notary net stdio proc policy attest llhttp base
 DEPS_role = enrol stdio net gate mcp notary query kern conf proc policy attest llhttp base
-DEPS_cli = mcp notary query conf proc policy attest base
+DEPS_cli = mcp notary query kern conf proc policy attest base
 
 room_dir = $(if $(filter policy attest,$(1)),$(1),user/$(1))
 room_src = $(wildcard $(call room_dir,$(1))/*.c)

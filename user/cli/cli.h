@@ -18,6 +18,7 @@ enum {
 	CLI_OK = 0,
 	CLI_FAILED = 1, /* the thing asked for did not succeed, or the answer is "no" */
 	CLI_USAGE = 2,
+	CLI_UNSEEN = 3, /* nothing is wrong, but not everything could be looked at */
 };
 
 /* One function per noun, one file each. argv[0] is the noun; they print their own messages and return
@@ -26,6 +27,7 @@ int cli_agents(struct cli *c, int argc, char **argv);
 int cli_attest(struct cli *c, int argc, char **argv);
 int cli_audit(struct cli *c, int argc, char **argv);
 int cli_catalog(struct cli *c, int argc, char **argv);
+int cli_doctor(struct cli *c, int argc, char **argv);
 int cli_policy(struct cli *c, int argc, char **argv);
 int cli_release(struct cli *c, int argc, char **argv);
 int cli_reload(struct cli *c, int argc, char **argv);

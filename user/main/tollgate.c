@@ -19,6 +19,7 @@ static const struct {
 	bool offline; /* needs its files alone: a configuration that cannot be read is no obstacle */
 } commands[] = {
 	{ "status", cli_status, "does this node enforce, and what", false },
+	{ "doctor", cli_doctor, "what this kernel and machine offer, and what is open", true },
 	{ "agents", cli_agents, "configured agents and their processes", false },
 	{ "sessions", cli_sessions, "open MCP conversations", false },
 	{ "run", cli_run, "run a command inside an agent's scope", false },

@@ -34,12 +34,12 @@ static void check(struct keeper *k)
 static size_t size_of(uint32_t type)
 {
 	return type == MSG_SPAWN ? sizeof(struct msg_spawn) : type == MSG_EXIT ? sizeof(struct msg_exit) :
-	       sizeof(struct msg_key);
+	       type == MSG_ALIVE ? sizeof(struct msg_flag) : sizeof(struct msg_key);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t types[] = { MSG_SPAWN, MSG_KEEP, MSG_UNKEEP, MSG_KEEP, MSG_READY, 0 };
+	static const uint32_t types[] = { MSG_SPAWN, MSG_KEEP, MSG_UNKEEP, MSG_KEEP, MSG_READY, MSG_ALIVE, 0 };
 	static struct keeper k;
 	static struct loop *l;
 	size_t at = 0;
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	k.children[0].used = true;
 	k.children[0].spec.role = ROLE_SUPERVISOR;
 	while (size - at >= 3) {
-		struct ipc_msg m = { .type = types[data[at] % ARRAY_SIZE(types)], .len = size_of(types[data[at] % 6]) };
+		struct ipc_msg m = { .type = types[data[at] % ARRAY_SIZE(types)], .len = size_of(types[data[at] % ARRAY_SIZE(types)]) };
 		size_t n = data[at + 2];
 		unsigned before = spawned;
 		void *body;

@@ -12,7 +12,7 @@
 
 static const uint32_t types[] = {
 	MSG_SNAPSHOT_DONE, MSG_STDIO_VERDICT, MSG_LOOKED, MSG_OWNER, MSG_SESSIONS_ARE, MSG_TAKEN, MSG_NOTARY_UP,
-	MSG_NOTARY_PRODUCER, MSG_NOTARY_STATUS_IS, MSG_QUERY_REFUSED, MSG_NOTARY_INSTANCE,
+	MSG_NOTARY_PRODUCER, MSG_NOTARY_STATUS_IS, MSG_QUERY_REFUSED, MSG_NOTARY_INSTANCE, MSG_COUNTS_ARE,
 };
 
 /* A length that a type has is met by chance only, and it is where the fields begin to matter. */
@@ -37,6 +37,8 @@ static size_t size_of(uint32_t type, size_t n)
 		return sizeof(struct msg_instance);
 	case MSG_QUERY_REFUSED:
 		return sizeof(struct msg_pid);
+	case MSG_COUNTS_ARE:
+		return sizeof(struct msg_counts);
 	default:
 		return n;
 	}

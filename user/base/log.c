@@ -26,6 +26,8 @@
 static const char *log_role = "tollgate";
 static enum log_level log_max = LOG_LEVEL_INFO;
 static int journal_fd = -1;
+static void (*log_watcher)(enum log_level level, const char *text, void *arg);
+static void *log_watcher_arg;
 
 /* JOURNAL_STREAM is "device:inode" of the stream that the service manager opened: standard error may have been
  * given another file since. */
@@ -57,6 +59,12 @@ void log_setup(const char *role, enum log_level max)
 	log_max = max;
 	if (journal_fd < 0 && stderr_is_journal(getenv("JOURNAL_STREAM")))
 		journal_fd = journal_open(LOG_JOURNAL);
+}
+
+void log_watch(void (*fn)(enum log_level level, const char *text, void *arg), void *arg)
+{
+	log_watcher = fn;
+	log_watcher_arg = arg;
 }
 
 /* The text is free of control characters, so each field is one line. */
@@ -96,6 +104,9 @@ static void log_vprint(enum log_level level, int error, const char *fmt, va_list
 	for (int i = 0; i < n; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
+	line[n] = '\0';
+	if (log_watcher && level <= LOG_LEVEL_WARN)
+		log_watcher(level, line + head, log_watcher_arg);
 	/* A journal that does not take it is no reason to lose the line. */
 	if (journal_fd >= 0 && journal_send(level, error, line + head, (size_t)(n - head)))
 		return;

@@ -17,6 +17,9 @@ enum log_level {
  * journal's socket. */
 void log_setup(const char *role, enum log_level max);
 
+/* fn is also given the text of every warning and error that is logged. It must not log. */
+void log_watch(void (*fn)(enum log_level level, const char *text, void *arg), void *arg);
+
 /* Prints when level is within the maximum. Control characters in the text are replaced. */
 void log_print(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

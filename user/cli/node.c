@@ -3,9 +3,14 @@
  * The commands that ask the running daemon about itself: status, agents, sessions, reload, release.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "attest/attest.h"
 #include "user/cli/control_client.h"
+
+#define PROVIDERS_MAX 16
 
 static int usage(const char *text)
 {
@@ -19,41 +24,136 @@ static int help(const char *text)
 	return CLI_OK;
 }
 
-static void print_rows(const json_t *rows)
+static long long number(const json_t *object, const char *member)
+{
+	return (long long)json_integer_value(json_object_get(object, member));
+}
+
+/* Colour for eyes only: never in a file or a pipe, nor where NO_COLOR forbids it. */
+static const char *colour(const char *code)
+{
+	static int wanted = -1;
+
+	if (wanted < 0)
+		wanted = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	return wanted ? code : "";
+}
+
+#define RED "\033[1;31m"
+#define GREEN "\033[1;32m"
+#define PLAIN "\033[0m"
+
+static void print_health(const json_t *j)
+{
+	bool healthy = json_is_true(json_object_get(j, "healthy"));
+	const json_t *problem;
+	size_t i;
+
+	printf("%s: %s%s%s, since %.19s\n", cli_text(j, "node", "?"), colour(healthy ? GREEN : RED),
+	       healthy ? "healthy" : "NOT HEALTHY", colour(PLAIN), cli_text(j, "started", "?"));
+	json_array_foreach(json_object_get(j, "problems"), i, problem)
+		printf("  %s!%s %s\n", colour(RED), colour(PLAIN), json_string_value(problem));
+	json_array_foreach(json_object_get(j, "warnings"), i, problem)
+		printf("  note: %s\n", json_string_value(problem));
+}
+
+static void print_epoch(const json_t *j)
+{
+	const json_t *log = json_object_get(j, "log");
+
+	printf("mode         policy %s, enforcement %s, durability %s\n", cli_text(j, "mode", "?"),
+	       cli_text(j, "enforcement", "?"), cli_text(j, "durability", "?"));
+	printf("policy       %s, epoch %lld\n", cli_text(j, "policy_hash", "?"), number(j, "epoch"));
+	printf("catalog      %s, %lld servers, %lld tools\n", cli_text(j, "catalog_hash", "?"),
+	       number(j, "catalog_servers"), number(j, "catalog_tools"));
+	if (json_is_object(log))
+		printf("log          %lld records, %lld on disk, %lld signed%s%s\n", number(log, "records"),
+		       number(log, "synced"), number(log, "signed"),
+		       cli_text(log, "error", NULL) ? ", ERROR: " : "", cli_text(log, "error", ""));
+	else
+		printf("log          no answer from the notary\n");
+	printf("log key      %s\n", cli_text(log, "public_key", "?"));
+	printf("evidence     records say %s; %s found here%s\n", cli_text(j, "attestation", "?"),
+	       cli_text(j, "evidence_provider", "?"),
+	       strcmp(cli_text(j, "evidence_class", "software-only"), "software-only") == 0 ? "" :
+	       ": tollgate attest evidence");
+}
+
+static void print_traffic(const json_t *j)
+{
+	const json_t *m = json_object_get(j, "messages"), *k = json_object_get(j, "kernel_counters"), *a;
+	size_t i;
+
+	printf("sessions     %lld open\n", number(j, "sessions"));
+	printf("messages     %lld judged, %lld denied, %lld not recorded; "
+	       "in the last %lld s %lld judged, %lld denied\n",
+	       number(m, "judged"), number(m, "denied"), number(m, "unrecorded"), number(m, "lately_seconds"),
+	       number(m, "lately_judged"), number(m, "lately_denied"));
+	printf("kernel       %lld connections steered, %lld execs held, %lld killed; "
+	       "events lost %lld, missing %lld\n",
+	       number(k, "connect_steered"), number(k, "exec_stopped"), number(k, "exec_killed"),
+	       number(j, "events_lost"), number(j, "events_missing"));
+	printf("agents\n");
+	json_array_foreach(json_object_get(j, "agents"), i, a)
+		printf("  %-20s %-9s %lld processes\n", cli_text(a, "name", "?"), cli_text(a, "state", "?"),
+		       number(a, "processes"));
+	if (i == 0)
+		printf("  none configured: nothing is guarded\n");
+}
+
+static void print_rows(const json_t *j)
 {
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
+	printf("enforced here\n");
+	json_array_foreach(json_object_get(j, "rows"), i, row)
 		printf("  %-8s %-24s %s\n", cli_text(row, "state", "?"), cli_text(row, "row", "?"),
 		       cli_text(row, "text", ""));
 }
 
-static void print_status(const json_t *j)
+#define RECENT_SHOWN 5 /* the rest with --json: one screen is one screen */
+
+static void print_recent(const json_t *j)
 {
-	const json_t *log = json_object_get(j, "log"), *agent;
+	const json_t *r;
 	size_t i;
 
-	printf("%s: %s, policy mode %s, durability %s, claims %s\n", cli_text(j, "node", "?"),
-	       cli_text(j, "enforcement", "?"), cli_text(j, "mode", "?"),
-	       cli_text(j, "durability", "?"), cli_text(j, "attestation", "?"));
-	printf("policy   %s (epoch %lld)\n", cli_text(j, "policy_hash", "?"),
-	       (long long)json_integer_value(json_object_get(j, "epoch")));
-	printf("catalog  %s\n", cli_text(j, "catalog_hash", "?"));
-	printf("records  %lld, key %s\n",
-	       (long long)json_integer_value(json_object_get(log, "records")),
-	       cli_text(log, "public_key", "?"));
-	printf("agents:\n");
-	json_array_foreach(json_object_get(j, "agents"), i, agent)
-		printf("  %-20s %s\n", cli_text(agent, "name", "?"), cli_text(agent, "state", "?"));
-	printf("enforced here:\n");
-	print_rows(json_object_get(j, "rows"));
+	printf("lately\n");
+	json_array_foreach(json_object_get(j, "recent"), i, r)
+		if (i < RECENT_SHOWN)
+			printf("  %.19s  %-16s %s\n", cli_text(r, "time", "?"), cli_text(r, "kind", "?"),
+			       cli_text(r, "text", ""));
+}
+
+/* What could stand behind this node's statements is a fact of the machine, so it is looked for here. */
+static void add_evidence(json_t *j)
+{
+	struct attest_found found[PROVIDERS_MAX];
+	unsigned n = attest_detect(&(struct attest_config){ 0 }, found, PROVIDERS_MAX);
+
+	for (unsigned i = 0; i < n && i < PROVIDERS_MAX; i++)
+		if (found[i].used) {
+			(void)json_object_set_new(j, "evidence_provider", json_string(found[i].name));
+			(void)json_object_set_new(j, "evidence_class",
+						  json_string(attest_class_text(found[i].class)));
+		}
+}
+
+static void print_status(const json_t *j)
+{
+	print_health(j);
+	print_epoch(j);
+	print_traffic(j);
+	print_rows(j);
+	print_recent(j);
 }
 
 int cli_status(struct cli *c, int argc, char **argv)
 {
 	static const char text[] = "usage: tollgate status [--json]\n"
-				   "Says whether this node enforces, under which policy and catalog.\n";
+				   "Says whether this node is healthy and enforces, under which policy and catalog,\n"
+				   "what passed, and what went wrong lately. Exit status 0: healthy; 1: not.\n";
 	json_t *j;
 	int r;
 
@@ -64,6 +164,7 @@ int cli_status(struct cli *c, int argc, char **argv)
 	r = control_ask(c, "status", &j);
 	if (r != CLI_OK)
 		return r;
+	add_evidence(j);
 	if (c->json)
 		cli_print_json(j);
 	else

@@ -29,4 +29,8 @@ int kern_events_consume(struct kern_events *e);
  * event behind it. The caller then walks as above. Count or -errno. */
 int64_t kern_events_lost(struct kern_events *e);
 
+/* Delivers what waits, then says how many events have a number and neither came nor were counted as lost, beyond what
+ * was said before. Believed when two calls have seen it: between them an event may be on its way. Count or -errno. */
+int64_t kern_events_missing(struct kern_events *e);
+
 #endif

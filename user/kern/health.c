@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,14 @@ int kern_digest(struct kern *k, uint8_t ret[SHA256_SIZE])
 	return 0;
 }
 
+/* The same program is attached to many cgroups. */
+static void name_scope(struct kern *k, uint64_t cgroup)
+{
+	size_t n = strlen(k->broken);
+
+	(void)snprintf(k->broken + n, sizeof(k->broken) - n, " of cgroup %" PRIu64, cgroup);
+}
+
 static int verify_scopes(struct kern *k)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
@@ -59,6 +68,8 @@ static int verify_scopes(struct kern *k)
 		r = pin_path(path, "%s/%s", dir, e->d_name);
 		if (r == 0)
 			r = attach_check(k, KW_SCOPE, id, path);
+		if (r == -ENOLINK)
+			name_scope(k, id);
 	}
 	closedir(d);
 	return r;

@@ -55,7 +55,8 @@ bool kern_adopted(const struct kern *k);
 int kern_digest(struct kern *k, uint8_t ret[SHA256_SIZE]);
 
 /* Checks that every pinned link is still there, attached, and runs the program it should. 0, or
- * -ENOLINK with the link's name in ret_what (borrowed until the next call). */
+ * -ENOLINK with the link's name in ret_what, and its cgroup for one of a scope (borrowed until the next
+ * call). A scope whose links are all gone is no longer known here: see kern_scope_attached(). */
 int kern_verify(struct kern *k, const char **ret_what);
 
 /* To be called every second by the supervisor's loop. */

@@ -193,6 +193,7 @@ static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
 {
 	struct keeper *k = arg;
 	const struct msg_exit *e = m->body;
+	const struct msg_flag *flag = m->body;
 
 	switch (m->type) {
 	case MSG_SPAWN:
@@ -203,6 +204,12 @@ static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
 		return unkeep(k, m);
 	case MSG_READY:
 		(void)sd_notify(0, "READY=1\nSTATUS=enforcing");
+		return 0;
+	case MSG_ALIVE:
+		if (m->len != sizeof(*flag))
+			return -EBADMSG;
+		(void)sd_notify(0, flag->value ? "WATCHDOG=1\nSTATUS=enforcing" :
+				   "WATCHDOG=1\nSTATUS=not healthy: see tollgate status");
 		return 0;
 	case MSG_EXIT:
 		if (m->len != sizeof(*e))

@@ -30,6 +30,7 @@ enum msg_type {
 	MSG_UNKEEP, /* struct msg_key */
 	MSG_READY, /* nothing: the node enforces; the keeper tells the service manager */
 	MSG_EXIT, /* struct msg_exit: end all roles and exit with this status */
+	MSG_ALIVE, /* struct msg_flag, every second: the supervisor's loop turns; 1: and all is as it should be */
 	/* keeper -> supervisor */
 	MSG_KEPT, /* struct msg_key + 1 fd: held for you since before you started */
 	MSG_KEPT_END, /* nothing: no more MSG_KEPT */
@@ -53,6 +54,7 @@ enum msg_type {
 	MSG_LOOK, /* struct msg_look + 1 fd: what lies unread in it? Answer: MSG_LOOKED */
 	MSG_OWNER_IS, /* struct msg_owner_is: answer to MSG_OWNER */
 	MSG_SESSIONS, /* nothing. Answer: MSG_SESSIONS_ARE */
+	MSG_COUNTS, /* nothing. Answer: MSG_COUNTS_ARE */
 
 	/* proxy -> supervisor */
 	MSG_SNAPSHOT_DONE = 64, /* struct msg_snapshot_done */
@@ -60,6 +62,7 @@ enum msg_type {
 	MSG_LOOKED, /* struct msg_looked */
 	MSG_OWNER, /* struct msg_owner: who listens at this loopback address? */
 	MSG_SESSIONS_ARE, /* JSON text of an array, no NUL */
+	MSG_COUNTS_ARE, /* struct msg_counts */
 
 	/* supervisor <-> injector */
 	MSG_TAKEOVER = 96, /* struct msg_takeover + fds for STDIO_WALKS_SCOPE and STDIO_WALKS_ALL passes */
@@ -284,6 +287,12 @@ struct msg_owner_is {
 	uint32_t pad;
 	uint64_t socket; /* cookie of the listening socket */
 	struct proc_identity owner;
+};
+
+/* Of a proxy since its start: messages judged, denied, and denied because they could not be recorded. */
+struct msg_counts {
+	uint64_t judged, denied, unrecorded;
+	uint64_t sessions; /* open now */
 };
 
 struct msg_takeover {

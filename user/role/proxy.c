@@ -361,6 +361,14 @@ static int on_sessions(struct proxy *p, const struct ipc_msg *m)
 	return member_tell(&p->member, MSG_SESSIONS_ARE, m->cookie, buf_span(&text).p, buf_len(&text));
 }
 
+static int on_counts(struct proxy *p, const struct ipc_msg *m)
+{
+	struct msg_counts c = { .judged = p->gate->count.judged, .denied = p->gate->count.denied,
+				.unrecorded = p->gate->count.unrecorded, .sessions = p->gate->nconvs };
+
+	return member_tell(&p->member, MSG_COUNTS_ARE, m->cookie, &c, sizeof(c));
+}
+
 static int on_epoch(struct proxy *p, const struct ipc_msg *m)
 {
 	const struct msg_epoch *e = m->body;
@@ -410,6 +418,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return on_owner_is(p, m);
 	case MSG_SESSIONS:
 		return on_sessions(p, m);
+	case MSG_COUNTS:
+		return on_counts(p, m);
 	default:
 		return -EBADMSG;
 	}

@@ -16,6 +16,7 @@
  *	sup_running   agents and conversations from before the start
  *	sup_stray     servers that stand still for a takeover nobody knows of any more
  *	sup_control   the control socket's verbs
+ *	sup_health    looks every second whether all is as it should be
  *	sup_record    the node's own records
  */
 
@@ -55,6 +56,7 @@ struct sup_proxy {
 	bool offered; /* has the epoch on offer and has not answered */
 	bool committed; /* judges by the node's epoch */
 	bool recording;
+	struct msg_counts counts; /* as of its last answer */
 };
 
 struct sup_ring {
@@ -86,6 +88,41 @@ struct sup_owner {
 	uint64_t ino; /* of the socket; 0: none */
 	uint64_t since;
 	pid_t pid;
+};
+
+#define SUP_PROBLEMS_MAX 16
+#define SUP_RECENT_MAX 16
+#define SUP_SAMPLES 7 /* of ten seconds: the rates are over a minute */
+
+/* What is not as it should be, in words. */
+struct sup_problems {
+	unsigned n;
+	char text[SUP_PROBLEMS_MAX][256];
+};
+
+/* Something an operator would want to know when asking what happened. */
+struct sup_recent {
+	uint64_t real_ns;
+	char kind[32]; /* reason code of a node record, "error" or "warning" */
+	char text[224];
+};
+
+struct sup_sample {
+	uint64_t mono_ns, judged, denied;
+};
+
+struct sup_health {
+	uint64_t started_ns; /* real */
+	bool red; /* as recorded */
+	unsigned bad_looks; /* in a row */
+	uint64_t events_lost, events_gap;
+	bool stats_known;
+	uint64_t stats[TG_STAT_MAX_];
+	struct msg_counts total; /* of all proxies there were; without sessions */
+	struct sup_sample samples[SUP_SAMPLES]; /* the last ones, round and round */
+	unsigned nsamples;
+	struct sup_recent recent[SUP_RECENT_MAX]; /* the same */
+	unsigned nrecent;
 };
 
 struct supervisor {
@@ -128,6 +165,8 @@ struct supervisor {
 
 	struct sup_job *jobs; /* takeovers, oldest first */
 	uint64_t last_cookie;
+
+	struct sup_health health;
 
 	struct recorder *recorder;
 	struct loop_io *progress_io;
@@ -235,6 +274,18 @@ bool sup_in_scope(struct supervisor *s, pid_t pid);
 int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json);
 /* The notary's answer to the order for another log key; NULL: it is gone. */
 int sup_rotated(struct supervisor *s, const struct ipc_msg *m);
+/* Answers what has waited too long for a role that does not. */
+void sup_control_tick(struct supervisor *s);
+
+/* --- sup_health.c */
+void sup_health_start(struct supervisor *s);
+void sup_health_tick(struct supervisor *s);
+/* Looks now. */
+void sup_health_look(struct supervisor *s, struct sup_problems *ret);
+int sup_health_counts(struct supervisor *s, struct sup_proxy *p, const struct ipc_msg *m);
+/* What was judged and denied in the last minute or less; mono_ns is how long that was. */
+void sup_health_rates(const struct supervisor *s, struct sup_sample *ret);
+void sup_recent_add(struct supervisor *s, const char *kind, const char *text);
 
 /* --- sup_record.c */
 int sup_record_start(struct supervisor *s);

@@ -10,6 +10,7 @@
 
 #include "attest/attest.h"
 #include "user/base/cleanup.h"
+#include "user/base/clock.h"
 #include "user/base/json_out.h"
 #include "user/base/log.h"
 #include "user/gate/gate.h"
@@ -17,16 +18,20 @@
 #include "user/kern/kern.h"
 #include "user/kern/scope.h"
 #include "user/kern/stdio.h"
+#include "user/mcp/catalog.h"
 #include "user/notary/disclosure.h"
 #include "user/role/control.h"
 #include "user/role/sup.h"
 
-/* A request whose answer needs other roles: `sessions` asks every proxy, `status` the notary. */
+#define ANSWER_TICKS 5 /* seconds that the other roles have; after them the answer is without theirs */
+
+/* A request whose answer needs other roles: `sessions` asks every proxy, `status` these and the notary. */
 struct sup_question {
 	struct sup_question *next;
 	uint64_t cookie;
 	struct control_peer *peer;
 	unsigned awaited;
+	uint64_t asked; /* tick */
 	struct buf rows; /* of JSON, separated by commas */
 	enum { ASK_SESSIONS, ASK_STATUS, ASK_NOTARY } what;
 };
@@ -42,7 +47,7 @@ bool sup_in_scope(struct supervisor *s, pid_t pid)
 /* --- agents --------------------------------------------------------------------------------------- */
 
 struct counting {
-	uint32_t agent;
+	unsigned *of; /* [0] is agent number 1 */
 	unsigned n;
 };
 
@@ -50,7 +55,8 @@ static int count_one(const struct tg_scope_task *t, void *arg)
 {
 	struct counting *c = arg;
 
-	c->n += t->label.agent == c->agent;
+	if (t->label.agent && t->label.agent <= c->n)
+		c->of[t->label.agent - 1]++;
 	return 0;
 }
 
@@ -70,25 +76,28 @@ static void selector_text(const struct conf_agent *a, char *ret, size_t size)
 /* Configured agents and how many processes of theirs are in scope. */
 static void write_agents(struct supervisor *s, struct json_out *j)
 {
+	struct counting c = { .of = calloc(s->conf.nagents + 1, sizeof(*c.of)), .n = s->conf.nagents };
 	char selector[2 * PROC_PATH_MAX];
 
+	if (c.of)
+		(void)kern_scope_each(s->kern, count_one, &c);
 	json_out_key(j, "agents");
 	json_out_array(j);
 	for (unsigned i = 0; i < s->conf.nagents; i++) {
 		const struct conf_agent *a = &s->conf.agents[i];
-		struct counting c = { .agent = i + 1 };
+		unsigned n = c.of ? c.of[i] : 0;
 
-		(void)kern_scope_each(s->kern, count_one, &c);
 		selector_text(a, selector, sizeof(selector));
 		json_out_object(j);
 		json_out_member_str(j, "name", a->name);
 		json_out_member_str(j, "sponsor", a->sponsor);
 		json_out_member_str(j, "selector", selector);
-		json_out_member_str(j, "state", c.n ? "in scope" : "idle");
-		json_out_member_int(j, "processes", c.n);
+		json_out_member_str(j, "state", n ? "in scope" : "idle");
+		json_out_member_int(j, "processes", n);
 		json_out_object_end(j);
 	}
 	json_out_array_end(j);
+	free(c.of);
 }
 
 static void answer_agents(struct supervisor *s, struct control_peer *peer)
@@ -138,35 +147,118 @@ static void rows(const struct supervisor *s, struct json_out *j, bool links_ok, 
 	json_out_array_end(j);
 }
 
+static void write_health(struct supervisor *s, struct json_out *j)
+{
+	const struct sup_health *h = &s->health;
+	const char *broken = "";
+	struct sup_problems p;
+
+	sup_health_look(s, &p);
+	json_out_member_bool(j, "healthy", p.n == 0);
+	json_out_key(j, "problems");
+	json_out_array(j);
+	for (unsigned i = 0; i < p.n; i++)
+		json_out_string(j, span_of(p.text[i]));
+	json_out_array_end(j);
+	json_out_member_int(j, "events_lost", (int64_t)h->events_lost);
+	json_out_member_int(j, "events_missing", (int64_t)h->events_gap);
+	rows(s, j, kern_verify(s->kern, &broken) == 0, broken);
+}
+
+static void write_rates(struct supervisor *s, struct json_out *j)
+{
+	const struct msg_counts *t = &s->health.total;
+	struct sup_sample last;
+	uint64_t sessions = 0;
+
+	for (unsigned i = 0; i < s->nproxies; i++)
+		sessions += s->proxies[i].channel ? s->proxies[i].counts.sessions : 0;
+	sup_health_rates(s, &last);
+	json_out_key(j, "messages");
+	json_out_object(j);
+	json_out_member_int(j, "judged", (int64_t)t->judged);
+	json_out_member_int(j, "denied", (int64_t)t->denied);
+	json_out_member_int(j, "unrecorded", (int64_t)t->unrecorded);
+	json_out_member_int(j, "lately_seconds", (int64_t)(last.mono_ns / 1000000000u));
+	json_out_member_int(j, "lately_judged", (int64_t)last.judged);
+	json_out_member_int(j, "lately_denied", (int64_t)last.denied);
+	json_out_object_end(j);
+	json_out_member_int(j, "sessions", (int64_t)sessions);
+}
+
+static void write_counters(struct supervisor *s, struct json_out *j)
+{
+	uint64_t all[TG_STAT_MAX_];
+
+	if (kern_stats(s->kern, all) < 0)
+		return;
+	json_out_key(j, "kernel_counters");
+	json_out_object(j);
+	for (unsigned i = 0; i < TG_STAT_MAX_; i++)
+		json_out_member_int(j, kern_stat_name(i), (int64_t)all[i]);
+	json_out_object_end(j);
+}
+
+/* Latest first. */
+static void write_recent(const struct supervisor *s, struct json_out *j)
+{
+	const struct sup_health *h = &s->health;
+	unsigned n = h->nrecent < SUP_RECENT_MAX ? h->nrecent : SUP_RECENT_MAX;
+	char time[CLOCK_ISO_SIZE];
+
+	json_out_key(j, "recent");
+	json_out_array(j);
+	for (unsigned i = 1; i <= n; i++) {
+		const struct sup_recent *r = &h->recent[(h->nrecent - i) % SUP_RECENT_MAX];
+
+		clock_iso(r->real_ns, time);
+		json_out_object(j);
+		json_out_member_str(j, "time", time);
+		json_out_member_str(j, "kind", r->kind);
+		json_out_member_str(j, "text", r->text);
+		json_out_object_end(j);
+	}
+	json_out_array_end(j);
+}
+
+static void write_epoch(struct supervisor *s, struct json_out *j)
+{
+	const struct snapshot *now = s->current.snap;
+
+	json_out_member_int(j, "epoch", (int64_t)s->current.epoch);
+	json_out_member_str(j, "policy_hash", now->policy_hash);
+	json_out_member_str(j, "catalog_hash", now->catalog_hash);
+	json_out_member_int(j, "catalog_servers", catalog_server_count(now->catalog));
+	json_out_member_int(j, "catalog_tools", catalog_tool_count(now->catalog));
+	json_out_member_str(j, "program_hash", s->setup.program_hash);
+	json_out_member_str(j, "kernel_hash", s->setup.kernel_hash);
+}
+
 static void status_head(struct supervisor *s, struct json_out *j)
 {
-	const char *broken = "";
-	bool links_ok = kern_verify(s->kern, &broken) == 0, healthy = links_ok && s->notary_there;
+	char started[CLOCK_ISO_SIZE];
 	unsigned live = 0, n = 0;
 
 	while (places_at(s->places, live))
 		live++;
-	for (unsigned i = 0; i < s->nproxies; i++)
-		healthy = healthy && s->proxies[i].channel && s->proxies[i].committed &&
-			  s->proxies[i].recording;
 	for (struct sup_listener *l = s->listeners; l; l = l->next)
 		n++;
-	json_out_member_bool(j, "healthy", healthy);
+	clock_iso(s->health.started_ns, started);
 	json_out_member_str(j, "node", s->setup.node);
+	json_out_member_str(j, "started", started);
 	json_out_member_str(j, "enforcement", enforcement_text(s->conf.enforcement));
 	json_out_member_str(j, "mode", gate_mode_text((enum gate_mode)s->setup.mode));
 	json_out_member_str(j, "durability", record_durability_text((enum record_durability)s->setup.durability));
 	json_out_member_str(j, "attestation", s->notary_up.platform);
-	json_out_member_int(j, "epoch", (int64_t)s->current.epoch);
-	json_out_member_str(j, "policy_hash", s->current.snap->policy_hash);
-	json_out_member_str(j, "catalog_hash", s->current.snap->catalog_hash);
-	json_out_member_str(j, "program_hash", s->setup.program_hash);
-	json_out_member_str(j, "kernel_hash", s->setup.kernel_hash);
+	write_epoch(s, j);
 	json_out_member_int(j, "live_agents", live);
 	json_out_member_int(j, "listeners", n);
 	json_out_member_bool(j, "stdio_hooks", kern_stdio_attached(s->kern));
 	write_agents(s, j);
-	rows(s, j, links_ok, broken);
+	write_rates(s, j);
+	write_counters(s, j);
+	write_health(s, j);
+	write_recent(s, j);
 	json_out_key(j, "warnings");
 	json_out_array(j);
 	for (unsigned i = 0; i < s->conf.nwarnings; i++)
@@ -254,7 +346,8 @@ static struct sup_question *new_question(struct supervisor *s, struct control_pe
 		control_refuse(peer, "control", "answer", "not enough memory");
 		return NULL;
 	}
-	*q = (struct sup_question){ .peer = peer, .cookie = ++s->last_cookie, .next = s->questions };
+	*q = (struct sup_question){ .peer = peer, .cookie = ++s->last_cookie,
+				    .asked = s->ticks, .next = s->questions };
 	s->questions = q;
 	return q;
 }
@@ -267,6 +360,16 @@ static void ask_notary(struct supervisor *s, struct sup_question *q, uint32_t ty
 		settle(s, q);
 }
 
+static void ask_proxies(struct supervisor *s, struct sup_question *q, uint32_t type)
+{
+	for (unsigned i = 0; i < s->nproxies; i++)
+		if (s->proxies[i].channel &&
+		    ipc_send(s->proxies[i].channel, type, q->cookie, NULL, 0, NULL, 0) >= 0)
+			q->awaited++;
+	if (q->awaited == 0)
+		settle(s, q);
+}
+
 static void ask_status(struct supervisor *s, struct control_peer *peer)
 {
 	struct sup_question *q = new_question(s, peer);
@@ -274,21 +377,30 @@ static void ask_status(struct supervisor *s, struct control_peer *peer)
 	if (!q)
 		return;
 	q->what = ASK_STATUS;
-	ask_notary(s, q, MSG_NOTARY_STATUS, NULL, 0);
+	if (s->notary && ipc_send(s->notary, MSG_NOTARY_STATUS, q->cookie, NULL, 0, NULL, 0) >= 0)
+		q->awaited = 1;
+	ask_proxies(s, q, MSG_COUNTS);
 }
 
 static void ask_sessions(struct supervisor *s, struct control_peer *peer)
 {
 	struct sup_question *q = new_question(s, peer);
 
-	if (!q)
-		return;
-	for (unsigned i = 0; i < s->nproxies; i++)
-		if (s->proxies[i].channel &&
-		    ipc_send(s->proxies[i].channel, MSG_SESSIONS, q->cookie, NULL, 0, NULL, 0) >= 0)
-			q->awaited++;
-	if (q->awaited == 0)
-		settle(s, q);
+	if (q)
+		ask_proxies(s, q, MSG_SESSIONS);
+}
+
+/* A role that died or hangs must not keep an operator waiting, least of all then. What the notary alone makes may take
+ * its time. */
+void sup_control_tick(struct supervisor *s)
+{
+	struct sup_question *q = s->questions, *next;
+
+	for (; q; q = next) {
+		next = q->next;
+		if (q->what != ASK_NOTARY && s->ticks - q->asked >= ANSWER_TICKS)
+			settle(s, q);
+	}
 }
 
 static void ask_claim(struct supervisor *s, struct control_peer *peer, const char *session)

@@ -314,6 +314,8 @@ static int from_proxy(struct ipc *c, struct ipc_msg *m, void *arg)
 		return sup_stdio_looked(s, m);
 	case MSG_SESSIONS_ARE:
 		return sup_control_answer(s, m->cookie, (struct span){ m->body, m->len });
+	case MSG_COUNTS_ARE:
+		return sup_health_counts(s, p, m);
 	case MSG_OWNER: {
 		struct msg_owner_is is;
 

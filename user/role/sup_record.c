@@ -75,6 +75,7 @@ void sup_record_node(struct supervisor *s, const char *code, const char *reason)
 {
 	struct record rec;
 
+	sup_recent_add(s, code, reason);
 	if (!s->chain_open)
 		return;
 	sup_record_init(&rec, RECORD_NODE, RECORD_NA);

@@ -74,8 +74,13 @@ static void on_signal(int signo, void *arg)
 
 static void look_at_all(struct supervisor *s, uint64_t lost)
 {
-	log_warn("%llu kernel events were lost: looking at everything again", (unsigned long long)lost);
-	sup_record_node(s, "events_lost", "kernel events were lost; everything was looked at again");
+	char reason[128];
+
+	s->health.events_lost += lost;
+	(void)snprintf(reason, sizeof(reason), "%llu kernel events were lost; everything was looked at again",
+		       (unsigned long long)lost);
+	log_warn("%s", reason);
+	sup_record_node(s, "events_lost", reason);
 	sup_enrol_rescan(s);
 	sup_stdio_rescan(s);
 }
@@ -174,6 +179,7 @@ static void on_tick(struct loop_timer *t, void *arg)
 	if (lost > 0)
 		look_at_all(s, (uint64_t)lost);
 	sup_enrol_tick(s);
+	sup_health_tick(s);
 	if (s->ticks % SWEEP_TICKS == 0 && kern_stdio_attached(s->kern))
 		(void)kern_stdio_sweep(s->kern);
 }
@@ -423,6 +429,7 @@ int supervisor_run(const char *config)
 	int r;
 
 	s->config = config;
+	sup_health_start(s);
 	s->audit_fd = -1;
 	s->current.fds[0] = s->offered.fds[0] = -1;
 	for (unsigned i = 0; i < SUP_PRODUCERS_MAX; i++)

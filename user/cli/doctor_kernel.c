@@ -118,8 +118,26 @@ static void look_at_ptrace(struct doctor *d)
 		   "yama.ptrace_scope %s", scope);
 }
 
+#define INITIAL_PID_NAMESPACE 0xeffffffcu /* PROC_PID_INIT_INO of the kernel */
+
+/* Kernel programs see process ids of the machine; a daemon in a container would look for others by them. */
+static void look_at_namespace(struct doctor *d)
+{
+	char path[4096];
+	struct stat st;
+	bool ours;
+
+	if (snprintf(path, sizeof(path), "%s/proc/self/ns/pid", d->root) >= (int)sizeof(path) || stat(path, &st) < 0)
+		return;
+	ours = st.st_ino == INITIAL_PID_NAMESPACE;
+	doctor_add(d, ours ? DOCTOR_GOOD : DOCTOR_MISSING, "process ids", "everything",
+		   "run tollgated on the machine itself, or with its pid namespace (podman run --pid host)", "%s",
+		   ours ? "the machine's own" : "those of a container");
+}
+
 void doctor_kernel(struct doctor *d)
 {
+	look_at_namespace(d);
 	look_at_version(d);
 	look_at_btf(d);
 	look_at_cgroup2(d);

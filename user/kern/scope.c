@@ -98,6 +98,22 @@ int kern_scope_attach(struct kern *k, const char *dir)
 	return attach_all(k, KW_SCOPE, fd, pins);
 }
 
+int kern_scope_repair(struct kern *k, const char *dir)
+{
+	char pins[PATH_MAX];
+	uint64_t id;
+	int r;
+
+	if ((r = cgroup_id(dir, &id)) < 0 || (r = scope_pins(k, id, pins)) < 0)
+		return r;
+	if (attach_check(k, KW_SCOPE, id, pins) == 0)
+		return 0;
+	r = pin_remove_tree(pins);
+	if (r == 0)
+		r = kern_scope_attach(k, dir);
+	return r == -EEXIST ? 0 : r;
+}
+
 int kern_scope_detach(struct kern *k, uint64_t cgroup)
 {
 	char pins[PATH_MAX];

@@ -15,6 +15,10 @@ struct kern;
  * destination. */
 int kern_scope_attach(struct kern *k, const char *dir);
 
+/* For a scope that should have them: attaches anew unless every program is attached. What an ancestor holds needs
+ * nothing of its own. 0 or -errno. */
+int kern_scope_repair(struct kern *k, const char *dir);
+
 /* Detaches from that cgroup (by id: the directory may be gone) and forgets it. -ENOENT. */
 int kern_scope_detach(struct kern *k, uint64_t cgroup);
 

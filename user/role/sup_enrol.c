@@ -461,14 +461,15 @@ static int agent_of_name(const struct supervisor *s, const char *name)
 static int adopt(const char *dir, const char *name, uint64_t id, void *arg)
 {
 	struct supervisor *s = arg;
-	int index = agent_of_name(s, name);
+	int index = agent_of_name(s, name), r;
 	struct place *p;
 
 	(void)id;
-	if (index < 0)
+	if (index < 0 || place_adopt(s->places, dir, (unsigned)index + 1, true, &p) < 0 || p->outer)
 		return 0;
-	(void)place_adopt(s->places, dir, (unsigned)index + 1, true, &p);
-	return 0;
+	/* What somebody detached since: its processes would connect past us for as long as they live. */
+	r = kern_scope_repair(s->kern, dir);
+	return r < 0 ? log_err(r, "attach to %s again: %s", dir, err_text(r)) : 0;
 }
 
 int sup_enrol_start(struct supervisor *s)

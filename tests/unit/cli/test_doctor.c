@@ -80,6 +80,11 @@ static void reads_what_the_files_say(void **state)
 	assert_int_equal(kernel_says("ptrace"), DOCTOR_GOOD);
 }
 
+static void knows_a_container(void **state)
+{
+	assert_int_equal(kernel_says("process ids"), DOCTOR_MISSING);
+}
+
 static void reads_files_of_any_content(void **state)
 {
 	char huge[4096];
@@ -194,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_the_files_say),
+		cmocka_unit_test(knows_a_container),
 		cmocka_unit_test(reads_files_of_any_content),
 		cmocka_unit_test(a_full_table_takes_no_more),
 		cmocka_unit_test(says_of_this_machine_what_loading_says),
@@ -207,6 +213,7 @@ int main(void)
 	(void)snprintf(root, sizeof(root), "/tmp/tollgate-doctor-%d-XXXXXX", (int)getpid());
 	if (!mkdtemp(root))
 		return 1;
+	put("/proc/self/ns/pid", ""); /* some other inode */
 	r = cmocka_run_group_tests(tests, NULL, NULL);
 	(void)snprintf(command, sizeof(command), "rm -rf '%s'", root);
 	return system(command) == 0 ? r : 1;

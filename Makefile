@@ -66,7 +66,7 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
 .PHONY: all check check-long check-vm flood bench bench-log bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
-	tsan units install install-libcedar clean help print-config
+	tsan units install install-node install-libcedar deb clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -75,7 +75,7 @@ all: $(PROGRAMS)
 
 help:
 	@echo 'all check check-long check-vm flood bench bench-log bench-policy diff-policy fuzz models mutants tsan install install-libcedar' \
-		'clean print-config'
+		'deb clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH; bench-log: RECORDS LOG_DIR'
 
 print-config:
@@ -267,12 +267,29 @@ install-libcedar: $(LIBCEDAR)
 
 # --- installation --------------------------------------------------------------------------------
 MAN = $(wildcard man/*.[1578])
-install: all install-libcedar
+UNITDIR = $(PREFIX)/lib/systemd/system
+install: install-node install-libcedar
+
+# What a node needs. A configuration that is there already stays as it is.
+install-node: all
 	install -D -m 755 $(BUILD)/tollgated $(DESTDIR)$(PREFIX)/sbin/tollgated
 	install -D -m 755 $(BUILD)/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
 	set -e; for m in $(MAN); do s=$${m##*.}; \
 		install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$$s/$${m##*/}; done
-	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tollgate
+	install -D -m 644 scripts/deb/tollgated.service $(DESTDIR)$(UNITDIR)/tollgated.service
+	install -D -m 644 scripts/deb/run-tollgate-bpf.mount $(DESTDIR)$(UNITDIR)/run-tollgate-bpf.mount
+	install -D -m 644 scripts/deb/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/tollgate.conf
+	install -D -m 644 scripts/deb/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tollgate.conf
+	install -D -m 755 scripts/deb/unguard $(DESTDIR)$(PREFIX)/lib/tollgate/unguard
+	install -D -m 644 scripts/deb/tollgate.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tollgate
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tollgate/policy.d
+	set -e; at=$(DESTDIR)$(SYSCONFDIR)/tollgate; [ -e $$at/tollgate.conf ] || { \
+		install -m 644 scripts/deb/tollgate.conf $$at/tollgate.conf; \
+		install -m 644 scripts/deb/policy.cedar $$at/policy.d/00-conversation.cedar; \
+		[ -e $$at/catalog.json ] || { echo '[]' > $$at/catalog.json; chmod 644 $$at/catalog.json; }; }
+
+deb: all
+	scripts/deb/build $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

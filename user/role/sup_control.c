@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attest/attest.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/json_out.h"

@@ -48,7 +48,7 @@ static void __attribute__((format(printf, 2, 3))) found(struct sup_problems *p, 
 	va_list ap;
 
 	if (p->n == SUP_PROBLEMS_MAX)
-		return; /* LIMIT: this many are reason enough */
+		return; /* this many are reason enough */
 	va_start(ap, fmt);
 	(void)vsnprintf(p->text[p->n++], sizeof(p->text[0]), fmt, ap);
 	va_end(ap);

@@ -227,6 +227,7 @@ check-long: all units fuzz-build
 
 check-vm: all
 	scripts/check-vm $(BUILD)
+	scripts/check-package $(BUILD)
 
 # tests/bench/ROOM_bench.c measures a room from inside, linked like a unit test of it; the policy's stands above.
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %/policy_bench.c,$(wildcard tests/bench/*_bench.c)))

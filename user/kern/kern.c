@@ -25,6 +25,16 @@
 
 DEFINE_CLEANUP(struct kern *, kern_close)
 
+/* Programs name processes by the machine's ids; in a namespace with others, what they stop would never be found. */
+#define INITIAL_PID_NAMESPACE 0xeffffffcu /* PROC_PID_INIT_INO of the kernel */
+
+static bool in_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != INITIAL_PID_NAMESPACE;
+}
+
 int kern_supported(const char **ret_why)
 {
 	const struct bpf_insn pass[] = {
@@ -34,6 +44,10 @@ int kern_supported(const char **ret_why)
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_CGROUP_INET4_CONNECT);
 	int fd;
 
+	if (in_pid_namespace()) {
+		*ret_why = "in a pid namespace of its own: run on the machine itself, or with its pid namespace";
+		return -EOPNOTSUPP;
+	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0) {
 		*ret_why = "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)";
 		return -EOPNOTSUPP;

@@ -25,6 +25,14 @@
 #define SAMPLE_TICKS 10 /* seconds between two looks at the proxies' counters, the grain of the rates */
 #define LIMIT_TICKS 60 /* seconds between two records of one limit: a record tells, a thousand hide others */
 
+/* It ends on an operator's terminal, and users choose names of cgroups. */
+static void without_controls(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 /* --- what happened lately -------------------------------------------------------------------------- */
 
 void sup_recent_add(struct supervisor *s, const char *kind, const char *text)
@@ -34,6 +42,7 @@ void sup_recent_add(struct supervisor *s, const char *kind, const char *text)
 	r->real_ns = clock_real_ns();
 	(void)snprintf(r->kind, sizeof(r->kind), "%s", kind);
 	(void)snprintf(r->text, sizeof(r->text), "%s", text);
+	without_controls(r->text);
 }
 
 static void on_log(enum log_level level, const char *text, void *arg)
@@ -50,8 +59,9 @@ static void __attribute__((format(printf, 2, 3))) found(struct sup_problems *p, 
 	if (p->n == SUP_PROBLEMS_MAX)
 		return; /* this many are reason enough */
 	va_start(ap, fmt);
-	(void)vsnprintf(p->text[p->n++], sizeof(p->text[0]), fmt, ap);
+	(void)vsnprintf(p->text[p->n], sizeof(p->text[0]), fmt, ap);
 	va_end(ap);
+	without_controls(p->text[p->n++]);
 }
 
 static int by_id(const void *a, const void *b)

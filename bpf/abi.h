@@ -261,6 +261,7 @@ enum tg_event_type {
 	TG_EV_CONNECT,
 	TG_EV_TRIGGER, /* ring stdio_events */
 	TG_EV_UNFOLLOWED,
+	TG_EV_FENCE, /* ring events */
 };
 
 enum {
@@ -314,6 +315,12 @@ struct tg_event {
 			__u32 protocol;
 			__u64 netns;
 		} connect;
+		struct { /* TG_EV_FENCE: refused or killed */
+			__u32 reason; /* enum tg_stat, of the fence */
+			__u32 agent, outer;
+			__u32 uid;
+			__s64 what; /* by reason: address family, port, device or signal number; else 0 */
+		} fence;
 		struct { /* TG_EV_TRIGGER, TG_EV_UNFOLLOWED */
 			__u64 key; /* of the input stream; TG_EV_UNFOLLOWED: the inode number */
 			__u64 id;
@@ -365,6 +372,20 @@ enum tg_stat {
 	TG_STAT_STDIO_READ_FOUND,
 	TG_STAT_STDIO_SCANNED_BYTES,
 	TG_STAT_STDIO_COMPAT,
+	TG_STAT_FENCE_SOCKET, /* family, type or protocol of a new socket */
+	TG_STAT_FENCE_DATAGRAM,
+	TG_STAT_FENCE_BIND,
+	TG_STAT_FENCE_PACKET, /* dropped on its way out; no event: one call may make many */
+	TG_STAT_FENCE_DEVICE,
+	TG_STAT_FENCE_FOREIGN, /* use of a socket made outside the scope */
+	TG_STAT_FENCE_RECEIVED,
+	TG_STAT_FENCE_UNIX,
+	TG_STAT_FENCE_CGROUP,
+	TG_STAT_FENCE_TASK, /* ptrace or a signal */
+	TG_STAT_FENCE_KERNEL, /* bpf(), perf, modules, what lockdown guards */
+	TG_STAT_FENCE_MOUNT,
+	TG_STAT_FENCE_PIN,
+	TG_STAT_FENCE_KILLED, /* because nothing here can refuse the call */
 	TG_STAT_MAX_,
 };
 

@@ -8,6 +8,10 @@
 /* LIMIT: a scope cgroup deeper than this below the root is not found by its id. */
 #define SCOPE_DEPTH 24
 
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_MPTCP 262
+
 /* On kernels before 6.2 a look-up may miss while the same CPU is inside a storage operation;
  * callers that decide something fall back to the cgroup. */
 static __always_inline struct tg_label *label_of(struct task_struct *t)

@@ -1,51 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * TCP steering, client side. Attached to the topmost cgroup of each scope, and nowhere else: the
- * rest of the machine pays nothing. Every path that lacks something it needs ends in EPERM. LIMIT:
- * sockets made before the task joined the cgroup, and what is neither TCP nor connected UDP, do not
- * come by here; that is the fence's and the guard's. LIMIT: the peer name of an MPTCP socket is not
- * masked, the record is its subflow's.
+ * rest of the machine pays nothing. Every path that lacks something it needs ends in EPERM. Sockets
+ * made before the task joined the cgroup, and what is neither TCP nor connected UDP, do not come by
+ * here: those are the fence's. LIMIT: the peer name of an MPTCP socket is not masked, the record is
+ * its subflow's.
  */
-#include "bpf/scope.bpf.h"
+#include "bpf/dest.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define DNS_PORT 53
-
-enum { REFUSE = 0, PASS = 1 };
-
 /* Whether task storage may be used here; older kernels allow it in tracing programs only. */
 const volatile bool cfg_labels_in_cgroup_hooks = false;
-
-struct dest {
-	u32 a[4]; /* network order, mapped form for IPv4 */
-	u16 port;
-	u8 family;
-	u8 mapped;
-};
-
-static __always_inline void refuse_event(struct bpf_sock_addr *ctx, const struct dest *d,
-					 u32 reason, const struct tg_label *l)
-{
-	struct tg_event *e;
-
-	count(reason);
-	e = event_new_exec(TG_EV_CONNECT);
-	if (!e)
-		return;
-	__builtin_memcpy(e->connect.dst, d->a, 16);
-	e->connect.port = d->port;
-	e->connect.family = d->family;
-	e->connect.reason = reason;
-	e->connect.agent = l ? l->agent : 0;
-	e->connect.outer = l ? l->outer : 0;
-	e->connect.uid = (u32)bpf_get_current_uid_gid();
-	e->connect.protocol = ctx->protocol;
-	e->connect.netns = bpf_get_netns_cookie(ctx);
-	bpf_ringbuf_submit(e, 0);
-}
 
 static __always_inline bool is_loopback(const struct dest *d)
 {
@@ -67,17 +33,6 @@ static __always_inline struct tg_label *scope_of_current(bool *by_cgroup)
 	l = label_of_cgroup();
 	*by_cgroup = true;
 	return l && l->agent ? l : NULL;
-}
-
-static __always_inline bool udp_passes(const struct dest *d)
-{
-	struct tg_state *st = state_get();
-
-	if (!st)
-		return false;
-	if (st->flags & TG_STATE_UDP_ANY)
-		return true;
-	return (st->flags & TG_STATE_UDP_DNS) && d->port == DNS_PORT;
 }
 
 static __always_inline void origin_fill(struct tg_origin *o, const struct dest *d,
@@ -155,13 +110,11 @@ static __always_inline u16 steer(struct bpf_sock_addr *ctx, const struct dest *d
 SEC("cgroup/connect4")
 int connect4_steer(struct bpf_sock_addr *ctx)
 {
-	struct dest d = { .family = 4 };
+	struct dest d = {};
 	u16 p;
 
-	d.a[2] = bpf_htonl(0xffff);
-	d.a[3] = ctx->user_ip4;
-	d.port = bpf_ntohs(*(volatile u32 *)&ctx->user_port);
-	if (ctx->protocol == IPPROTO_UDP && udp_passes(&d)) {
+	dest4(ctx, &d);
+	if (ctx->protocol == IPPROTO_UDP && udp_passes(d.port)) {
 		count(TG_STAT_CONNECT_UDP_ALLOWED);
 		return PASS;
 	}
@@ -177,18 +130,11 @@ int connect4_steer(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect6")
 int connect6_steer(struct bpf_sock_addr *ctx)
 {
-	struct dest d = { .family = 6 };
+	struct dest d = {};
 	u16 p;
 
-	d.a[0] = ctx->user_ip6[0];
-	d.a[1] = ctx->user_ip6[1];
-	d.a[2] = ctx->user_ip6[2];
-	d.a[3] = ctx->user_ip6[3];
-	d.port = bpf_ntohs(*(volatile u32 *)&ctx->user_port);
-	d.mapped = !d.a[0] && !d.a[1] && d.a[2] == bpf_htonl(0xffff);
-	if (d.mapped)
-		d.family = 4;
-	if (ctx->protocol == IPPROTO_UDP && udp_passes(&d)) {
+	dest6(ctx, &d);
+	if (ctx->protocol == IPPROTO_UDP && udp_passes(d.port)) {
 		count(TG_STAT_CONNECT_UDP_ALLOWED);
 		return PASS;
 	}

@@ -32,8 +32,36 @@ const struct kern_prog_spec kern_prog_table[KP_MAX_] = {
 	[KP_GETPEERNAME4] = { "getpeername4_mask", KW_SCOPE, BPF_CGROUP_INET4_GETPEERNAME },
 	[KP_GETPEERNAME6] = { "getpeername6_mask", KW_SCOPE, BPF_CGROUP_INET6_GETPEERNAME },
 	[KP_SOCKOPS_CLIENT] = { "sockops_client", KW_SCOPE, BPF_CGROUP_SOCK_OPS },
+	[KP_SOCK_CREATE] = { "sock_create_fence", KW_SCOPE, BPF_CGROUP_INET_SOCK_CREATE },
+	[KP_SENDMSG4] = { "sendmsg4_fence", KW_SCOPE, BPF_CGROUP_UDP4_SENDMSG },
+	[KP_SENDMSG6] = { "sendmsg6_fence", KW_SCOPE, BPF_CGROUP_UDP6_SENDMSG },
+	[KP_POST_BIND4] = { "post_bind4_fence", KW_SCOPE, BPF_CGROUP_INET4_POST_BIND },
+	[KP_POST_BIND6] = { "post_bind6_fence", KW_SCOPE, BPF_CGROUP_INET6_POST_BIND },
+	[KP_EGRESS] = { "egress_fence", KW_SCOPE, BPF_CGROUP_INET_EGRESS },
+	[KP_DEVICE] = { "device_fence", KW_SCOPE, BPF_CGROUP_DEVICE },
 	[KP_SOCKOPS_SERVER] = { "sockops_server", KW_DAEMON, BPF_CGROUP_SOCK_OPS },
 	[KP_GETSOCKOPT] = { "getsockopt_origin", KW_DAEMON, BPF_CGROUP_GETSOCKOPT },
+	[KP_LSM_SOCKET_CREATE] = { "socket_create_fence", KW_FENCE, 0 },
+	[KP_LSM_SOCKET_CONNECT] = { "socket_connect_fence", KW_FENCE, 0 },
+	[KP_LSM_SOCKET_SENDMSG] = { "socket_sendmsg_fence", KW_FENCE, 0 },
+	[KP_LSM_SOCKET_LISTEN] = { "socket_listen_fence", KW_FENCE, 0 },
+	[KP_LSM_FILE_PERMISSION] = { "file_permission_fence", KW_FENCE, 0 },
+	[KP_LSM_FILE_RECEIVE] = { "file_receive_fence", KW_FENCE, 0 },
+	[KP_LSM_UNIX_STREAM] = { "unix_stream_connect_fence", KW_FENCE, 0 },
+	[KP_LSM_UNIX_SEND] = { "unix_may_send_fence", KW_FENCE, 0 },
+	[KP_LSM_PTRACE] = { "ptrace_fence", KW_FENCE, 0 },
+	[KP_LSM_KILL] = { "task_kill_fence", KW_FENCE, 0 },
+	[KP_LSM_FILE_OPEN] = { "file_open_fence", KW_FENCE, 0 },
+	[KP_LSM_BPF] = { "bpf_fence", KW_FENCE, 0 },
+	[KP_LSM_PERF] = { "perf_fence", KW_FENCE, 0 },
+	[KP_LSM_KERNEL_READ] = { "kernel_read_fence", KW_FENCE, 0 },
+	[KP_LSM_KERNEL_LOAD] = { "kernel_load_fence", KW_FENCE, 0 },
+	[KP_LSM_MOUNT] = { "sb_mount_fence", KW_FENCE, 0 },
+	[KP_LSM_MOVE_MOUNT] = { "move_mount_fence", KW_FENCE, 0 },
+	[KP_LSM_UMOUNT] = { "sb_umount_fence", KW_FENCE, 0 },
+	[KP_LSM_UNLINK] = { "inode_unlink_fence", KW_FENCE, 0 },
+	[KP_LSM_RENAME] = { "inode_rename_fence", KW_FENCE, 0 },
+	[KP_FAMILY] = { "sys_enter_fence", KW_FAMILY, 0 },
 	[KP_ITER_LABELS] = { "iter_labels", KW_RUN, 0 },
 	[KP_ITER_CANDIDATE] = { "iter_candidate", KW_RUN, 0 },
 	[KP_ITER_SCOPE_HOLDERS] = { "iter_scope_holders", KW_RUN, 0 },
@@ -75,7 +103,7 @@ int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *d
 	if (mkdir(tmp, 0700) < 0)
 		return -errno;
 	for (int p = 0; p < KP_MAX_ && r == 0; p++)
-		if (kern_prog_table[p].when == when)
+		if (kern_prog_table[p].when == when && k->prog[p] >= 0)
 			r = attach_pin(k, p, cgroup_fd, tmp);
 	if (r == 0 && rename(tmp, dir) < 0)
 		r = -errno;
@@ -152,7 +180,8 @@ static int check_one(struct kern *k, enum kern_prog p, uint64_t cgroup, const ch
 int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const char *dir)
 {
 	for (int p = 0; p < KP_MAX_; p++)
-		if (kern_prog_table[p].when == when && check_one(k, p, cgroup, dir) < 0) {
+		if (kern_prog_table[p].when == when && k->prog[p] >= 0 &&
+		    check_one(k, p, cgroup, dir) < 0) {
 			snprintf(k->broken, sizeof(k->broken), "%s", kern_prog_table[p].name);
 			return -ENOLINK;
 		}

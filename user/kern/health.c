@@ -24,17 +24,20 @@ static int tag_compare(const void *a, const void *b)
 int kern_digest(struct kern *k, uint8_t ret[SHA256_SIZE])
 {
 	uint8_t tags[KP_MAX_][BPF_TAG_SIZE];
+	unsigned have = 0;
 
 	for (int i = 0; i < KP_MAX_; i++) {
 		struct bpf_prog_info info = { 0 };
 		uint32_t n = sizeof(info);
 
+		if (k->prog[i] < 0)
+			continue;
 		if (bpf_obj_get_info_by_fd(k->prog[i], &info, &n) < 0)
 			return -errno;
-		memcpy(tags[i], info.tag, BPF_TAG_SIZE);
+		memcpy(tags[have++], info.tag, BPF_TAG_SIZE);
 	}
-	qsort(tags, KP_MAX_, BPF_TAG_SIZE, tag_compare);
-	sha256(tags, sizeof(tags), ret);
+	qsort(tags, have, BPF_TAG_SIZE, tag_compare);
+	sha256(tags, have * BPF_TAG_SIZE, ret);
 	return 0;
 }
 
@@ -83,6 +86,12 @@ int kern_verify(struct kern *k, const char **ret_what)
 	r = pin_path(path, "%s/links", k->dir);
 	if (r == 0)
 		r = attach_check(k, KW_ALWAYS, 0, path);
+	if (r == 0)
+		r = pin_path(path, "%s/fence", k->dir);
+	if (r == 0)
+		r = attach_check(k, KW_FENCE, 0, path);
+	if (r == 0)
+		r = family_check(k);
 	if (r == 0)
 		r = verify_scopes(k);
 	if (r == 0 && k->state->daemon_cgroup) {
@@ -164,6 +173,20 @@ const char *kern_stat_name(unsigned stat)
 		[TG_STAT_STDIO_READ_FOUND] = "stdio_read_found",
 		[TG_STAT_STDIO_SCANNED_BYTES] = "stdio_scanned_bytes",
 		[TG_STAT_STDIO_COMPAT] = "stdio_compat",
+		[TG_STAT_FENCE_SOCKET] = "fence_socket",
+		[TG_STAT_FENCE_DATAGRAM] = "fence_datagram",
+		[TG_STAT_FENCE_BIND] = "fence_bind",
+		[TG_STAT_FENCE_PACKET] = "fence_packet",
+		[TG_STAT_FENCE_DEVICE] = "fence_device",
+		[TG_STAT_FENCE_FOREIGN] = "fence_foreign",
+		[TG_STAT_FENCE_RECEIVED] = "fence_received",
+		[TG_STAT_FENCE_UNIX] = "fence_unix",
+		[TG_STAT_FENCE_CGROUP] = "fence_cgroup",
+		[TG_STAT_FENCE_TASK] = "fence_task",
+		[TG_STAT_FENCE_KERNEL] = "fence_kernel",
+		[TG_STAT_FENCE_MOUNT] = "fence_mount",
+		[TG_STAT_FENCE_PIN] = "fence_pin",
+		[TG_STAT_FENCE_KILLED] = "fence_killed",
 	};
 
 	return stat < TG_STAT_MAX_ ? names[stat] : NULL;

@@ -29,6 +29,8 @@ enum kern_when {
 	KW_STDIO, /* tracing, while kern_stdio_attach() is in force */
 	KW_SCOPE, /* to each scope's cgroup */
 	KW_DAEMON, /* to the daemon's cgroup */
+	KW_FENCE, /* security hooks, from the start; loaded where the kernel has them, all or none */
+	KW_FAMILY, /* tracing, while there is a scope; loaded where KW_FENCE is not */
 	KW_RUN, /* called by user space */
 };
 
@@ -36,7 +38,14 @@ enum kern_prog {
 	KP_NEWTASK, KP_EXIT, KP_EXEC_GUARD, KP_SIGNAL_GUARD,
 	KP_SYS_EXIT, KP_URING, KP_EXEC_CANDIDATE, KP_SYS_ENTER, /* in the order in which they are attached */
 	KP_CONNECT4, KP_CONNECT6, KP_GETPEERNAME4, KP_GETPEERNAME6, KP_SOCKOPS_CLIENT,
+	KP_SOCK_CREATE, KP_SENDMSG4, KP_SENDMSG6, KP_POST_BIND4, KP_POST_BIND6, KP_EGRESS, KP_DEVICE,
 	KP_SOCKOPS_SERVER, KP_GETSOCKOPT,
+	KP_LSM_SOCKET_CREATE, KP_LSM_SOCKET_CONNECT, KP_LSM_SOCKET_SENDMSG, KP_LSM_SOCKET_LISTEN,
+	KP_LSM_FILE_PERMISSION, /* even there only where splice() to a socket passes no socket hook */
+	KP_LSM_FILE_RECEIVE, KP_LSM_UNIX_STREAM, KP_LSM_UNIX_SEND, KP_LSM_PTRACE, KP_LSM_KILL,
+	KP_LSM_FILE_OPEN, KP_LSM_BPF, KP_LSM_PERF, KP_LSM_KERNEL_READ, KP_LSM_KERNEL_LOAD, KP_LSM_MOUNT,
+	KP_LSM_MOVE_MOUNT, KP_LSM_UMOUNT, KP_LSM_UNLINK, KP_LSM_RENAME,
+	KP_FAMILY,
 	KP_ITER_LABELS, KP_ITER_CANDIDATE, KP_ITER_SCOPE_HOLDERS, KP_ITER_HOLDERS, KP_STDIO_CONTROL,
 	KP_MAX_,
 };
@@ -52,7 +61,7 @@ struct kern {
 	char dir[PATH_MAX]; /* <pin_dir>/v<N> */
 	char pin_dir[PATH_MAX];
 	int map[KM_MAX_];
-	int prog[KP_MAX_];
+	int prog[KP_MAX_]; /* -1: not loaded, of KW_FENCE and KW_FAMILY only */
 	struct tg_state *state; /* the state map's only entry, shared with the programs */
 	int walk[2]; /* links of the holder iterators: scopes, all; -1 before their first use */
 	bool adopted;
@@ -80,7 +89,7 @@ int pin_get(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Attaches one program (cgroup_fd -1 for tracing) and pins the link as <dir>/<program name>. */
 int attach_pin(struct kern *k, enum kern_prog p, int cgroup_fd, const char *dir);
 
-/* All programs of one kind into a directory, atomically: <dir>_new, then renamed. */
+/* All programs of one kind that are loaded into a directory, atomically: <dir>_new, then renamed. */
 int attach_all(struct kern *k, enum kern_when when, int cgroup_fd, const char *dir);
 
 /* Undoes attach_all() of tracing programs. The kernel lets go of a link some time after its pin. */
@@ -90,7 +99,7 @@ int detach_all(struct kern *k, const char *dir);
  * call. -ETIMEDOUT after LEAVE_LOOKS. */
 int detach_wait(struct kern *k);
 
-/* Whether all programs of a kind have a live link in dir, each to the program it should be and,
+/* Whether all programs of a kind that are loaded have a live link in dir, each to the program it should be and,
  * when cgroup is not 0, to that cgroup. 0, or -ENOLINK with the name in k->broken. */
 int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const char *dir);
 
@@ -110,6 +119,10 @@ bool load_was_mounted(const char *dir);
 
 /* Runs a task iterator for one process (0: all) to its end; fn sees the lines of iter_labels. */
 int iterate_tasks(struct kern *k, enum kern_prog p, pid_t pid, kern_scope_fn fn, void *arg);
+
+/* KW_FAMILY programs are attached by the first scope and leave with the last. */
+int family_attach(struct kern *k);
+int family_check(struct kern *k);
 
 /* --- health.c --------------------------------------------------------------------------------- */
 

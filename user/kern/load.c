@@ -18,6 +18,7 @@
 #include "bpf/tollgate.skel.h"
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/kern/fence.h"
 
 DEFINE_CLEANUP(struct tollgate_bpf *, tollgate_bpf__destroy)
 
@@ -51,10 +52,12 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 struct meta {
 	uint32_t abi;
 	uint32_t mounted; /* kern_open() mounted the file system */
+	uint64_t loaded; /* bit by enum kern_prog */
 	uint8_t object[SHA256_SIZE]; /* of the object file that this binary carries */
 };
+_Static_assert(KP_MAX_ <= 64, "one bit a program");
 
-static void meta_fill(struct meta *m, bool mounted)
+static void meta_fill(struct meta *m, bool mounted, uint64_t loaded)
 {
 	size_t n;
 	const void *elf = tollgate_bpf__elf_bytes(&n);
@@ -62,10 +65,21 @@ static void meta_fill(struct meta *m, bool mounted)
 	memset(m, 0, sizeof(*m));
 	m->abi = TG_ABI_VERSION;
 	m->mounted = mounted;
+	m->loaded = loaded;
 	sha256(elf, n, m->object);
 }
 
-static int meta_pin(const char *dir, bool mounted)
+static uint64_t loaded(const struct kern *k)
+{
+	uint64_t bits = 0;
+
+	for (int p = 0; p < KP_MAX_; p++)
+		if (k->prog[p] >= 0)
+			bits |= 1ull << p;
+	return bits;
+}
+
+static int meta_pin(const struct kern *k, const char *dir, bool mounted)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
@@ -73,7 +87,7 @@ static int meta_pin(const char *dir, bool mounted)
 	uint32_t zero = 0;
 	int r;
 
-	meta_fill(&m, mounted);
+	meta_fill(&m, mounted, loaded(k));
 	r = pin_path(path, "%s/meta", dir);
 	if (r < 0)
 		return r;
@@ -144,9 +158,49 @@ static int target_uring(struct tollgate_bpf *skel)
 	return r;
 }
 
-/* Labels in cgroup hooks first; a kernel that refuses the helper there gets the scope from the
- * cgroup. */
-static int open_and_load(const struct kern_config *cfg, bool labels, struct tollgate_bpf **ret)
+/* What a kernel may lack; user space finds out by loading. */
+struct features {
+	bool labels; /* task storage in cgroup hooks; else the scope is the cgroup's */
+	bool lsm; /* security hooks; else the family guard */
+	bool splice_hooked; /* splice() to a socket passes a socket hook: then file_permission need not ask */
+};
+
+static bool kernel_has_function(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
+static bool wanted(enum kern_prog p, const struct features *f)
+{
+	switch (kern_prog_table[p].when) {
+	case KW_FENCE:
+		return f->lsm && !(p == KP_LSM_FILE_PERMISSION && f->splice_hooked);
+	case KW_FAMILY:
+		return !f->lsm;
+	default:
+		return true;
+	}
+}
+
+static int choose(struct tollgate_bpf *skel, const struct features *f)
+{
+	int r = 0;
+
+	for (int i = 0; i < KP_MAX_ && r == 0; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, kern_prog_table[i].name);
+
+		r = p ? bpf_program__set_autoload(p, wanted(i, f)) : -ENOENT;
+	}
+	return r;
+}
+
+static int open_and_load(const struct kern_config *cfg, const struct features *f,
+			 struct tollgate_bpf **ret)
 {
 	_cleanup_(tollgate_bpf__destroy_p) struct tollgate_bpf *skel = tollgate_bpf__open();
 	uint32_t ring = cfg->ring_bytes ? cfg->ring_bytes : KERN_RING_BYTES;
@@ -155,8 +209,10 @@ static int open_and_load(const struct kern_config *cfg, bool labels, struct toll
 
 	if (!skel)
 		return -errno;
-	skel->rodata->cfg_labels_in_cgroup_hooks = labels;
+	skel->rodata->cfg_labels_in_cgroup_hooks = f->labels;
 	r = target_uring(skel);
+	if (r == 0)
+		r = choose(skel, f);
 	if (r < 0)
 		return r;
 	if ((r = set_size(skel, "events", ring)) < 0 ||
@@ -172,6 +228,24 @@ static int open_and_load(const struct kern_config *cfg, bool labels, struct toll
 		return r;
 	*ret = take_ptr(skel);
 	return 0;
+}
+
+/* The most first. What the kernel refuses is left out, one thing after the other. */
+static int load_most(const struct kern_config *cfg, struct tollgate_bpf **ret)
+{
+	struct features f = { .splice_hooked = kernel_has_function("splice_to_socket") };
+	const char *why;
+	bool lsm = kern_fence_lsm_supported(&why) == 0;
+	int r = -EOPNOTSUPP;
+
+	for (int i = lsm ? 0 : 2; i < 4 && r < 0; i++) {
+		f.lsm = i < 2;
+		f.labels = i % 2 == 0;
+		r = open_and_load(cfg, &f, ret);
+		if (r < 0 && i == 1)
+			log_warn("kern: load security hooks: %s; doing without", strerror(-r));
+	}
+	return r;
 }
 
 static int keep_fd(int fd, int *ret)
@@ -196,7 +270,8 @@ static int take_fds(struct kern *k, struct tollgate_bpf *skel)
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, kern_prog_table[i].name);
 
-		r = keep_fd(p ? bpf_program__fd(p) : -1, &k->prog[i]);
+		if (!p || bpf_program__autoload(p))
+			r = keep_fd(p ? bpf_program__fd(p) : -1, &k->prog[i]);
 	}
 	return r;
 }
@@ -214,6 +289,8 @@ static int pin_all(struct kern *k, const char *dir)
 			return -errno;
 	}
 	for (int i = 0; i < KP_MAX_; i++) {
+		if (k->prog[i] < 0)
+			continue;
 		r = pin_path(path, "%s/progs/%s", dir, kern_prog_table[i].name);
 		if (r < 0)
 			return r;
@@ -253,24 +330,24 @@ static int map_state(struct kern *k)
 int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted)
 {
 	_cleanup_(tollgate_bpf__destroy_p) struct tollgate_bpf *skel = NULL;
-	char tmp[PATH_MAX], links[PATH_MAX];
+	char tmp[PATH_MAX], links[PATH_MAX], fence[PATH_MAX];
 	int r;
 
 	libbpf_set_print(print);
-	r = open_and_load(cfg, true, &skel);
-	if (r < 0)
-		r = open_and_load(cfg, false, &skel);
+	r = load_most(cfg, &skel);
 	if (r < 0)
 		return r;
 	if ((r = pin_path(tmp, "%s_new", k->dir)) < 0 ||
-	    (r = pin_path(links, "%s/links", tmp)) < 0 || (r = pin_remove_tree(tmp)) < 0 ||
+	    (r = pin_path(links, "%s/links", tmp)) < 0 ||
+	    (r = pin_path(fence, "%s/fence", tmp)) < 0 || (r = pin_remove_tree(tmp)) < 0 ||
 	    (r = make_dirs(tmp)) < 0)
 		return r;
 	if ((r = take_fds(k, skel)) < 0 || (r = map_state(k)) < 0)
 		goto fail;
 	k->state->stale_ns = cfg->stale_ns ? cfg->stale_ns : KERN_STALE_NS;
-	if ((r = pin_all(k, tmp)) < 0 || (r = meta_pin(tmp, mounted)) < 0 ||
-	    (r = attach_all(k, KW_ALWAYS, -1, links)) < 0)
+	if ((r = pin_all(k, tmp)) < 0 || (r = meta_pin(k, tmp, mounted)) < 0 ||
+	    (r = attach_all(k, KW_ALWAYS, -1, links)) < 0 ||
+	    (r = attach_all(k, KW_FENCE, -1, fence)) < 0)
 		goto fail;
 	if (rename(tmp, k->dir) < 0) {
 		r = -errno;
@@ -302,28 +379,30 @@ static int adopt_map(struct kern *k, unsigned i)
 int load_adopt(struct kern *k)
 {
 	struct meta is, should;
-	char links[PATH_MAX];
+	char links[PATH_MAX], fence[PATH_MAX];
 	int r;
 
 	libbpf_set_print(print);
 	r = meta_read(k->dir, &is);
 	if (r < 0)
 		return r == -ENOENT ? -ESTALE : r;
-	meta_fill(&should, is.mounted);
+	meta_fill(&should, is.mounted, is.loaded);
 	if (memcmp(&is, &should, sizeof(is)) != 0)
 		return -ESTALE;
 	for (unsigned i = 0; i < KM_MAX_; i++)
 		if ((r = adopt_map(k, i)) < 0)
 			return r;
 	for (unsigned i = 0; i < KP_MAX_; i++) {
+		if (!(is.loaded & 1ull << i))
+			continue;
 		k->prog[i] = pin_get("%s/progs/%s", k->dir, kern_prog_table[i].name);
 		if (k->prog[i] < 0)
 			return k->prog[i] == -ENOENT ? -ESTALE : k->prog[i];
 	}
-	r = pin_path(links, "%s/links", k->dir);
-	if (r < 0)
+	if ((r = pin_path(links, "%s/links", k->dir)) < 0 ||
+	    (r = pin_path(fence, "%s/fence", k->dir)) < 0)
 		return r;
-	if (attach_check(k, KW_ALWAYS, 0, links) < 0)
+	if (attach_check(k, KW_ALWAYS, 0, links) < 0 || attach_check(k, KW_FENCE, 0, fence) < 0)
 		return -ESTALE;
 	return map_state(k);
 }

@@ -77,6 +77,40 @@ static int attached_below(struct kern *k, const char *dir)
 	return 0;
 }
 
+int family_attach(struct kern *k)
+{
+	char dir[PATH_MAX];
+	int r = pin_path(dir, "%s/family", k->dir);
+
+	if (r < 0 || access(dir, F_OK) == 0)
+		return r;
+	return attach_all(k, KW_FAMILY, -1, dir);
+}
+
+int family_check(struct kern *k)
+{
+	char dir[PATH_MAX];
+	unsigned n;
+	int r = kern_scope_attached(k, NULL, 0, &n);
+
+	if (r < 0 || !n)
+		return r;
+	r = pin_path(dir, "%s/family", k->dir);
+	return r < 0 ? r : attach_check(k, KW_FAMILY, 0, dir);
+}
+
+static int family_leave(struct kern *k)
+{
+	char dir[PATH_MAX];
+	unsigned n;
+	int r = kern_scope_attached(k, NULL, 0, &n);
+
+	if (r < 0 || n)
+		return r;
+	r = pin_path(dir, "%s/family", k->dir);
+	return r < 0 ? r : pin_remove_tree(dir);
+}
+
 int kern_scope_attach(struct kern *k, const char *dir)
 {
 	_cleanup_close_ int fd = -1;
@@ -95,7 +129,8 @@ int kern_scope_attach(struct kern *k, const char *dir)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	return attach_all(k, KW_SCOPE, fd, pins);
+	r = family_attach(k);
+	return r < 0 ? r : attach_all(k, KW_SCOPE, fd, pins);
 }
 
 int kern_scope_repair(struct kern *k, const char *dir)
@@ -124,7 +159,8 @@ int kern_scope_detach(struct kern *k, uint64_t cgroup)
 	if (access(pins, F_OK) < 0)
 		return -errno;
 	(void)bpf_map_delete_elem(k->map[KM_SCOPE_CGROUPS], &cgroup);
-	return pin_remove_tree(pins);
+	r = pin_remove_tree(pins);
+	return r < 0 ? r : family_leave(k);
 }
 
 int kern_scope_attached(struct kern *k, uint64_t *ids, unsigned n, unsigned *ret_n)

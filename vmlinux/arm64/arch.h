@@ -46,6 +46,7 @@ enum {
 	NR_vmsplice = 75,
 	NR_splice = 76,
 	NR_tee = 77,
+	NR_socket = 198,
 	NR_sendto = 206,
 	NR_recvfrom = 207,
 	NR_sendmsg = 211,
@@ -65,6 +66,7 @@ enum {
 #define ARCH_COMPAT_SPLICE 340
 #define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 342)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
+#define ARCH_COMPAT_SOCKET 281
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 387)
 /* Calls whose first argument is a descriptor to read from; read itself. */
 #define ARCH_COMPAT_READ 3

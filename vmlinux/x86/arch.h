@@ -46,6 +46,7 @@ enum {
 	NR_readv = 19,
 	NR_writev = 20,
 	NR_sendfile = 40,
+	NR_socket = 41,
 	NR_sendto = 44,
 	NR_recvfrom = 45,
 	NR_sendmsg = 46,
@@ -69,6 +70,7 @@ enum {
 #define ARCH_COMPAT_SPLICE 313
 #define ARCH_COMPAT_SPLICES(nr) ((nr) == ARCH_COMPAT_SPLICE || (nr) == 315)
 #define ARCH_COMPAT_SOCKETCALL(nr) ((nr) == 102)
+#define ARCH_COMPAT_SOCKET 359
 #define ARCH_COMPAT_EXECS(nr) ((nr) == 11 || (nr) == 358)
 /* Calls whose first argument is a descriptor to read from; read itself. */
 #define ARCH_COMPAT_READ 3

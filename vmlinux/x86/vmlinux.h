@@ -27,6 +27,7 @@ typedef int pid_t;
 typedef u32 dev_t;
 typedef u16 umode_t;
 typedef s64 loff_t;
+typedef unsigned int fmode_t;
 typedef unsigned int pipe_index_t;
 typedef unsigned long __kernel_size_t;
 enum { false = 0, true = 1 };
@@ -36,6 +37,10 @@ enum { false = 0, true = 1 };
 typedef struct {
 int counter;
 } atomic_t;
+
+typedef struct {
+struct net *net;
+} possible_net_t;
 
 #include "arch.h"
 
@@ -158,6 +163,53 @@ struct bpf_sockopt {
 	__s32 retval;
 };
 
+struct __sk_buff {
+	__u32 len;
+	__u32 pkt_type;
+	__u32 mark;
+	__u32 queue_mapping;
+	__u32 protocol;
+	__u32 vlan_present;
+	__u32 vlan_tci;
+	__u32 vlan_proto;
+	__u32 priority;
+	__u32 ingress_ifindex;
+	__u32 ifindex;
+	__u32 tc_index;
+	__u32 cb[5];
+	__u32 hash;
+	__u32 tc_classid;
+	__u32 data;
+	__u32 data_end;
+	__u32 napi_id;
+	__u32 family;
+	__u32 remote_ip4;
+	__u32 local_ip4;
+	__u32 remote_ip6[4];
+	__u32 local_ip6[4];
+	__u32 remote_port;
+	__u32 local_port;
+	__u32 data_meta;
+	union {
+		struct bpf_flow_keys *flow_keys;
+	};
+	__u64 tstamp;
+	__u32 wire_len;
+	__u32 gso_segs;
+	union {
+		struct bpf_sock *sk;
+	};
+	__u32 gso_size;
+	__u8 tstamp_type;
+	__u64 hwtstamp;
+};
+
+struct bpf_cgroup_dev_ctx {
+	__u32 access_type;
+	__u32 major;
+	__u32 minor;
+};
+
 struct bpf_iter_meta {
 	union {
 		struct seq_file *seq;
@@ -198,6 +250,7 @@ struct inode {
 	struct super_block *i_sb;
 	long unsigned int i_ino;
 	const unsigned int i_nlink;
+	dev_t i_rdev;
 	loff_t i_size;
 	atomic_t i_count;
 };
@@ -217,6 +270,7 @@ struct path {
 };
 
 struct file {
+	fmode_t f_mode;
 	void *private_data;
 	struct inode *f_inode;
 	unsigned int f_flags;
@@ -240,6 +294,31 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct user_namespace {
+	int level;
+};
+
+struct cred {
+	struct user_namespace *user_ns;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int ptrace;
@@ -251,21 +330,35 @@ struct task_struct {
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	const struct cred *ptracer_cred;
+	const struct cred *cred;
 	struct files_struct *files;
+	struct css_set *cgroups;
 };
 
 struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct net {
+	u64 net_cookie;
+};
+
 struct sock_common {
+	__u16 skc_num;
 	short unsigned int skc_family;
+	possible_net_t skc_net;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	struct sk_buff_head sk_receive_queue;
 	struct socket *sk_socket;
+	u16 sk_type;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 
 struct socket {

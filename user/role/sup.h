@@ -140,6 +140,7 @@ struct supervisor {
 	struct fan *fan;
 	struct programs *programs;
 	uint64_t ticks, instances;
+	uint64_t fence_told; /* reasons (bits by enum tg_stat) that the fence's record named since the last tick */
 	unsigned unused_ticks; /* since no scope needs the programs that see system calls */
 	struct sup_listener *listeners;
 

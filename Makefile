@@ -65,8 +65,8 @@ uniq = $(if $(1),$(firstword $(1)) $(call uniq,$(filter-out $(firstword $(1)),$(
 
 PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 
-.PHONY: all check check-long check-vm flood bench bench-log bench-policy cedar-tests diff-policy fuzz fuzz-build models mutants \
-	tsan units install install-node install-libcedar deb clean help print-config
+.PHONY: all check check-long check-vm flood bench bench-fence bench-log bench-policy cedar-tests diff-policy fuzz fuzz-build \
+	models mutants tsan units install install-node install-libcedar deb clean help print-config
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL = all
@@ -74,8 +74,8 @@ PROGRAMS = $(BUILD)/tollgated $(BUILD)/tollgate
 all: $(PROGRAMS)
 
 help:
-	@echo 'all check check-long check-vm flood bench bench-log bench-policy diff-policy fuzz models mutants tsan install install-libcedar' \
-		'deb clean print-config'
+	@echo 'all check check-long check-vm flood bench bench-fence bench-log bench-policy diff-policy fuzz models mutants tsan' \
+		'install install-libcedar deb clean print-config'
 	@echo 'variables: BUILD SANITIZE=address,undefined V=1 DESTDIR PREFIX ARCH; bench-log: RECORDS LOG_DIR'
 
 print-config:
@@ -231,12 +231,16 @@ check-vm: all
 
 # tests/bench/ROOM_bench.c measures a room from inside, linked like a unit test of it; the policy's stands above.
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %/policy_bench.c,$(wildcard tests/bench/*_bench.c)))
-$(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notary query,$(call libs_of,$(r)))
+$(BENCHES): $(BUILD)/bench/%_bench: tests/bench/%_bench.c $(foreach r,gate notary query kern,$(call libs_of,$(r)))
 	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d $< \
 		$(LDFLAGS) -Wl,--start-group $(call libs_of,$*) -Wl,--end-group -lcmocka $(LIBS) -o $@
 
 bench: all $(BENCHES)
 	scripts/bench $(BUILD)
+
+# In a network namespace of its own.
+bench-fence: $(BUILD)/bench/kern_bench
+	unshare --net -- sh -c 'ip link set lo up && exec $(BUILD)/bench/kern_bench'
 
 bench-policy: cedar-tests
 	scripts/bench-policy $(BUILD)

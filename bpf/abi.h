@@ -135,8 +135,9 @@ struct tg_selector {
 
 enum {
 	TG_STATE_CLOSED = 1 << 0, /* kill instead of stop, whatever the heartbeat says */
-	TG_STATE_UDP_DNS = 1 << 1, /* connected UDP to port 53 passes */
-	TG_STATE_UDP_ANY = 1 << 2, /* every connected UDP passes */
+	TG_STATE_UDP_DNS = 1 << 1, /* UDP to port 53 passes */
+	TG_STATE_UDP_ANY = 1 << 2, /* every UDP passes */
+	TG_STATE_OBSERVE = 1 << 3, /* what steering and fence would refuse is told, and passes */
 };
 
 /* The one entry of the state map. User space writes the first five members only. */

@@ -37,6 +37,12 @@ static __always_inline void refuse_event(struct bpf_sock_addr *ctx, const struct
 	bpf_ringbuf_submit(e, 0);
 }
 
+/* The verdict of what a cgroup program refuses. */
+static __always_inline int refused(void)
+{
+	return observing() ? PASS : REFUSE;
+}
+
 static __always_inline void dest4(const struct bpf_sock_addr *ctx, struct dest *d)
 {
 	d->family = 4;

@@ -30,7 +30,7 @@ int sock_create_fence(struct bpf_sock *ctx)
 	if (ctx->type == SOCK_DGRAM && protocol == IPPROTO_UDP)
 		return PASS;
 	fence_event(TG_STAT_FENCE_SOCKET, NULL, ctx->family);
-	return REFUSE;
+	return refused();
 }
 
 static __always_inline int datagram(struct bpf_sock_addr *ctx, const struct dest *d)
@@ -40,7 +40,7 @@ static __always_inline int datagram(struct bpf_sock_addr *ctx, const struct dest
 		return PASS;
 	}
 	refuse_event(ctx, d, TG_STAT_FENCE_DATAGRAM, label_of_cgroup());
-	return REFUSE;
+	return refused();
 }
 
 /* Datagrams whose destination comes with the call; connected ones were judged by connect4 and connect6.
@@ -72,7 +72,7 @@ static __always_inline int bound(struct bpf_sock *ctx)
 	if (ctx->protocol == IPPROTO_UDP || !bpf_map_lookup_elem(&listener_ports, &key))
 		return PASS;
 	fence_event(TG_STAT_FENCE_BIND, NULL, key.port);
-	return REFUSE;
+	return refused();
 }
 
 SEC("cgroup/post_bind4")
@@ -113,7 +113,7 @@ int egress_fence(struct __sk_buff *skb)
 		return PASS;
 drop:
 	count(TG_STAT_FENCE_PACKET);
-	return REFUSE;
+	return refused();
 }
 
 /* By the task's cgroup, at open and at mknod (since 4.15). */
@@ -125,5 +125,5 @@ int device_fence(struct bpf_cgroup_dev_ctx *ctx)
 	if ((ctx->access_type & 0xffff) != CHAR || !device_barred(ctx->major, ctx->minor))
 		return PASS;
 	fence_event(TG_STAT_FENCE_DEVICE, NULL, ctx->major << 20 | ctx->minor);
-	return REFUSE;
+	return refused();
 }

@@ -50,7 +50,8 @@ int BPF_PROG(sys_enter_fence, struct pt_regs *regs, long nr)
 	l = fenced();
 	if (!l || family_permitted(family))
 		return 0;
-	bpf_send_signal(SIGKILL);
+	if (!observing())
+		bpf_send_signal(SIGKILL);
 	fence_event(TG_STAT_FENCE_KILLED, l, family);
 	return 0;
 }

@@ -60,6 +60,14 @@ static __always_inline bool current_below(u64 cgroup)
 	return false;
 }
 
+/* Whether a refusal is told only. */
+static __always_inline bool observing(void)
+{
+	struct tg_state *st = state_get();
+
+	return st && (st->flags & TG_STATE_OBSERVE);
+}
+
 /* Gives current the label that its fork could not store, if there is one. */
 static __always_inline struct tg_label *label_late(struct task_struct *current)
 {

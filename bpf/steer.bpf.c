@@ -120,7 +120,7 @@ int connect4_steer(struct bpf_sock_addr *ctx)
 	}
 	p = steer(ctx, &d);
 	if (!p)
-		return REFUSE;
+		return refused();
 	ctx->user_ip4 = bpf_htonl(0x7f000001);
 	ctx->user_port = bpf_htons(p);
 	return PASS;
@@ -140,7 +140,7 @@ int connect6_steer(struct bpf_sock_addr *ctx)
 	}
 	p = steer(ctx, &d);
 	if (!p)
-		return REFUSE;
+		return refused();
 	if (!d.mapped) {
 		ctx->user_ip6[0] = 0;
 		ctx->user_ip6[1] = 0;

@@ -226,7 +226,7 @@ static int add_warnings(struct conf *c, bool enforcement_said)
 				 "kernel rows that stay open (see `tollgate status`); set it to enforce "
 				 "to refuse that, or to enforce-partial to accept it knowingly");
 	if (r == 0 && c->enforcement == CONF_OBSERVE && c->mode == CONF_MODE_ENFORCING)
-		r = conf_warn(c, "enforcement is observe: nothing is steered or stopped in the kernel, "
+		r = conf_warn(c, "enforcement is observe: nothing is refused or stopped in the kernel, "
 				 "so mode enforcing denies only what happens to pass through");
 	if (r == 0 && c->mode != CONF_MODE_ENFORCING)
 		r = conf_warn(c, "mode is %s: policy denies nothing", mode_names[c->mode]);

@@ -206,6 +206,9 @@ static int open_kernel(struct supervisor *s)
 	if (r >= 0)
 		r = kern_state_flags(s->kern, TG_STATE_UDP_DNS, TG_STATE_CLOSED); /* names are not steered yet */
 	if (r >= 0)
+		r = kern_state_flags(s->kern, s->conf.enforcement == CONF_OBSERVE ? TG_STATE_OBSERVE : 0,
+				     s->conf.enforcement == CONF_OBSERVE ? 0 : TG_STATE_OBSERVE);
+	if (r >= 0)
 		r = kern_events_open(s->kern, on_event, s, &s->events);
 	return r < 0 ? log_err(r, "load kernel programs: %s", err_text(r)) : 0;
 }

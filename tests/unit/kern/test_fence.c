@@ -445,11 +445,70 @@ static void leaves_an_agent_what_is_its_own(void **state)
 	bed_close(&b);
 }
 
+static int makes_raw(void *arg)
+{
+	(void)arg;
+	return socket(AF_INET, SOCK_RAW, IPPROTO_RAW) < 0;
+}
+
+static int sends(void *arg)
+{
+	struct sockaddr_in a = bypass_in(9);
+
+	(void)arg;
+	return sendto(socket(AF_INET, SOCK_DGRAM, 0), "x", 1, 0, (void *)&a, sizeof(a)) < 0;
+}
+
+static int packets(void *arg)
+{
+	(void)arg;
+	return socket(AF_PACKET, SOCK_RAW, 0) < 0;
+}
+
+static void told(const struct tg_event *e, uint64_t lost, void *arg)
+{
+	unsigned *seen = arg;
+
+	(void)lost;
+	if (e->type == TG_EV_FENCE)
+		seen[e->fence.reason]++;
+	else if (e->type == TG_EV_CONNECT)
+		seen[e->connect.reason]++;
+}
+
+/* The same is told of what is refused and of what would be. */
+static void tells_and_lets_pass_when_it_observes(void **state)
+{
+	unsigned seen[TG_STAT_MAX_] = { 0 };
+	struct kern_events *ev;
+	struct bed b;
+
+	bed_open(&b);
+	assert_int_equal(kern_events_open(b.k, told, seen, &ev), 0);
+	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
+	assert_int_equal(kern_scope_cgroup(b.k, b.agent_id, &label), 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		bool observes = i == 2;
+
+		assert_int_equal(bed_run(&b, &label, makes_raw, NULL), !observes);
+		assert_int_equal(bed_run(&b, &label, sends, NULL), !observes);
+		assert_int_equal(bed_run(&b, &label, packets, NULL) == 0, observes);
+		assert_true(kern_events_consume(ev) > 0);
+		assert_int_equal(seen[TG_STAT_FENCE_DATAGRAM], i);
+		/* A packet socket is refused by a hook, or kills. */
+		assert_true(seen[TG_STAT_FENCE_SOCKET] + seen[TG_STAT_FENCE_KILLED] >= 2 * i);
+		assert_int_equal(kern_state_flags(b.k, TG_STATE_OBSERVE, 0), 0);
+	}
+	kern_events_close(ev);
+	bed_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closes_the_rows),
 		cmocka_unit_test(leaves_an_agent_what_is_its_own),
+		cmocka_unit_test(tells_and_lets_pass_when_it_observes),
 	};
 	struct ifreq up = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	FILE *f;

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 4
+#define TG_ABI_VERSION 5
 
 /* --- scope ------------------------------------------------------------------------------------ */
 

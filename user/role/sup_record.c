@@ -14,8 +14,8 @@
 #include "user/base/loop.h"
 #include "user/gate/gate.h"
 #include "user/gate/snapshot.h"
-#include "user/notary/recorder.h"
 #include "user/kern/fence.h"
+#include "user/notary/recorder.h"
 #include "user/role/sup.h"
 
 #define ROWS_TEXT_MAX 2048 /* every id and a blank */

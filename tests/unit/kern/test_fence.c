@@ -355,11 +355,14 @@ static int judge(const struct kern_fence_row *row, const char *user, enum bypass
 {
 	bool bad = before != BYPASS_THROUGH && before != BYPASS_ABSENT;
 
-	if (before == BYPASS_THROUGH && row->state == KERN_ROW_CLOSED)
-		bad = bad || inside != BYPASS_REFUSED;
-	printf("row %-14s %-6s %-10s outside %s, inside %s; %s%s%s%s\n", row->id, user, kern_row_state_text(row->state),
-	       outcome(before), before == BYPASS_ABSENT ? "-" : outcome(inside), row->hook,
-	       row->limit ? " (" : "", row->limit ? row->limit : "", row->limit ? ")" : "");
+	/* A row that is called open, and is not, is wrong too: nobody would know what holds. */
+	if (before == BYPASS_THROUGH)
+		bad = inside != (row->state == KERN_ROW_CLOSED ? BYPASS_REFUSED : BYPASS_THROUGH) ||
+		      row->state == KERN_ROW_NOT_NEEDED;
+	printf("row %-14s %-6s %-7s %-10s outside %s, inside %s; %s%s%s%s\n", row->id, user,
+	       row->required ? "enforce" : "-", kern_row_state_text(row->state), outcome(before),
+	       before == BYPASS_ABSENT ? "-" : outcome(inside), row->hook, row->limit ? " (" : "",
+	       row->limit ? row->limit : "", row->limit ? ")" : "");
 	if (before == BYPASS_ABSENT)
 		printf("skip row %s as %s: nothing here to get out by\n", row->id, user);
 	if (bad)
@@ -408,6 +411,24 @@ static void closes_the_rows(void **state)
 	outsider_stop(&o);
 	bed_close(&b);
 	assert_int_equal(wrong, 0);
+}
+
+/* What is said before anything is loaded is what holds then. */
+static void says_the_same_before_it_loads(void **state)
+{
+	struct kern_fence_row before[KERN_FENCE_ROWS_MAX], after[KERN_FENCE_ROWS_MAX];
+	unsigned n = kern_fence_rows(NULL, before);
+	struct bed b;
+
+	bed_open(&b);
+	assert_int_equal(kern_fence_rows(b.k, after), n);
+	assert_true(n > ARRAY_SIZE(bypass_verbs));
+	for (unsigned i = 0; i < n; i++) {
+		assert_string_equal(before[i].id, after[i].id);
+		assert_int_equal(before[i].state, after[i].state);
+		assert_string_equal(before[i].hook, after[i].hook);
+	}
+	bed_close(&b);
 }
 
 /* What an agent needs stays: its own UNIX sockets, its own tasks, netlink to look at addresses. */
@@ -507,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closes_the_rows),
+		cmocka_unit_test(says_the_same_before_it_loads),
 		cmocka_unit_test(leaves_an_agent_what_is_its_own),
 		cmocka_unit_test(tells_and_lets_pass_when_it_observes),
 	};

@@ -186,6 +186,11 @@ static bool wanted(enum kern_prog p, const struct features *f)
 	}
 }
 
+static bool optional(enum kern_prog p)
+{
+	return kern_prog_table[p].when == KW_FENCE || kern_prog_table[p].when == KW_FAMILY;
+}
+
 static int choose(struct tollgate_bpf *skel, const struct features *f)
 {
 	int r = 0;
@@ -393,7 +398,7 @@ int load_adopt(struct kern *k)
 		if ((r = adopt_map(k, i)) < 0)
 			return r;
 	for (unsigned i = 0; i < KP_MAX_; i++) {
-		if (!(is.loaded & 1ull << i))
+		if (!(is.loaded & 1ull << i) && optional(i))
 			continue;
 		k->prog[i] = pin_get("%s/progs/%s", k->dir, kern_prog_table[i].name);
 		if (k->prog[i] < 0)

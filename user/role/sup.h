@@ -176,6 +176,11 @@ struct supervisor {
 };
 
 /* --- supervisor.c */
+/* Whether this kernel closes what the configuration's enforcement demands; 0, or -errno, said. */
+int sup_fence_check(struct supervisor *s);
+void sup_fence_record(struct supervisor *s);
+void sup_fence_event(struct supervisor *s, const struct tg_event *e);
+
 /* Everything is there that the node needs to enforce: tells keeper and users, once. */
 void sup_check_ready(struct supervisor *s);
 /* Ends the node with this status. */

@@ -8,17 +8,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "user/base/buf.h"
-#include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "user/gate/gate.h"
 #include "user/gate/snapshot.h"
-#include "user/kern/fence.h"
 #include "user/notary/recorder.h"
 #include "user/role/sup.h"
-
-#define ROWS_TEXT_MAX 2048 /* every id and a blank */
 
 static int begin_session(struct supervisor *s)
 {
@@ -43,21 +38,6 @@ static int begin_session(struct supervisor *s)
 	return recorder_begin(s->recorder, &s->chain, &rec, &pos);
 }
 
-/* What was accepted by `enforce-partial` is signed: nobody says later that it was not known. */
-static void record_open_rows(struct supervisor *s)
-{
-	struct kern_fence_row rows[KERN_FENCE_ROWS_MAX];
-	unsigned n = kern_fence_rows(s->kern, rows);
-	_cleanup_buf_ struct buf text = { .limit = ROWS_TEXT_MAX };
-	int r = 0;
-
-	for (unsigned i = 0; i < n && r >= 0; i++)
-		if (rows[i].state == KERN_ROW_OPEN)
-			r = buf_printf(&text, "%s%s", buf_len(&text) ? " " : "open rows: ", rows[i].id);
-	if (r >= 0 && buf_len(&text) && buf_cstr(&text))
-		sup_record_node(s, "rows_open", buf_cstr(&text));
-}
-
 int sup_record_start(struct supervisor *s)
 {
 	struct sup_ring *r0 = &s->rings[0];
@@ -73,7 +53,7 @@ int sup_record_start(struct supervisor *s)
 		return log_err(r, "begin the node's session: %s", err_text(r));
 	s->chain_open = true;
 	sup_record_node(s, "start", "the node starts to enforce");
-	record_open_rows(s);
+	sup_fence_record(s);
 	return 0;
 }
 

@@ -27,7 +27,6 @@
 #include "user/gate/snapshot.h"
 #include "user/kern/cgroup.h"
 #include "user/kern/events.h"
-#include "user/kern/fence.h"
 #include "user/kern/kern.h"
 #include "user/kern/scope.h"
 #include "user/kern/stdio.h"
@@ -86,21 +85,6 @@ static void look_at_all(struct supervisor *s, uint64_t lost)
 	sup_stdio_rescan(s);
 }
 
-/* An agent can be refused as often as it likes: one record a second and reason, the counters have the rest. */
-static void on_fence(struct supervisor *s, const struct tg_event *e)
-{
-	uint64_t bit = e->fence.reason < 64 ? 1ull << e->fence.reason : 0;
-	const char *name = kern_stat_name(e->fence.reason);
-	char reason[128];
-
-	if (!bit || !name || (s->fence_told & bit))
-		return;
-	s->fence_told |= bit;
-	(void)snprintf(reason, sizeof(reason), "pid %u, uid %u, of agent %u: %s (%lld)", e->tgid, e->fence.uid,
-		       e->fence.agent, name, (long long)e->fence.what);
-	sup_record_node(s, "fence_refused", reason);
-}
-
 static void on_event(const struct tg_event *e, uint64_t lost, void *arg)
 {
 	struct supervisor *s = arg;
@@ -110,7 +94,7 @@ static void on_event(const struct tg_event *e, uint64_t lost, void *arg)
 	if (e->type == TG_EV_EXEC || e->type == TG_EV_CONNECT)
 		sup_enrol_event(s, e);
 	else if (e->type == TG_EV_FENCE)
-		on_fence(s, e);
+		sup_fence_event(s, e);
 	else
 		sup_stdio_event(s, e);
 }
@@ -147,25 +131,6 @@ static int join_cgroup(char dir[PATH_MAX])
 	return r < 0 ? r : cgroup_move(dir, 0);
 }
 
-/* What an agent could get out by here. `enforce` means that there is nothing. */
-static int check_rows(struct supervisor *s)
-{
-	struct kern_fence_row rows[KERN_FENCE_ROWS_MAX];
-	unsigned n = kern_fence_rows(s->kern, rows), open = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (rows[i].state != KERN_ROW_OPEN || !rows[i].required)
-			continue;
-		open++;
-		if (s->conf.enforcement == CONF_ENFORCE)
-			log_warn("row %s is open: %s; %s would close it", rows[i].id, rows[i].what, rows[i].hook);
-	}
-	if (!open || s->conf.enforcement != CONF_ENFORCE)
-		return 0;
-	return log_err(-EOPNOTSUPP, "start with enforcement enforce: %u rows are open on this kernel; boot it with bpf "
-		       "among its security modules (lsm=), or accept the rows with enforcement: enforce-partial", open);
-}
-
 static int open_kernel(struct supervisor *s)
 {
 	char pins[PROC_PATH_MAX], dir[PATH_MAX];
@@ -190,7 +155,7 @@ static int open_kernel(struct supervisor *s)
 			r = kern_open(&cfg, &s->kern);
 	}
 	if (r >= 0) {
-		r = check_rows(s);
+		r = sup_fence_check(s);
 		/* Nothing that was there before is taken away: a refused start is no release. */
 		if (r < 0 && !kern_adopted(s->kern)) {
 			(void)kern_release(s->kern);

@@ -17,7 +17,6 @@
 #include "user/base/cleanup.h"
 #include "user/cli/control_client.h"
 
-/* Another part of Tollgate that has rows of its own adds its section here. */
 static const struct {
 	const char *title;
 	void (*look)(struct doctor *d);
@@ -25,6 +24,7 @@ static const struct {
 	{ "kernel", doctor_kernel },
 	{ "system calls", doctor_calls },
 	{ "kernel programs", doctor_programs },
+	{ "ways out of a scope", doctor_fence },
 	{ "machine", doctor_machine },
 };
 
@@ -99,6 +99,12 @@ static bool is_told(const struct doctor_row *r)
 	return r->advice && (r->state == DOCTOR_OPEN || r->state == DOCTOR_MISSING);
 }
 
+/* Rows one after the other may want the same: it is said behind the last of them. */
+static bool says_the_next(const struct doctor *d, unsigned i)
+{
+	return i + 1 < d->n && is_told(&d->rows[i + 1]) && strcmp(d->rows[i].advice, d->rows[i + 1].advice) == 0;
+}
+
 static void print_table(const struct doctor *d, const struct utsname *u)
 {
 	const char *section = "";
@@ -114,7 +120,7 @@ static void print_table(const struct doctor *d, const struct utsname *u)
 		section = r->section;
 		printf("  %-8s  %-22s %-46s %s\n", doctor_state_text(r->state), r->what, r->found,
 		       r->part ? r->part : "");
-		if (is_told(r))
+		if (is_told(r) && !says_the_next(d, i))
 			printf("            -> %s\n", r->advice);
 	}
 	count(d, n);

@@ -49,6 +49,7 @@ bool doctor_has(const struct doctor *d, const char *path);
 void doctor_kernel(struct doctor *d); /* doctor_kernel.c: files that tell of the kernel */
 void doctor_calls(struct doctor *d); /* doctor_kernel.c: system calls, tried */
 void doctor_programs(struct doctor *d); /* doctor_kernel.c: kernel programs, loaded */
+void doctor_fence(struct doctor *d); /* doctor_fence.c: ways out of a scope */
 void doctor_machine(struct doctor *d); /* doctor_machine.c: users, limits, clock, disk, evidence */
 
 #endif

@@ -120,7 +120,7 @@ static const struct {
 	{ "netns", "a network namespace of one's own, then connect()",
 	  "connect4", KP_CONNECT4, REQUIRED },
 	{ "dns", "a datagram to port 53 of any address",
-	  "none: names are not steered yet", KP_MAX_, 0 },
+	  "steering of names, which is not there yet", KP_MAX_, 0 },
 };
 _Static_assert(ARRAY_SIZE(specs) <= KERN_FENCE_ROWS_MAX, "callers' arrays hold every row");
 

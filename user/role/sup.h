@@ -179,6 +179,8 @@ struct supervisor {
 /* Whether this kernel closes what the configuration's enforcement demands; 0, or -errno, said. */
 int sup_fence_check(struct supervisor *s);
 void sup_fence_record(struct supervisor *s);
+/* How many ways out of a scope are closed, in words. Whether all are. */
+bool sup_fence_tell(struct supervisor *s, char *ret, size_t size);
 void sup_fence_event(struct supervisor *s, const struct tg_event *e);
 
 /* Everything is there that the node needs to enforce: tells keeper and users, once. */

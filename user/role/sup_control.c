@@ -129,16 +129,19 @@ static void row(struct json_out *j, const char *name, const char *state, const c
 }
 
 /* What holds on this machine and what does not, said out loud. */
-static void rows(const struct supervisor *s, struct json_out *j, bool links_ok, const char *broken)
+static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const char *broken)
 {
+	char text[96];
+	bool closed = sup_fence_tell(s, text, sizeof(text));
+
 	json_out_key(j, "rows");
 	json_out_array(j);
 	row(j, "kernel programs", links_ok ? "closed" : "OPEN", links_ok ? "attached and pinned" : broken);
 	row(j, "stdio MCP", "closed", "taken over when its content is JSON-RPC");
 	row(j, "TCP", "closed", "steered; what is not HTTP/1.1 needs Action::\"connect\"");
 	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");
-	row(j, "UDP, raw, other families", "open", "the fence is not part of this version");
-	row(j, "kernel self-protection", "open", "the seal is not part of this version");
+	row(j, "other ways out", closed ? "closed" : "open", text);
+	row(j, "seal", "open", "root outside every scope can remove the kernel programs");
 	/* Hardware behind the log key is not yet hardware behind the claims of sessions. */
 	row(j, "attestation", "open", strcmp(s->notary_up.key_tier, "tpm-sealed") == 0 ?
 	    "the TPM holds the log key and signs checkpoints; claims are software-only" :

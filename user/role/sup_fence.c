@@ -49,6 +49,18 @@ void sup_fence_record(struct supervisor *s)
 		sup_record_node(s, "rows_open", buf_cstr(&text));
 }
 
+bool sup_fence_tell(struct supervisor *s, char *ret, size_t size)
+{
+	struct kern_fence_row rows[KERN_FENCE_ROWS_MAX];
+	unsigned n = kern_fence_rows(s->kern, rows), open = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		open += rows[i].state == KERN_ROW_OPEN;
+	(void)snprintf(ret, size, open ? "%u of %u are closed: `tollgate doctor` names the others" :
+					 "%u of %u are closed", n - open, n);
+	return !open;
+}
+
 /* An agent can be refused as often as it likes: one record a second and reason, the counters have the rest. */
 void sup_fence_event(struct supervisor *s, const struct tg_event *e)
 {

@@ -97,7 +97,7 @@ static bool read_params(struct request *q, struct proving *p)
 	if (!request_checkpoint(q, &p->note, &p->cp) || (p->cose && !read_cose_head(q, p)))
 		return false;
 	if (p->with_leaf && p->leaf >= p->cp.size) {
-		request_refuse(q, 404, "the latest checkpoint does not cover this record");
+		request_refuse(q, 404, "the latest checkpoint does not cover this record yet; the next one does");
 		return false;
 	}
 	if (p->with_growth && (p->from == 0 || p->from > p->cp.size)) {

@@ -143,11 +143,13 @@ int proc_threads(pid_t pid, struct proc_pids *ret)
 	return list_numbers(path, ret);
 }
 
+/* Of a thread that cannot be looked at nothing is known; one that is gone does nothing any more. */
 static bool thread_is(pid_t tid, const char *states)
 {
 	struct proc_stat st;
+	int r = proc_stat_read(tid, &st);
 
-	return proc_stat_read(tid, &st) < 0 || strchr(states, st.state);
+	return r == -ESRCH || (r == 0 && strchr(states, st.state));
 }
 
 static bool threads_are(const struct proc_pids *threads, const char *states)

@@ -201,8 +201,9 @@ static void look_later(struct supervisor *s, struct sup_job *job)
 static int runs_on(pid_t pid, const struct tg_stopped *st, void *arg)
 {
 	const struct sup_job *job = arg;
+	int stands = st->kind == TG_STOP_STDIO && st->stream == job->key ? proc_stands(pid) : 1;
 
-	return st->kind == TG_STOP_STDIO && st->stream == job->key && proc_stands(pid) == 0;
+	return stands != 1 && stands != -ESRCH;
 }
 
 /* SIGCONT also undoes a stop that is only on its way, and a process that has not stopped yet may be leaving a read
@@ -364,7 +365,7 @@ static void await_reader(struct supervisor *s, struct sup_job *job)
 
 	(void)kern_stopped_each(s->kern, is_reader, &r);
 	/* Asked before what it has: who stands cannot come to have more. */
-	stands = r.pid && proc_stands(r.pid) != 0;
+	stands = r.pid && proc_stands(r.pid) == 1;
 	if (kern_stdio_read(s->kern, job->key, &st) < 0) {
 		finish(s, job); /* the stream is gone, and with it what was written */
 		return;

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -130,7 +131,9 @@ static void *wait_in_vfork(void *arg)
 
 static void who_stands(void **state)
 {
-	int ready[2];
+	struct rlimit most;
+	int ready[2], stands;
+	bool gone;
 	pid_t pid;
 
 	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
@@ -142,6 +145,14 @@ static void who_stands(void **state)
 	kill(pid, SIGSTOP);
 	wait_until(pid, proc_stands, 1);
 	assert_false(proc_ended(pid));
+	/* Where nothing can be looked at, nobody stands and nobody has ended. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &most), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, most.rlim_max }), 0);
+	stands = proc_stands(pid);
+	gone = proc_ended(pid);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &most), 0);
+	assert_int_equal(stands, -EMFILE);
+	assert_false(gone);
 	kill(pid, SIGKILL);
 	wait_until(pid, ended, 1);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);

@@ -29,4 +29,17 @@ static inline bool span_is(struct span a, const char *s)
 	return span_eq(a, span_of(s));
 }
 
+/* Cuts the next line off, without its newline; false when there is no newline. */
+static inline bool span_cut_line(struct span *s, struct span *ret)
+{
+	const char *nl = s->n ? (const char *)memchr(s->p, '\n', s->n) : NULL;
+
+	if (!nl)
+		return false;
+	*ret = (struct span){ s->p, (size_t)(nl - s->p) };
+	s->n -= ret->n + 1;
+	s->p = nl + 1;
+	return true;
+}
+
 #endif

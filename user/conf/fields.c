@@ -227,21 +227,26 @@ static int with_unit(struct conf_read *r, const struct tree_node *n, const struc
 	return 0;
 }
 
+static int read_amount(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
+		       const char *const *units, const uint64_t *factors, const char *unit, uint64_t *ret)
+{
+	int q = need_scalar(r, n, f);
+
+	if (q == 0)
+		q = with_unit(r, n, f, units, factors, ret);
+	return q == 0 ? in_range(r, n, f, *ret, unit) : q;
+}
+
 int conf_set_bytes(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
 {
 	static const char *const units[] = { "", "K", "M", "G", NULL };
 	static const uint64_t factors[] = { 1, 1u << 10, 1u << 20, 1u << 30 };
 	uint64_t v;
-	int q = need_scalar(r, n, f);
+	int q = read_amount(r, n, f, units, factors, " bytes", &v);
 
 	if (q == 0)
-		q = with_unit(r, n, f, units, factors, &v);
-	if (q == 0)
-		q = in_range(r, n, f, v, " bytes");
-	if (q < 0)
-		return q;
-	*(uint64_t *)dst = v;
-	return 0;
+		*(uint64_t *)dst = v;
+	return q;
 }
 
 int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
@@ -249,16 +254,11 @@ int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct
 	static const char *const units[] = { "ms", "s", "m", "h", NULL };
 	static const uint64_t factors[] = { 1, 1000, 60 * 1000, 3600 * 1000 };
 	uint64_t v;
-	int q = need_scalar(r, n, f);
+	int q = read_amount(r, n, f, units, factors, "ms", &v);
 
 	if (q == 0)
-		q = with_unit(r, n, f, units, factors, &v);
-	if (q == 0)
-		q = in_range(r, n, f, v, "ms");
-	if (q < 0)
-		return q;
-	*(unsigned *)dst = (unsigned)v;
-	return 0;
+		*(unsigned *)dst = (unsigned)v;
+	return q;
 }
 
 int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
@@ -266,16 +266,11 @@ int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struc
 	static const char *const units[] = { "s", "m", "h", "d", NULL };
 	static const uint64_t factors[] = { 1, 60, 3600, 86400 };
 	uint64_t v;
-	int q = need_scalar(r, n, f);
+	int q = read_amount(r, n, f, units, factors, "s", &v);
 
 	if (q == 0)
-		q = with_unit(r, n, f, units, factors, &v);
-	if (q == 0)
-		q = in_range(r, n, f, v, "s");
-	if (q < 0)
-		return q;
-	*(uint64_t *)dst = v;
-	return 0;
+		*(uint64_t *)dst = v;
+	return q;
 }
 
 int conf_set_count(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)

@@ -129,19 +129,6 @@ int checkpoint_sign(const struct checkpoint *cp, struct log_key *k, struct buf *
 	return r < 0 ? r : buf_append(out, buf_span(&text).p, buf_len(&text));
 }
 
-/* Cuts the next line off, without its newline; false when there is no newline. */
-static bool next_line(struct span *s, struct span *ret)
-{
-	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	*ret = (struct span){ s->p, (size_t)(nl - s->p) };
-	s->n -= ret->n + 1;
-	s->p = nl + 1;
-	return true;
-}
-
 static int parse_size(struct span s, uint64_t *ret)
 {
 	uint64_t v = 0;
@@ -204,18 +191,18 @@ int checkpoint_parse(struct span note, struct checkpoint *ret, size_t *ret_text_
 		if (text.p[i] != '\n' && (text.p[i] < 0x20 || text.p[i] >= 0x7f))
 			return -EBADMSG;
 	*ret_text_n = text.n;
-	if (!next_line(&text, &line) || line.n > CHECKPOINT_NAME_MAX)
+	if (!span_cut_line(&text, &line) || line.n > CHECKPOINT_NAME_MAX)
 		return -EBADMSG;
 	memcpy(cp.origin, line.p, line.n);
 	if (!checkpoint_name_valid(cp.origin))
 		return -EBADMSG;
-	if (!next_line(&text, &line) || parse_size(line, &cp.size) < 0)
+	if (!span_cut_line(&text, &line) || parse_size(line, &cp.size) < 0)
 		return -EBADMSG;
-	if (!next_line(&text, &line) ||
+	if (!span_cut_line(&text, &line) ||
 	    base64_decode(line, cp.root, TREE_HASH, &n) < 0 || n != TREE_HASH)
 		return -EBADMSG;
 	while (text.n) /* extension lines are not empty */
-		if (!next_line(&text, &line) || line.n == 0 || parse_extension(line, &cp) < 0)
+		if (!span_cut_line(&text, &line) || line.n == 0 || parse_extension(line, &cp) < 0)
 			return -EBADMSG;
 	*ret = cp;
 	return 0;
@@ -228,7 +215,7 @@ int checkpoint_next_signature(struct span *rest, struct span *ret_name, uint8_t 
 	struct span line;
 	const char *sp;
 
-	if (!next_line(rest, &line) || line.n < dash || memcmp(line.p, CHECKPOINT_EM_DASH, dash) != 0)
+	if (!span_cut_line(rest, &line) || line.n < dash || memcmp(line.p, CHECKPOINT_EM_DASH, dash) != 0)
 		return -EBADMSG;
 	line.p += dash;
 	line.n -= dash;

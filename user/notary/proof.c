@@ -38,18 +38,6 @@ void proof_done(struct proof *p)
 	buf_done(&p->storage);
 }
 
-static bool cut_line(struct span *s, struct span *ret)
-{
-	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	*ret = (struct span){ s->p, (size_t)(nl - s->p) };
-	s->n -= ret->n + 1;
-	s->p = nl + 1;
-	return true;
-}
-
 static bool cut_prefix(struct span *s, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -98,17 +86,17 @@ int proof_parse(struct span text, struct proof *ret)
 	size_t n;
 	int r = -EBADMSG;
 
-	if (text.n > PROOF_MAX || !cut_line(&text, &line) || !span_is(line, MAGIC) ||
-	    !cut_line(&text, &line) || !cut_prefix(&line, "extra "))
+	if (text.n > PROOF_MAX || !span_cut_line(&text, &line) || !span_is(line, MAGIC) ||
+	    !span_cut_line(&text, &line) || !cut_prefix(&line, "extra "))
 		goto fail;
 	r = parse_record(line, &p);
 	if (r < 0)
 		goto fail;
 	r = -EBADMSG;
-	if (!cut_line(&text, &line) || !cut_prefix(&line, "index ") || !parse_index(line, &p.leaf))
+	if (!span_cut_line(&text, &line) || !cut_prefix(&line, "index ") || !parse_index(line, &p.leaf))
 		goto fail;
 	for (;;) {
-		if (!cut_line(&text, &line))
+		if (!span_cut_line(&text, &line))
 			goto fail;
 		if (line.n == 0)
 			break;

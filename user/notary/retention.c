@@ -52,18 +52,6 @@ int retention_format(const struct tree *t, struct buf *out)
 	return r;
 }
 
-static bool cut_line(struct span *s, struct span *ret)
-{
-	const char *nl = s->n ? memchr(s->p, '\n', s->n) : NULL;
-
-	if (!nl)
-		return false;
-	*ret = (struct span){ s->p, (size_t)(nl - s->p) };
-	s->n -= ret->n + 1;
-	s->p = nl + 1;
-	return true;
-}
-
 static bool parse_leaf(struct span s, uint64_t *ret)
 {
 	uint64_t v = 0;
@@ -89,12 +77,12 @@ int retention_parse(struct span text, struct tree *ret)
 		return -EBADMSG;
 	text.p += sizeof(MAGIC) - 1;
 	text.n -= sizeof(MAGIC) - 1;
-	if (!cut_line(&text, &line) || !parse_leaf(line, &t.size))
+	if (!span_cut_line(&text, &line) || !parse_leaf(line, &t.size))
 		return -EBADMSG;
 	for (unsigned l = TREE_LEVELS; l-- > 0;) {
 		if (!(t.size >> l & 1))
 			continue;
-		if (!cut_line(&text, &line) || base64_decode(line, t.peak[l], TREE_HASH, &n) < 0 || n != TREE_HASH)
+		if (!span_cut_line(&text, &line) || base64_decode(line, t.peak[l], TREE_HASH, &n) < 0 || n != TREE_HASH)
 			return -EBADMSG;
 	}
 	if (text.n)

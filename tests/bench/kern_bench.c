@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What steering, fence and seal cost: connect() of an enrolled process against an unenrolled one, system calls outside
- * of every scope against a machine without our programs, short execs inside against outside.
+ * of every scope against a machine without our programs, short execs and tar of a source tree inside against outside.
  * Both sides of a figure are measured in turns, and the quietest rounds are
  * compared. Prints figures, judges nothing.
  * usage: kern_bench [ROUNDS]
@@ -24,6 +24,7 @@
 #define SOCKETS 2000
 #define EXECS 10000 /* in all rounds together */
 #define ROUNDS_MAX 64
+#define TREE "/usr/include" /* a source tree that every build machine has */
 
 static const struct tg_label label = { .agent = AGENT, .instance = 1 };
 static unsigned rounds = 25;
@@ -92,20 +93,36 @@ static double processor_ns(int who)
 }
 
 /* Processor time of parent and children: an exec takes long enough to be interrupted by others' work. */
-static double execs(const void *arg)
+static double spawned(char **argv, unsigned n)
 {
-	char *argv[] = { (char *)"/bin/true", NULL };
-	unsigned n = EXECS / rounds;
 	double start = processor_ns(RUSAGE_SELF) + processor_ns(RUSAGE_CHILDREN);
 
-	(void)arg;
 	for (unsigned i = 0; i < n; i++) {
+		int status;
 		pid_t pid;
 
-		if (posix_spawn(&pid, argv[0], NULL, NULL, argv, NULL) != 0 || waitpid(pid, NULL, 0) != pid)
+		if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0 ||
+		    waitpid(pid, &status, 0) != pid || status != 0)
 			_exit(1);
 	}
 	return (processor_ns(RUSAGE_SELF) + processor_ns(RUSAGE_CHILDREN) - start) / n;
+}
+
+static double execs(const void *arg)
+{
+	char *argv[] = { (char *)"/bin/true", NULL };
+
+	(void)arg;
+	return spawned(argv, EXECS / rounds);
+}
+
+/* Reads every file: to /dev/null itself tar would write nothing. */
+static double tars(const void *arg)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"tar -cf - -C \"$0\" . | cat >/dev/null",
+			 (char *)arg, NULL };
+
+	return spawned(argv, 1);
 }
 
 /* --- where ---------------------------------------------------------------------------------------- */
@@ -206,6 +223,7 @@ static void inside_against_outside(struct bed *b)
 	pair("socket() and close()", b, sockets, NULL);
 	pair("getppid()", b, calls, NULL);
 	pair("short exec", b, execs, NULL);
+	pair("tar of " TREE, b, tars, TREE);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -252,6 +270,7 @@ int main(int argc, char **argv)
 	assert_int_equal(kern_stdio_attach(b.k), 0);
 	printf("and with the programs that follow stdio:\n");
 	pair("short exec", &b, execs, NULL);
+	pair("tar of " TREE, &b, tars, TREE);
 	bed_close(&b);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 5
+#define TG_ABI_VERSION 6
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
@@ -110,6 +110,7 @@ enum tg_selector_kind {
 	TG_SEL_CGROUP, /* a = cgroup id; its descendants match too */
 	TG_SEL_LOADER, /* user space's word for an entry TG_SEL_EXE with TG_SELF_LOADER */
 	TG_SEL_SIZE, /* a = bytes of a program: a file of that size without a name may be its copy */
+	TG_SEL_CONTAINER, /* no members: containers of some kind are agents, see the map containers */
 	TG_SEL_KIND_MAX_,
 };
 

@@ -148,7 +148,54 @@ static __always_inline bool may_be_copy(struct task_struct *p, struct match *m)
 	return bpf_map_lookup_elem(&selectors, &m->key);
 }
 
-/* Most exact first: script, program, cgroup, user. */
+#define CONTAINER_ID_DIGITS 64
+#define CONTAINER_NAME_BYTES 128 /* a power of two: a prefix, the container's id, and ".scope" where there is systemd */
+#define CONTAINER_LEVELS 16 /* of cgroups that a container makes inside its own */
+#define SCOPE_SUFFIX 6
+
+struct container_walk {
+	struct cgroup *at;
+	bool found;
+	char name[CONTAINER_NAME_BYTES];
+};
+
+/* Whether the cgroup's name ends like a container's. Which one it is, if any, user space finds out. */
+static long container_level(u32 level, struct container_walk *w)
+{
+	struct cgroup *c = w->at;
+	const char *name = BPF_CORE_READ(c, kn, name);
+	long end = bpf_probe_read_kernel_str(w->name, sizeof(w->name), name) - 1;
+
+	/* A cgroup begins with its own state. */
+	w->at = (struct cgroup *)BPF_CORE_READ(c, self.parent);
+	if (end > SCOPE_SUFFIX && w->name[(end - SCOPE_SUFFIX) & (CONTAINER_NAME_BYTES - 1)] == '.')
+		end -= SCOPE_SUFFIX;
+	if (end < CONTAINER_ID_DIGITS)
+		return !w->at;
+	for (int i = 1; i <= CONTAINER_ID_DIGITS; i++) {
+		char digit = w->name[(end - i) & (CONTAINER_NAME_BYTES - 1)];
+
+		if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f'))
+			return !w->at;
+	}
+	w->found = true;
+	return 1;
+}
+
+static __always_inline bool in_new_container(struct task_struct *p, struct match *m)
+{
+	struct container_walk w = { .at = BPF_CORE_READ(p, cgroups, dfl_cgrp) };
+	u64 id = bpf_get_current_cgroup_id();
+
+	m->key.kind = TG_SEL_CONTAINER;
+	m->key.a = m->key.b = m->key.c = 0;
+	if (!bpf_map_lookup_elem(&selectors, &m->key) || bpf_map_lookup_elem(&containers, &id))
+		return false;
+	bpf_loop(CONTAINER_LEVELS, container_level, &w, 0);
+	return w.found;
+}
+
+/* Most exact first: script, program, cgroup, container, user. */
 static __always_inline void selector_match(struct task_struct *p, u32 epoch, struct match *m)
 {
 	struct tg_selector *s;
@@ -183,6 +230,10 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 	match_cgroup(m);
 	if (m->found)
 		return;
+	if (in_new_container(p, m)) {
+		m->unsure = true;
+		return;
+	}
 	m->key.kind = TG_SEL_UID;
 	m->key.a = (u32)bpf_get_current_uid_gid();
 	selector_try(m);

@@ -123,6 +123,15 @@ TG_MAP struct {
 	__type(value, struct tg_selector);
 } selectors SEC(".maps");
 
+/* Cgroups of containers that user space has looked at: an exec there goes on, or is one of a scope. What is forgotten
+ * is looked at again. */
+TG_MAP struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} containers SEC(".maps");
+
 TG_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);

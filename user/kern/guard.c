@@ -134,6 +134,8 @@ static int put_selector(struct kern *k, uint32_t epoch, const struct kern_select
 	case TG_SEL_SIZE:
 		key.a = s->size;
 		return put(k, &key, 0, 0);
+	case TG_SEL_CONTAINER:
+		return put(k, &key, 0, 0);
 	default:
 		return -EINVAL;
 	}
@@ -154,6 +156,22 @@ static void drop_others(struct kern *k, uint32_t epoch)
 	}
 	if (at && key.epoch != epoch)
 		(void)bpf_map_delete_elem(k->map[KM_SELECTORS], &key);
+}
+
+int kern_container_settle(struct kern *k, uint64_t cgroup)
+{
+	uint32_t there = 1;
+
+	return bpf_map_update_elem(k->map[KM_CONTAINERS], &cgroup, &there, BPF_ANY) < 0 ? -errno : 0;
+}
+
+void kern_containers_forget(struct kern *k)
+{
+	uint64_t cgroup;
+
+	while (bpf_map_get_next_key(k->map[KM_CONTAINERS], NULL, &cgroup) == 0)
+		if (bpf_map_delete_elem(k->map[KM_CONTAINERS], &cgroup) < 0)
+			return;
 }
 
 /* A script's selector marks its interpreter as well. */

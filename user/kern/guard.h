@@ -38,6 +38,13 @@ uint64_t kern_basename_hash(const char *arg);
  * map. */
 int kern_selectors_set(struct kern *k, const struct kern_selector *sel, size_t n);
 
+/* With a selector TG_SEL_CONTAINER every exec in a cgroup that is named like a container's is stopped, until that
+ * cgroup is settled: whose it is is known, and does not change while it lives. cgroup: its id. 0 or -errno. */
+int kern_container_settle(struct kern *k, uint64_t cgroup);
+
+/* Every container is looked at again: the agents may be others. */
+void kern_containers_forget(struct kern *k);
+
 /* --- stopped processes ------------------------------------------------------------------------ */
 
 /* A start time as the programs tell it (ns of the boot clock), in the unit of /proc/PID/stat. */

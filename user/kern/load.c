@@ -46,6 +46,7 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 	[KM_READERS] = SPEC("readers", HASH, 8, 8),
 	[KM_OURS] = SPEC("ours", HASH, 8, 8),
 	[KM_SOUGHT] = SPEC("sought", ARRAY, 4, sizeof(struct tg_sought)),
+	[KM_CONTAINERS] = SPEC("containers", LRU_HASH, 8, 4),
 };
 
 /* What was loaded, in a frozen map beside the pins. */

@@ -291,6 +291,91 @@ static void stops_by_user_and_cgroup(void **state)
 	bed_close(&b);
 }
 
+/* A cgroup below the bed's, made for the time of one test. */
+static void below(const struct bed *b, const char *name, char ret[static PATH_MAX], uint64_t *ret_id)
+{
+	assert_true(snprintf(ret, PATH_MAX, "%s/%s", b->agent, name) < PATH_MAX);
+	assert_int_equal(mkdir(ret, 0755), 0);
+	assert_int_equal(cgroup_id(ret, ret_id), 0);
+}
+
+struct placed {
+	struct run *r;
+	const char *dir;
+};
+
+static int run_in(void *arg)
+{
+	struct placed *p = arg;
+
+	return cgroup_move(p->dir, 0) < 0 ? 95 : run(p->r);
+}
+
+#define CONTAINER_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* The first exec in a cgroup that is called like a container's, until it is settled. */
+static void stops_in_new_containers(void **state)
+{
+	static const struct {
+		const char *name;
+		bool container;
+	} names[] = {
+		{ CONTAINER_ID, true },
+		{ "libpod-" CONTAINER_ID, true },
+		{ "docker-" CONTAINER_ID ".scope", true },
+		{ "x" CONTAINER_ID "0", true }, /* one digit more is as good */
+		{ "0123456789abcdef", false },
+		{ "G123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde-" "0123456789abcdef", false },
+		{ "disk-by\\x2duuid-01234567\\x2d0123\\x2d4567\\x2d89ab\\x2d0123456789ab0123456789ab.service", false },
+	};
+	struct kern_selector s = { .kind = TG_SEL_CONTAINER, .agent = AGENT };
+	struct run r;
+	struct bed b;
+	char dir[64];
+
+	bed_open(&b);
+	program(&r, dir);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		char cgroup[PATH_MAX], inner[PATH_MAX];
+		struct placed in = { &r, cgroup }, deeper = { &r, inner };
+		uint64_t id, inner_id;
+
+		below(&b, names[i].name, cgroup, &id);
+		assert_true(snprintf(inner, sizeof(inner), "%s/inner", cgroup) < (int)sizeof(inner));
+		assert_int_equal(mkdir(inner, 0755), 0);
+		assert_int_equal(cgroup_id(inner, &inner_id), 0);
+		assert_int_equal(kern_selectors_set(b.k, NULL, 0), 0);
+		assert_int_equal(bed_run(&b, NULL, run_in, &in), 0);
+		assert_int_equal(kern_selectors_set(b.k, &s, 1), 0);
+		for (int again = 0; again < 2; again++) {
+			pid_t pid = bed_spawn(&b, NULL, run_in, again ? &deeper : &in);
+
+			if (names[i].container) {
+				assert_true(bed_stopped(pid));
+				assert_int_equal(kern_stopped_continue(b.k, pid), 0);
+			}
+			assert_int_equal(bed_wait(pid), 0);
+		}
+		assert_int_equal(kern_container_settle(b.k, id), 0);
+		assert_int_equal(bed_run(&b, NULL, run_in, &in), 0);
+		assert_int_equal(kern_container_settle(b.k, inner_id), 0);
+		assert_int_equal(bed_run(&b, NULL, run_in, &deeper), 0);
+		kern_containers_forget(b.k);
+		if (names[i].container) {
+			pid_t pid = bed_spawn(&b, NULL, run_in, &in);
+
+			assert_true(bed_stopped(pid));
+			assert_int_equal(kern_stopped_continue(b.k, pid), 0);
+			assert_int_equal(bed_wait(pid), 0);
+		}
+		assert_int_equal(cgroup_remove(inner), 0);
+		assert_int_equal(cgroup_remove(cgroup), 0);
+	}
+	assert_int_equal(kern_selectors_set(b.k, NULL, 0), 0);
+	program_done(dir);
+	bed_close(&b);
+}
+
 static void kills_without_a_supervisor(void **state)
 {
 	struct run r;
@@ -503,6 +588,7 @@ int main(void)
 		cmocka_unit_test(stops_by_script),
 		cmocka_unit_test(stops_detours),
 		cmocka_unit_test(stops_by_user_and_cgroup),
+		cmocka_unit_test(stops_in_new_containers),
 		cmocka_unit_test(kills_without_a_supervisor),
 		cmocka_unit_test(tells_losses),
 		cmocka_unit_test(nobody_else_continues),

@@ -300,12 +300,28 @@ static void describe_policy(const struct cedar_pieces *p, size_t policy, struct 
 	text_place(t->text, a->pos, &ret->line, &ret->column);
 }
 
+/* The conjunct that decides: the first that is not true, or, where that one depends, the first that can be true no more:
+ * whatever becomes known, the policy does not hold. 0: all are true. */
+static uint32_t deciding(const struct cedar_pieces *p, const struct whole *w)
+{
+	uint32_t depends = 0;
+
+	for (uint32_t i = w->first + 1; i <= w->first + w->n_conjuncts; i++) {
+		if (p->state[i] == DEPENDS && !depends)
+			depends = i;
+		if (p->state[i] == NOT_TRUE || p->state[i] == FAILED)
+			return i;
+	}
+	return depends;
+}
+
 int cedar_pieces_why(const struct cedar_pieces *p, struct cedar_request *rq, size_t policy, struct cedar_why *ret)
 {
 	static const enum cedar_standing standing[] = { [NOT_TRUE] = CEDAR_CONJUNCT_FALSE,
 							[FAILED] = CEDAR_CONJUNCT_FAILED,
 							[DEPENDS] = CEDAR_CONJUNCT_DEPENDS };
 	const struct whole *w;
+	uint32_t conjunct;
 
 	if (policy >= p->wholes.n)
 		return -ENOENT;
@@ -314,11 +330,9 @@ int cedar_pieces_why(const struct cedar_pieces *p, struct cedar_request *rq, siz
 	if (p->state[w->first] != TRUE)
 		return 0;
 	ret->standing = CEDAR_HOLDS;
-	for (uint32_t i = w->first + 1; i <= w->first + w->n_conjuncts; i++) {
-		if (p->state[i] == TRUE)
-			continue;
-		ret->standing = standing[p->state[i]];
-		return describe(p, rq, i, ret);
-	}
-	return 0;
+	conjunct = deciding(p, w);
+	if (!conjunct)
+		return 0;
+	ret->standing = standing[p->state[conjunct]];
+	return describe(p, rq, conjunct, ret);
 }

@@ -18,8 +18,8 @@ enum cedar_standing {
 	CEDAR_OUT_OF_SCOPE = 0,
 	CEDAR_HOLDS,
 	CEDAR_CONJUNCT_FALSE,
-	CEDAR_CONJUNCT_FAILED, /* error says how */
-	CEDAR_CONJUNCT_DEPENDS, /* on a value that is not known yet */
+	CEDAR_CONJUNCT_FAILED, /* error says how; no failure of the answer where a conjunct before it depends */
+	CEDAR_CONJUNCT_DEPENDS, /* on a value that is not known yet; none behind it is false or failed */
 };
 
 struct cedar_why {

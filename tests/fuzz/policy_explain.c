@@ -56,7 +56,7 @@ static void compare(const struct cedar_answer *a, uint32_t policy, const struct 
 		failed |= a->failures[i].policy == policy;
 	if (among(a->reasons, a->n_reasons, policy) && !holds)
 		abort();
-	if (failed != (w->standing == CEDAR_CONJUNCT_FAILED) || failed != (*w->error != '\0'))
+	if ((failed && w->standing != CEDAR_CONJUNCT_FAILED) || (w->standing == CEDAR_CONJUNCT_FAILED) != (*w->error != '\0'))
 		abort();
 	if (among(a->depending, a->n_depending, policy) != (w->standing == CEDAR_CONJUNCT_DEPENDS))
 		abort();

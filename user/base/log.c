@@ -19,6 +19,7 @@
 
 #include "user/base/cleanup.h"
 
+#define ERRNO_MAX 4095 /* of the kernel; a number beyond is from somebody who lies */
 #define LOG_LINE_MAX 2048
 #define LOG_FIELDS_MAX 256 /* what stands before the text in a datagram */
 #define LOG_JOURNAL "/run/systemd/journal/socket"
@@ -129,14 +130,14 @@ int log_err(int r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_vprint(LOG_LEVEL_ERR, r < 0 ? -r : 0, fmt, ap);
+	log_vprint(LOG_LEVEL_ERR, r < 0 && r >= -ERRNO_MAX ? -r : 0, fmt, ap);
 	va_end(ap);
 	return r;
 }
 
 const char *err_text(int r)
 {
-	const char *s = strerrordesc_np(r < 0 ? -r : r);
+	const char *s = strerrordesc_np(r < 0 && r >= -ERRNO_MAX ? -r : r);
 
 	return s ? s : "unknown error";
 }

@@ -31,7 +31,7 @@ int log_err(int r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define log_info(...) log_print(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_print(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* Text of a negative errno (or positive), for the reason part of a message. */
+/* Text of a negative errno (or positive), for the reason part of a message; of any number. */
 const char *err_text(int r);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is logged, and to whom: the journal when standard error is its stream, standard error otherwise. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,6 +65,10 @@ static void sends_fields(void **state)
 	assert_int_equal(log_err(-ENOSPC, "store: append %s: %s", "log", err_text(-ENOSPC)), -ENOSPC);
 	assert_string_equal(received(fd, got), "PRIORITY=3\nSYSLOG_IDENTIFIER=tollgated\nTOLLGATE_ROLE=notary\n"
 			    "ERRNO=28\nMESSAGE=store: append log: No space left on device\n");
+	/* A number that another role made up. */
+	assert_int_equal(log_err(INT_MIN, "%s", err_text(INT_MIN)), INT_MIN);
+	assert_string_equal(received(fd, got), "PRIORITY=3\nSYSLOG_IDENTIFIER=tollgated\nTOLLGATE_ROLE=notary\n"
+			    "MESSAGE=unknown error\n");
 	log_warn("a\nPRIORITY=0\nb");
 	assert_string_equal(received(fd, got), "PRIORITY=4\nSYSLOG_IDENTIFIER=tollgated\nTOLLGATE_ROLE=notary\n"
 			    "MESSAGE=a?PRIORITY=0?b\n");

@@ -126,6 +126,11 @@ static void what_failed_says_how(void **state)
 	expect("when { principal.n.x == 1 }", CEDAR_CONJUNCT_FAILED, "principal.n.x == 1", "principal.n.x", "absent");
 	expect("when { context.later == 1 }", CEDAR_CONJUNCT_DEPENDS, "context.later == 1", "context.later",
 	       "not known yet");
+	/* What can be true no more decides, whatever becomes known. */
+	expect("when { context.later == 1 } unless { principal.n == 3 }", CEDAR_CONJUNCT_FALSE, "principal.n == 3",
+	       "principal.n", "3");
+	expect("when { context.later == 1 && principal.n.x }", CEDAR_CONJUNCT_FAILED, "principal.n.x", "principal.n.x",
+	       "absent");
 }
 
 static void values_are_written_as_policies_would(void **state)

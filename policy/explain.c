@@ -300,17 +300,17 @@ static void describe_policy(const struct cedar_pieces *p, size_t policy, struct 
 	text_place(t->text, a->pos, &ret->line, &ret->column);
 }
 
-/* The conjunct that decides: the first that is not true, or, where that one depends, the first that can be true no more:
- * whatever becomes known, the policy does not hold. 0: all are true. */
-static uint32_t deciding(const struct cedar_pieces *p, const struct whole *w)
+/* The conjunct that decides, as in decide_policy(): the first that is not true, or, where that one depends, the first
+ * behind it that ends the matter, whatever becomes known. 0: all are true. */
+static uint32_t deciding(const struct cedar_pieces *p, const struct whole *w, enum cedar_effect effect)
 {
 	uint32_t depends = 0;
 
 	for (uint32_t i = w->first + 1; i <= w->first + w->n_conjuncts; i++) {
+		if (p->state[i] == NOT_TRUE || (p->state[i] == FAILED && (!depends || effect == CEDAR_PERMIT)))
+			return i;
 		if (p->state[i] == DEPENDS && !depends)
 			depends = i;
-		if (p->state[i] == NOT_TRUE || p->state[i] == FAILED)
-			return i;
 	}
 	return depends;
 }
@@ -330,7 +330,7 @@ int cedar_pieces_why(const struct cedar_pieces *p, struct cedar_request *rq, siz
 	if (p->state[w->first] != TRUE)
 		return 0;
 	ret->standing = CEDAR_HOLDS;
-	conjunct = deciding(p, w);
+	conjunct = deciding(p, w, ret->effect);
 	if (!conjunct)
 		return 0;
 	ret->standing = standing[p->state[conjunct]];

@@ -19,7 +19,7 @@ enum cedar_standing {
 	CEDAR_HOLDS,
 	CEDAR_CONJUNCT_FALSE,
 	CEDAR_CONJUNCT_FAILED, /* error says how; no failure of the answer where a conjunct before it depends */
-	CEDAR_CONJUNCT_DEPENDS, /* on a value that is not known yet; none behind it is false or failed */
+	CEDAR_CONJUNCT_DEPENDS, /* on a value that is not known yet, and none behind it ends the matter */
 };
 
 struct cedar_why {

@@ -192,7 +192,7 @@ class Gate:
                  f"enforcement: {self.settings.get('enforcement', 'enforce-partial')}",
                  f"durability: {self.settings.get('durability', 'ring')}",
                  f"state_dir: {self.state}", f"run_dir: {self.run_dir}", *self.settings.get("attestation", ()),
-                 "policy:", f"  - {self.policy}", f"catalog: {self.catalog}", "agents:"]
+                 *self.settings.get("more", ()), "policy:", f"  - {self.policy}", f"catalog: {self.catalog}", "agents:"]
         for agent in self.agents:
             for i, (key, value) in enumerate(agent.items()):
                 lines.append(f"  {'-' if i == 0 else ' '} {key}: {value}")

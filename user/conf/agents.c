@@ -12,6 +12,7 @@
 
 #define AGENTS_MAX 1024 /* each has a map entry in the kernel and a proxy slot */
 #define GROUPS_MAX 64
+#define LABELS_MAX 16
 #define UNIT_NAME_MAX 255 /* of systemd */
 #define ED25519_SIZE 32
 
@@ -20,26 +21,34 @@ static int set_groups(struct conf_read *r, const struct tree_node *n, const stru
 {
 	struct conf_agent *a = dst;
 
-	if (n->kind != TREE_LIST)
-		return conf_node_fail(r, n, "groups: a list of names is expected");
-	for (const struct tree_node *i = n->first; i; i = i->next) {
-		char **list;
-		int q;
+	return conf_read_list(r, n, f, conf_set_name, &a->groups, &a->ngroups);
+}
 
-		if (a->ngroups >= GROUPS_MAX)
-			return conf_node_fail(r, i, "groups: more than %d", GROUPS_MAX);
-		list = conf_grow(a->groups, &a->ngroups, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		a->groups = list;
-		q = conf_set_name(r, i, f, &list[a->ngroups - 1]);
-		if (q < 0)
-			return q;
-		for (unsigned k = 0; k + 1 < a->ngroups; k++)
-			if (strcmp(list[k], list[a->ngroups - 1]) == 0)
-				return conf_node_fail(r, i, "groups: '%s' is listed twice", list[k]);
-	}
-	return 0;
+static int set_image(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	char **image = dst;
+	int q = conf_set_text(r, n, f, dst);
+
+	if (q == 0 && strpbrk(*image, " \t"))
+		return conf_node_fail(r, n, "image: '%s' is no name of an image", *image);
+	return q;
+}
+
+static int set_label(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	char **label = dst;
+	int q = conf_set_text(r, n, f, dst);
+
+	if (q == 0 && (**label == '=' || !strchr(*label, '=')))
+		return conf_node_fail(r, n, "labels: '%s' must be KEY=VALUE", *label);
+	return q;
+}
+
+static int set_labels(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	struct conf_agent *a = dst;
+
+	return conf_read_list(r, n, f, set_label, &a->labels, &a->nlabels);
 }
 
 static int set_uid(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
@@ -118,7 +127,7 @@ static int set_key(struct conf_read *r, const struct tree_node *n, const struct 
 static const struct conf_field agent_fields[] = {
 	{ .key = "name", .set = conf_set_name, .off = offsetof(struct conf_agent, name) },
 	{ .key = "sponsor", .set = conf_set_text, .off = offsetof(struct conf_agent, sponsor) },
-	{ .key = "groups", .set = set_groups },
+	{ .key = "groups", .set = set_groups, .max = GROUPS_MAX, .why = "names" },
 	{ .key = "exe", .set = conf_set_path, .off = offsetof(struct conf_agent, exe) },
 	{ .key = "script", .set = conf_set_path, .off = offsetof(struct conf_agent, script) },
 	{ .key = "uid", .set = set_uid },
@@ -126,6 +135,8 @@ static const struct conf_field agent_fields[] = {
 	{ .key = "manifest", .set = conf_set_path, .off = offsetof(struct conf_agent, manifest) },
 	{ .key = "manifest_key", .set = set_key, .off = offsetof(struct conf_agent, manifest_key) },
 	{ .key = "unit", .set = set_unit, .off = offsetof(struct conf_agent, unit) },
+	{ .key = "image", .set = set_image, .off = offsetof(struct conf_agent, image) },
+	{ .key = "labels", .set = set_labels, .max = LABELS_MAX, .why = "KEY=VALUE" },
 	{ 0 },
 };
 
@@ -139,9 +150,12 @@ static int check_agent(struct conf_read *r, const struct tree_node *n, const str
 	if (a->script && !a->exe)
 		return conf_node_fail(r, n, "agent '%s': script needs exe, the interpreter that runs it",
 				      a->name);
-	if (!a->exe && !a->uid_name && !a->cgroup && !a->unit)
-		return conf_node_fail(r, n, "agent '%s': needs a selector: exe, script, uid, cgroup or "
-					    "unit", a->name);
+	if ((a->image || a->nlabels) && (a->exe || a->uid_name || a->cgroup || a->unit))
+		return conf_node_fail(r, n, "agent '%s': image and labels select a whole container: no other "
+					    "selector can stand beside them", a->name);
+	if (!a->exe && !a->uid_name && !a->cgroup && !a->unit && !a->image && !a->nlabels)
+		return conf_node_fail(r, n, "agent '%s': needs a selector: exe, script, uid, cgroup, unit, image or "
+					    "labels", a->name);
 	return 0;
 }
 
@@ -161,12 +175,23 @@ static bool within(const char *outer, const char *inner)
 	return strncmp(outer, inner, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
 }
 
+static bool same_labels(const struct conf_agent *a, const struct conf_agent *b)
+{
+	if (a->nlabels != b->nlabels)
+		return false;
+	for (unsigned i = 0; i < a->nlabels; i++)
+		if (strcmp(a->labels[i], b->labels[i]) != 0)
+			return false;
+	return true;
+}
+
 /* Both are equally specific when they use the same kinds of selector; then the first in the file wins
  * (match.h), so one that only repeats or narrows what stands before it never gets its turn. */
 static bool shadows(const struct conf_agent *a, const struct conf_agent *b)
 {
 	return same(a->exe, b->exe) && same(a->script, b->script) && same(a->uid_name, b->uid_name) &&
-	       same(a->unit, b->unit) && within(a->cgroup, b->cgroup);
+	       same(a->unit, b->unit) && within(a->cgroup, b->cgroup) && same(a->image, b->image) &&
+	       same_labels(a, b);
 }
 
 static int check_others(struct conf_read *r, const struct tree_node *n, const struct conf_agent *a)

@@ -15,6 +15,7 @@
 #include "user/conf/internal.h"
 
 #define PCR_MAX 15 /* the last that only a reboot clears */
+#define STORES_MAX 16 /* each is looked at for every new container */
 #define POLICY_MAX 64 /* files and folders named in the configuration */
 
 static const char *const mode_names[] = { "enforcing", "advisory", "silent", NULL };
@@ -27,31 +28,22 @@ static int set_policy(struct conf_read *r, const struct tree_node *n, const stru
 {
 	struct conf *c = dst;
 
-	if (n->kind != TREE_LIST)
-		return conf_node_fail(r, n, "policy: a list of .cedar files or folders is expected");
-	if (!n->first)
+	if (n->kind == TREE_LIST && !n->first)
 		return conf_node_fail(r, n, "policy: the list is empty: everything would be denied");
 	conf_list_free(c->policy, c->npolicy);
 	c->policy = NULL;
 	c->npolicy = 0;
-	for (const struct tree_node *i = n->first; i; i = i->next) {
-		char **list;
-		int q;
+	return conf_read_list(r, n, f, conf_set_path, &c->policy, &c->npolicy);
+}
 
-		if (c->npolicy >= POLICY_MAX)
-			return conf_node_fail(r, i, "policy: more than %d entries", POLICY_MAX);
-		list = conf_grow(c->policy, &c->npolicy, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		c->policy = list;
-		q = conf_set_path(r, i, f, &list[c->npolicy - 1]);
-		if (q < 0)
-			return q;
-		for (unsigned k = 0; k + 1 < c->npolicy; k++)
-			if (strcmp(list[k], list[c->npolicy - 1]) == 0)
-				return conf_node_fail(r, i, "policy: '%s' is listed twice", list[k]);
-	}
-	return 0;
+static int set_stores(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
+{
+	struct conf *c = dst;
+
+	conf_list_free(c->container_stores, c->ncontainer_stores);
+	c->container_stores = NULL;
+	c->ncontainer_stores = 0;
+	return conf_read_list(r, n, f, conf_set_path, &c->container_stores, &c->ncontainer_stores);
 }
 
 static int set_user(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
@@ -149,7 +141,8 @@ static const struct conf_field top_fields[] = {
 	  .why = "ring, written or synced", .more = durability_names },
 	{ .key = "state_dir", .set = conf_set_path, .off = offsetof(struct conf, state_dir) },
 	{ .key = "run_dir", .set = conf_set_path, .off = offsetof(struct conf, run_dir) },
-	{ .key = "policy", .set = set_policy },
+	{ .key = "policy", .set = set_policy, .max = POLICY_MAX, .why = ".cedar files or folders" },
+	{ .key = "container_stores", .set = set_stores, .max = STORES_MAX, .why = "folders of container engines" },
 	{ .key = "catalog", .set = conf_set_path, .off = offsetof(struct conf, catalog) },
 	{ .key = "proxies", .set = conf_set_count, .off = offsetof(struct conf, proxies), .max = 256,
 	  .why = "more than one a core gains nothing" },
@@ -173,15 +166,31 @@ static char *host_name(void)
 	return strdup(name);
 }
 
-static int default_policy(struct conf *c)
+static int set_list(char ***list, unsigned *n, const char *const *values)
 {
-	char **list = conf_grow(NULL, &c->npolicy, sizeof(*list));
+	for (; *values; values++) {
+		char **grown = conf_grow(*list, n, sizeof(*grown));
 
-	if (!list)
-		return -ENOMEM;
-	c->policy = list;
-	list[0] = strdup("/etc/tollgate/policy.d");
-	return list[0] ? 0 : -ENOMEM;
+		if (!grown)
+			return -ENOMEM;
+		*list = grown;
+		grown[*n - 1] = strdup(*values);
+		if (!grown[*n - 1])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int default_lists(struct conf *c)
+{
+	static const char *const policy[] = { "/etc/tollgate/policy.d", NULL };
+	static const char *const stores[] = { "/var/lib/containers/storage", "/run/containers/storage",
+					      "/var/lib/docker/containers",
+					      "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+					      "/run/containerd/io.containerd.runtime.v2.task/moby", NULL };
+	int r = set_list(&c->policy, &c->npolicy, policy);
+
+	return r < 0 ? r : set_list(&c->container_stores, &c->ncontainer_stores, stores);
 }
 
 int conf_set_defaults(struct conf *c)
@@ -214,7 +223,7 @@ int conf_set_defaults(struct conf *c)
 	if (!c->node || !c->state_dir || !c->run_dir || !c->catalog || !c->proxy.name ||
 	    !c->notary.name || !c->query.name || !c->audit_group)
 		return -ENOMEM;
-	return default_policy(c);
+	return default_lists(c);
 }
 
 static int add_warnings(struct conf *c, bool enforcement_said)
@@ -340,6 +349,8 @@ static void agent_done(struct conf_agent *a)
 	free(a->manifest);
 	free(a->manifest_key);
 	free(a->unit);
+	free(a->image);
+	conf_list_free(a->labels, a->nlabels);
 }
 
 void conf_free(struct conf *c)
@@ -349,6 +360,7 @@ void conf_free(struct conf *c)
 	free(c->state_dir);
 	free(c->run_dir);
 	conf_list_free(c->policy, c->npolicy);
+	conf_list_free(c->container_stores, c->ncontainer_stores);
 	free(c->catalog);
 	free(c->proxy.name);
 	free(c->notary.name);

@@ -52,6 +52,9 @@ struct conf_agent {
 	char *manifest; /* path of the agent manifest that it is bound to, with the key of its issuer */
 	char *manifest_key; /* Ed25519, 64 hex digits */
 	char *unit; /* of the system's service manager, "x.service" */
+	char *image; /* of a container, as its engine writes it; without a tag: every one */
+	char **labels; /* "key=value": of a container, all of them */
+	unsigned nlabels;
 	unsigned line; /* where it stands, for messages */
 };
 
@@ -80,6 +83,8 @@ struct conf {
 		char *tpm; /* TCTI, NULL: the kernel's resource manager */
 		uint32_t pcrs; /* bit by bit */
 	} attestation;
+	char **container_stores; /* where engines keep what they know of their containers */
+	unsigned ncontainer_stores;
 	char *audit_group;
 	gid_t audit_gid; /* valid after conf_resolve(); (gid_t)-1 when the group does not exist */
 

@@ -177,6 +177,32 @@ int conf_set_path(struct conf_read *r, const struct tree_node *n, const struct c
 	return set_string(dst, n->text);
 }
 
+int conf_read_list(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
+		   int (*set)(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst),
+		   char ***list, unsigned *count)
+{
+	if (n->kind != TREE_LIST)
+		return conf_node_fail(r, n, "%s: a list of %s is expected", f->key, f->why);
+	for (const struct tree_node *i = n->first; i; i = i->next) {
+		char **grown;
+		int q;
+
+		if (*count >= f->max)
+			return conf_node_fail(r, i, "%s: more than %llu entries", f->key, (unsigned long long)f->max);
+		grown = conf_grow(*list, count, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		*list = grown;
+		q = set(r, i, f, &grown[*count - 1]);
+		if (q < 0)
+			return q;
+		for (unsigned k = 0; k + 1 < *count; k++)
+			if (strcmp(grown[k], grown[*count - 1]) == 0)
+				return conf_node_fail(r, i, "%s: '%s' is listed twice", f->key, grown[k]);
+	}
+	return 0;
+}
+
 int conf_set_enum(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst)
 {
 	const char *const *names = f->more;

@@ -55,6 +55,12 @@ int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct
 int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 int conf_set_map(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 
+/* Reads a list of at most f->max different values, each by set, into an array that grows; f->why says what it is a list
+ * of. */
+int conf_read_list(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
+		   int (*set)(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst),
+		   char ***list, unsigned *count);
+
 /* Error at a node. Returns -EINVAL. */
 #define conf_node_fail(r, n, ...) \
 	conf_fail((r)->e, -EINVAL, (r)->c->file, (n)->line, (n)->column, __VA_ARGS__)

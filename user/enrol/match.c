@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "user/conf/conf.h"
+#include "user/enrol/container.h"
 #include "user/proc/identity.h"
 
 /* What is known of a process. NULL: not known (yet). "": known to be none. */
 struct subject {
 	const char *exe, *script, *cgroup;
 	uid_t uid;
+	const struct container *container;
 };
 
 enum holds {
@@ -73,7 +75,9 @@ static enum holds agent_holds(const struct conf_agent *a, const struct subject *
 	enum holds exe = file_holds(a->exe, a->exe_real, s->exe);
 	enum holds script = file_holds(a->script, a->script_real, s->script);
 
-	if (!a->exe && !a->uid_name && !a->cgroup && !a->unit)
+	if (!a->exe && !a->uid_name && !a->cgroup && !a->unit && !container_selects(a))
+		return HOLDS_NO;
+	if (!container_fits(a, s->container))
 		return HOLDS_NO;
 	/* A user name that was not resolved is no selector that anything could pass. */
 	if (a->uid_name && (a->uid == CONF_UID_ANY || a->uid != s->uid))
@@ -88,8 +92,8 @@ static enum holds agent_holds(const struct conf_agent *a, const struct subject *
 /* Larger is more specific. */
 static unsigned rank(const struct conf_agent *a)
 {
-	unsigned n = !!a->exe + !!a->script + !!a->uid_name + !!a->cgroup + !!a->unit;
-	unsigned class = a->exe && a->script ? 4 : a->exe ? 3 : a->cgroup || a->unit ? 2 : 1;
+	unsigned n = !!a->exe + !!a->script + !!a->uid_name + !!a->cgroup + !!a->unit + !!a->image + !!a->nlabels;
+	unsigned class = a->exe && a->script ? 4 : a->exe ? 3 : a->uid_name && n == 1 ? 1 : 2;
 
 	return class * 8 + n;
 }
@@ -107,10 +111,11 @@ static void describe(const struct conf_agent *a, char *ret, size_t size)
 
 	if (a->uid_name)
 		(void)snprintf(uid, sizeof(uid), " uid %u", (unsigned)a->uid);
-	n = snprintf(ret, size, "agent %s:%s%s%s%s%s%s%s%s%s", a->name, a->exe ? " exe " : "",
+	n = snprintf(ret, size, "agent %s:%s%s%s%s%s%s%s%s%s%s%s%s%s", a->name, a->exe ? " exe " : "",
 		     a->exe ? a->exe : "", a->script ? " script " : "", a->script ? a->script : "", uid,
 		     a->cgroup ? " cgroup " : "", a->cgroup ? a->cgroup : "", a->unit ? " unit " : "",
-		     a->unit ? a->unit : "");
+		     a->unit ? a->unit : "", a->image ? " image " : "", a->image ? a->image : "",
+		     a->nlabels ? " label " : "", a->nlabels ? a->labels[0] : "");
 	if (n < 0)
 		ret[0] = '\0';
 }
@@ -141,13 +146,14 @@ static void match(const struct conf *c, const struct subject *s, struct match *r
 	}
 }
 
-void match_identity(const struct conf *c, const struct proc_identity *id, struct match *ret)
+void match_identity(const struct conf *c, const struct proc_identity *id, const struct container *container,
+		    struct match *ret)
 {
-	match(c, &(struct subject){ id->exe, id->script, id->cgroup, id->uid }, ret);
+	match(c, &(struct subject){ id->exe, id->script, id->cgroup, id->uid, container }, ret);
 }
 
 void match_exec(const struct conf *c, const char *exe, const char *script, uid_t uid,
 		const char *cgroup, struct match *ret)
 {
-	match(c, &(struct subject){ exe, script, cgroup, uid }, ret);
+	match(c, &(struct subject){ exe, script, cgroup, uid, NULL }, ret);
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 struct conf;
+struct container;
 struct proc_identity;
 
 #define MATCH_REASON_MAX 512
@@ -24,10 +25,11 @@ struct match {
 };
 
 /* Which agent a process is. Of the agents whose every selector holds, the most specific one: executable
- * and script, then executable, then cgroup or unit, then uid; of equals the one with more selectors, then
- * the first in the file.
+ * and script, then executable, then cgroup, unit or container, then uid; of equals the one with more selectors,
+ * then the first in the file. container: the one it lives in, NULL for none that is known.
  * A field that was not measured (empty) matches no selector. */
-void match_identity(const struct conf *c, const struct proc_identity *id, struct match *ret);
+void match_identity(const struct conf *c, const struct proc_identity *id, const struct container *container,
+		    struct match *ret);
 
 /* The same for an exec that is held by fanotify: /proc/PID/exe is still the old image there, so the
  * executable is the held file, and the script is not known unless script says so (the held file was

@@ -256,9 +256,7 @@ static int roots_own(const char *dir)
 	return 1;
 }
 
-/* Whether the cgroup or one above it belongs to another uid. What it owns it may empty: moving a process
- * needs write access to the common ancestor, which then is in its hands. */
-static int delegated(const struct places *ps, const char *dir)
+int places_delegated(const struct places *ps, const char *dir)
 {
 	char path[PATH_MAX];
 
@@ -283,7 +281,7 @@ static int choose_parent(struct places *ps, const char *dir, const struct place 
 	int r;
 
 	if (!outer) {
-		r = delegated(ps, dir);
+		r = places_delegated(ps, dir);
 		if (r < 0)
 			return r;
 		if (r > 0)

@@ -37,6 +37,10 @@ struct place *places_by_id(struct places *ps, uint64_t id);
 /* Scopes in no order: i from 0 until NULL. */
 struct place *places_at(struct places *ps, unsigned i);
 
+/* Whether the cgroup or one above it belongs to another uid than root's: 1, 0, or -errno. What it owns it may empty:
+ * moving a process needs write access to the common ancestor, which then is in its hands. */
+int places_delegated(const struct places *ps, const char *dir);
+
 /* Creates (or finds) the scope that agent `name`, numbered agent, would have for a process that now
  * lives in cgroup dir, without moving anything: the kernel programs are attached to it before a process
  * enters. The scope is a root-owned child of that cgroup, or, where that cgroup is delegated to another

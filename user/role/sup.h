@@ -11,6 +11,7 @@
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
  *	sup_numbers   which number an agent has
  *	sup_enrol     execs that a selector matches, scopes
+ *	sup_container agents that are containers
  *	sup_listen    the listeners of the scopes
  *	sup_stdio     takeovers: look, take, hand over, release or kill
  *	sup_running   agents and conversations from before the start
@@ -20,6 +21,7 @@
  *	sup_record    the node's own records
  */
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,6 +34,7 @@
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
 
+struct container;
 struct control;
 struct control_peer;
 struct fan;
@@ -235,6 +238,14 @@ void sup_enrol_rescan(struct supervisor *s);
 int sup_enrol_process(struct supervisor *s, pid_t pid, unsigned agent_index, const char *why);
 /* The same for a process that ran before the node did, with everything below it. */
 void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index);
+
+/* The container that a cgroup (below the cgroup2 mount) belongs to, when some agent is selected by its container. 1:
+ * found, to be released with container_done(); 0: none that is known; -errno. */
+int sup_container_of(struct supervisor *s, const char *cgroup, struct container *ret);
+/* The directory of the cgroup of the container that a process lives in. -ENOENT: it is in none. */
+int sup_container_scope(pid_t pid, char ret[static PATH_MAX]);
+/* Whose the cgroup of a stopped process is has been decided: further execs there go on. */
+void sup_container_settle(struct supervisor *s, const struct proc_identity *p);
 void sup_enrol_tick(struct supervisor *s);
 void sup_enrol_stop(struct supervisor *s);
 

@@ -68,6 +68,10 @@ static void selector_text(const struct conf_agent *a, char *ret, size_t size)
 		n += snprintf(ret + n, size - (size_t)n, "%s", a->cgroup);
 	if (n >= 0 && (size_t)n < size && a->unit)
 		n += snprintf(ret + n, size - (size_t)n, " unit %s", a->unit);
+	if (n >= 0 && (size_t)n < size && a->image)
+		n += snprintf(ret + n, size - (size_t)n, " image %s", a->image);
+	for (unsigned i = 0; i < a->nlabels && n >= 0 && (size_t)n < size; i++)
+		n += snprintf(ret + n, size - (size_t)n, " label %s", a->labels[i]);
 	if (n >= 0 && (size_t)n < size && a->uid != CONF_UID_ANY)
 		(void)snprintf(ret + n, size - (size_t)n, " uid %u", (unsigned)a->uid);
 }

@@ -14,6 +14,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/enrol/container.h"
 #include "user/enrol/fanotify.h"
 #include "user/enrol/inherited.h"
 #include "user/enrol/match.h"
@@ -147,12 +148,17 @@ static int selector_cgroup(const struct conf_agent *a, char ret[PATH_MAX])
 	return snprintf(ret, PATH_MAX, "%s%s", root, a->cgroup) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+static bool stays(const struct conf_agent *a)
+{
+	return !a->exe && (a->cgroup || a->unit || container_selects(a));
+}
+
 /* An agent that is a unit, a slice or a container has its scope already: its cgroup. Nothing is moved then. */
-static int own_scope(struct supervisor *s, const struct conf_agent *a, uint32_t number, struct place **ret)
+static int own_scope(struct supervisor *s, pid_t pid, const struct conf_agent *a, uint32_t number, struct place **ret)
 {
 	char dir[PATH_MAX];
 	uint64_t id;
-	int r = selector_cgroup(a, dir);
+	int r = container_selects(a) ? sup_container_scope(pid, dir) : selector_cgroup(a, dir);
 
 	if (r >= 0)
 		r = cgroup_id(dir, &id);
@@ -178,14 +184,13 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 {
 	const struct conf_agent *a = &s->conf.agents[index];
 	struct tg_label label = { .agent = index + 1, .instance = ++s->instances };
-	bool stays = !a->exe && (a->cgroup || a->unit);
 	struct place *p;
 	int r;
 
 	if (before->agent && before->agent != label.agent)
 		label.outer = before->outer ? before->outer : before->agent;
 	*ret_outer = label.outer;
-	r = stays ? own_scope(s, a, label.agent, &p) : open_scope(s, pid, a, label.agent, &p);
+	r = stays(a) ? own_scope(s, pid, a, label.agent, &p) : open_scope(s, pid, a, label.agent, &p);
 	if (r < 0)
 		return r;
 	r = attach(s, p, &label);
@@ -193,9 +198,9 @@ static int bring_in(struct supervisor *s, pid_t pid, unsigned index, const struc
 		r = sup_listen_for(s, pid, label.agent);
 	if (r >= 0)
 		r = kern_scope_label(s->kern, pid, &label);
-	if (r >= 0 && !stays)
+	if (r >= 0 && !stays(a))
 		r = place_enter(p, pid);
-	if (r < 0 && !stays)
+	if (r < 0 && !stays(a))
 		place_drop(s->places, p);
 	return r;
 }
@@ -268,7 +273,8 @@ void sup_enrol_running(struct supervisor *s, pid_t pid, unsigned agent_index)
  * a detour is more than what the process looks like. */
 static int judge(struct supervisor *s, pid_t pid, struct proc_identity *id, struct match *ret)
 {
-	int r = proc_identity_read(pid, id);
+	_cleanup_(container_done) struct container container = { 0 };
+	int found, r = proc_identity_read(pid, id);
 
 	*ret = (struct match){ .agent = -1 };
 	if (r < 0) {
@@ -276,9 +282,16 @@ static int judge(struct supervisor *s, pid_t pid, struct proc_identity *id, stru
 		return r;
 	}
 	r = programs_match(s->programs, id, ret);
-	if (r == 0)
-		match_identity(&s->conf, id, ret);
-	return r < 0 ? r : 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	found = sup_container_of(s, id->cgroup, &container);
+	if (found < 0) {
+		(void)snprintf(ret->reason, sizeof(ret->reason), "its container cannot be looked at: %s",
+			       err_text(found));
+		return found;
+	}
+	match_identity(&s->conf, id, found ? &container : NULL, ret);
+	return 0;
 }
 
 static void judge_stopped(struct supervisor *s, pid_t pid)
@@ -299,6 +312,7 @@ static void judge_stopped(struct supervisor *s, pid_t pid)
 		(void)kern_stopped_kill(s->kern, pid);
 		return;
 	}
+	sup_container_settle(s, &id);
 	r = kern_stopped_continue(s->kern, pid);
 	if (r < 0 && r != -ESRCH)
 		log_warn("continue pid %d: %s", (int)pid, err_text(r));
@@ -410,6 +424,10 @@ static int selector_of(const struct conf_agent *a, uint32_t number, struct kern_
 		r = selector_cgroup(a, dir);
 		return r < 0 ? r : cgroup_id(dir, &ret->cgroup);
 	}
+	if (container_selects(a)) {
+		ret->kind = TG_SEL_CONTAINER;
+		return 0;
+	}
 	ret->kind = TG_SEL_UID;
 	ret->uid = a->uid;
 	return 0;
@@ -476,6 +494,7 @@ int sup_enrol_start(struct supervisor *s)
 {
 	int r = places_new(s->loop, on_empty, s, &s->places);
 
+	kern_containers_forget(s->kern);
 	if (r >= 0 && kern_adopted(s->kern))
 		r = places_scan(adopt, s);
 	if (r >= 0)

@@ -15,6 +15,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
 #include "user/base/log.h"
+#include "user/enrol/container.h"
 #include "user/role/sup.h"
 
 #define FILE_MAX (1u << 20)
@@ -27,7 +28,7 @@ static void path_of(const struct supervisor *s, char ret[PROC_PATH_MAX])
 
 bool sup_agent_is_former(const struct conf_agent *a)
 {
-	return !a->exe && !a->uid_name && !a->cgroup && !a->unit;
+	return !a->exe && !a->uid_name && !a->cgroup && !a->unit && !container_selects(a);
 }
 
 static struct conf_agent *find_name(struct conf *c, const char *name, size_t n)

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/enrol/container.h"
 #include "user/enrol/match.h"
 #include "user/enrol/programs.h"
 #include "user/gate/snapshot.h"
@@ -74,6 +76,14 @@ static bool may_match(const struct supervisor *s, pid_t pid)
 	return programs_suspect(s->programs, pid);
 }
 
+static void match_running(struct supervisor *s, const struct proc_identity *id, struct match *ret)
+{
+	_cleanup_(container_done) struct container container = { 0 };
+	int found = sup_container_of(s, id->cgroup, &container);
+
+	match_identity(&s->conf, id, found > 0 ? &container : NULL, ret);
+}
+
 void sup_running_scan(struct supervisor *s)
 {
 	struct proc_pids all = { 0 };
@@ -89,7 +99,7 @@ void sup_running_scan(struct supervisor *s)
 			continue;
 		/* What cannot be told here has run for a while: no guess ends it. */
 		if (programs_match(s->programs, &id, &m) <= 0)
-			match_identity(&s->conf, &id, &m);
+			match_running(s, &id, &m);
 		if (m.is != MATCH_AGENT)
 			continue;
 		log_warn("agent %s: pid %d ran before the node: connections that it has are not steered",

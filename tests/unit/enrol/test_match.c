@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "user/conf/conf.h"
+#include "user/enrol/container.h"
 #include "user/enrol/match.h"
 #include "user/proc/identity.h"
 
@@ -24,7 +25,9 @@ static const char text[] =
 	"- {name: by-name, uid: not-resolved}\n" /* 6 */
 	"- {name: later-exe, exe: /usr/bin/py, uid: 7}\n" /* 7 */
 	"- {name: first-script, exe: /usr/bin/py, script: /opt/x.py, cgroup: /x}\n" /* 8 */
-	"- {name: unit-scope, unit: a@b.scope, uid: 5}\n"; /* 9 */
+	"- {name: unit-scope, unit: a@b.scope, uid: 5}\n" /* 9 */
+	"- {name: by-image, image: a/b}\n" /* 10 */
+	"- {name: by-both, image: a/b, labels: [k=v]}\n"; /* 11 */
 
 static struct conf conf;
 
@@ -113,18 +116,42 @@ static void test_identity(void **state)
 	(void)strcpy(id.exe, "/usr/bin/node");
 	(void)strcpy(id.script, "/opt/a.js");
 	(void)strcpy(id.cgroup, "/");
-	match_identity(&conf, &id, &m);
+	match_identity(&conf, &id, NULL, &m);
 	assert_int_equal(m.is, MATCH_AGENT);
 	assert_int_equal(m.agent, 4);
 	assert_string_equal(m.reason, "agent by-script: exe /usr/bin/node script /opt/a.js");
 	(void)strcpy(id.script, "");
-	match_identity(&conf, &id, &m);
+	match_identity(&conf, &id, NULL, &m);
 	assert_string_equal(m.reason, "agent by-exe-uid: exe /usr/bin/node uid 1000");
 	id.uid = 3;
 	(void)strcpy(id.exe, "/bin/x");
-	match_identity(&conf, &id, &m);
+	match_identity(&conf, &id, NULL, &m);
 	assert_int_equal(m.is, MATCH_NONE);
 	assert_string_equal(m.reason, "no agent has selectors for exe /bin/x uid 3");
+}
+
+static void containers(void **state)
+{
+	struct proc_identity id = { .uid = 1000 };
+	struct container c = { .image = "a/b:1", .labels = json_object() };
+	struct match m;
+
+	(void)strcpy(id.exe, "/bin/x");
+	(void)strcpy(id.cgroup, "/");
+	match_identity(&conf, &id, &c, &m);
+	assert_int_equal(m.agent, 10); /* before its user, as a cgroup would be */
+	assert_int_equal(json_object_set_new(c.labels, "k", json_string("v")), 0);
+	match_identity(&conf, &id, &c, &m);
+	assert_int_equal(m.agent, 11);
+	assert_string_equal(m.reason, "agent by-both: image a/b label k=v");
+	(void)strcpy(c.image, "a/bc:1");
+	match_identity(&conf, &id, &c, &m);
+	assert_int_equal(m.agent, 0);
+	(void)strcpy(c.image, "a/b");
+	(void)strcpy(id.exe, "/usr/bin/node");
+	match_identity(&conf, &id, &c, &m);
+	assert_int_equal(m.agent, 5); /* a program is more exact */
+	container_done(&c);
 }
 
 /* After conf_resolve() the real path counts, which is what the kernel shows. */
@@ -155,6 +182,7 @@ static void test_no_agents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(containers),
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_real_path),

@@ -313,64 +313,59 @@ static int run_in(void *arg)
 
 #define CONTAINER_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-/* The first exec in a cgroup that is called like a container's, until it is settled. */
+/* Runs it in a cgroup; it must be stopped first, or not. */
+static void runs_in(struct bed *b, struct run *r, const char *dir, bool stopped)
+{
+	struct placed p = { r, dir };
+	pid_t pid = bed_spawn(b, NULL, run_in, &p);
+
+	if (stopped) {
+		assert_true(bed_stopped(pid));
+		assert_int_equal(kern_stopped_continue(b->k, pid), 0);
+	}
+	assert_int_equal(bed_wait(pid), 0);
+}
+
+/* The first exec in a cgroup that is called like a container's, and in one inside of it, until each is settled. */
+static void new_container(struct bed *b, struct run *r, const char *name, bool is)
+{
+	struct kern_selector s = { .kind = TG_SEL_CONTAINER, .agent = AGENT };
+	char cgroup[PATH_MAX], deeper[NAME_MAX + 1], inner[PATH_MAX];
+	uint64_t id, inner_id;
+
+	below(b, name, cgroup, &id);
+	assert_true(snprintf(deeper, sizeof(deeper), "%s/inner", name) < (int)sizeof(deeper));
+	below(b, deeper, inner, &inner_id);
+	assert_int_equal(kern_selectors_set(b->k, NULL, 0), 0);
+	runs_in(b, r, cgroup, false);
+	assert_int_equal(kern_selectors_set(b->k, &s, 1), 0);
+	runs_in(b, r, cgroup, is);
+	runs_in(b, r, cgroup, is);
+	assert_int_equal(kern_container_settle(b->k, id), 0);
+	runs_in(b, r, cgroup, false);
+	runs_in(b, r, inner, is);
+	assert_int_equal(kern_container_settle(b->k, inner_id), 0);
+	runs_in(b, r, inner, false);
+	kern_containers_forget(b->k);
+	runs_in(b, r, cgroup, is);
+	assert_int_equal(cgroup_remove(inner), 0);
+	assert_int_equal(cgroup_remove(cgroup), 0);
+}
+
 static void stops_in_new_containers(void **state)
 {
-	static const struct {
-		const char *name;
-		bool container;
-	} names[] = {
-		{ CONTAINER_ID, true },
-		{ "libpod-" CONTAINER_ID, true },
-		{ "docker-" CONTAINER_ID ".scope", true },
-		{ "x" CONTAINER_ID "0", true }, /* one digit more is as good */
-		{ "0123456789abcdef", false },
-		{ "G123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde-" "0123456789abcdef", false },
-		{ "disk-by\\x2duuid-01234567\\x2d0123\\x2d4567\\x2d89ab\\x2d0123456789ab0123456789ab.service", false },
-	};
-	struct kern_selector s = { .kind = TG_SEL_CONTAINER, .agent = AGENT };
 	struct run r;
 	struct bed b;
 	char dir[64];
 
 	bed_open(&b);
 	program(&r, dir);
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		char cgroup[PATH_MAX], inner[PATH_MAX];
-		struct placed in = { &r, cgroup }, deeper = { &r, inner };
-		uint64_t id, inner_id;
-
-		below(&b, names[i].name, cgroup, &id);
-		assert_true(snprintf(inner, sizeof(inner), "%s/inner", cgroup) < (int)sizeof(inner));
-		assert_int_equal(mkdir(inner, 0755), 0);
-		assert_int_equal(cgroup_id(inner, &inner_id), 0);
-		assert_int_equal(kern_selectors_set(b.k, NULL, 0), 0);
-		assert_int_equal(bed_run(&b, NULL, run_in, &in), 0);
-		assert_int_equal(kern_selectors_set(b.k, &s, 1), 0);
-		for (int again = 0; again < 2; again++) {
-			pid_t pid = bed_spawn(&b, NULL, run_in, again ? &deeper : &in);
-
-			if (names[i].container) {
-				assert_true(bed_stopped(pid));
-				assert_int_equal(kern_stopped_continue(b.k, pid), 0);
-			}
-			assert_int_equal(bed_wait(pid), 0);
-		}
-		assert_int_equal(kern_container_settle(b.k, id), 0);
-		assert_int_equal(bed_run(&b, NULL, run_in, &in), 0);
-		assert_int_equal(kern_container_settle(b.k, inner_id), 0);
-		assert_int_equal(bed_run(&b, NULL, run_in, &deeper), 0);
-		kern_containers_forget(b.k);
-		if (names[i].container) {
-			pid_t pid = bed_spawn(&b, NULL, run_in, &in);
-
-			assert_true(bed_stopped(pid));
-			assert_int_equal(kern_stopped_continue(b.k, pid), 0);
-			assert_int_equal(bed_wait(pid), 0);
-		}
-		assert_int_equal(cgroup_remove(inner), 0);
-		assert_int_equal(cgroup_remove(cgroup), 0);
-	}
+	new_container(&b, &r, CONTAINER_ID, true);
+	new_container(&b, &r, "libpod-" CONTAINER_ID, true);
+	new_container(&b, &r, "docker-" CONTAINER_ID ".scope", true);
+	new_container(&b, &r, "0123456789abcdef", false);
+	new_container(&b, &r, "G" CONTAINER_ID "-" CONTAINER_ID "G", false);
+	new_container(&b, &r, "disk-by\\x2duuid-01234567\\x2d0123\\x2d4567\\x2d89ab\\x2d0123456789ab.service", false);
 	assert_int_equal(kern_selectors_set(b.k, NULL, 0), 0);
 	program_done(dir);
 	bed_close(&b);

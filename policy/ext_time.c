@@ -3,8 +3,11 @@
  * clock. */
 #include "policy/ext.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
+
+#include "policy/intern.h"
 
 #define SECOND_MS 1000LL
 #define MINUTE_MS (60 * SECOND_MS)
@@ -36,28 +39,21 @@ static bool take_char(struct span *s, char c)
 	return true;
 }
 
-static bool is_leap(int y)
-{
-	return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-}
-
-/* Days from 1970-01-01 in the proleptic Gregorian calendar; -EINVAL when there is no such day. */
-static inline __attribute__((always_inline)) int days_of(int y, int m, int d, int64_t *ret)
+/* Days from 1970-01-01 to a day of year 100 c + y, y below 100, in the proleptic Gregorian calendar;
+ * -EINVAL when there is no such day. */
+static inline __attribute__((always_inline)) int days_of(unsigned c, unsigned y, unsigned m, unsigned d,
+							 int64_t *ret)
 {
 	static const uint16_t before[] = { 0,   31,  59,  90,  120, 151, 181,
 					   212, 243, 273, 304, 334, 365 };
-	int64_t leaps;
-	int last;
+	unsigned leap = ((y ? y : c) & 3) == 0, leaps;
 
-	if (m < 1 || m > 12)
+	if (m - 1 > 11 || d - 1 >= before[m] - before[m - 1] + (m == 2 ? leap : 0u))
 		return -EINVAL;
-	last = before[m] - before[m - 1] + (m == 2 && is_leap(y));
-	if (d < 1 || d > last)
-		return -EINVAL;
-	/* leap years in 0 .. y-1 (year 0 is one); 719528 days lie between 0000-01-01 and the
-	 * epoch */
-	leaps = y ? (y - 1) / 4 - (y - 1) / 100 + (y - 1) / 400 + 1 : 0;
-	*ret = 365LL * y + leaps + before[m - 1] + (m > 2 && is_leap(y)) + d - 1 - 719528;
+	/* of the centuries before: 24 each, and one more in each fourth, year 0 being a leap year;
+	 * 719528 days lie between 0000-01-01 and the epoch */
+	leaps = 24 * c + (c + 3) / 4 + (y ? (y - 1) / 4 + ((c & 3) == 0) : 0);
+	*ret = (int64_t)(365 * (100 * c + y) + leaps + before[m - 1] + (m > 2 ? leap : 0u) + d) - 1 - 719528;
 	return 0;
 }
 
@@ -82,32 +78,39 @@ static int parse_time(struct span *s, int64_t *ret)
 	return 0;
 }
 
-static inline int two_digits(const char *p)
+/*
+ * Text in which digits and other characters have fixed places, eight bytes at a time: form has '0'
+ * where a digit is and what must be there elsewhere. True when it fits; then byte k of *ret is the
+ * number that digits k and k + 1 are.
+ */
+static inline bool take_form(const char *p, const char *form, uint64_t *ret)
 {
-	unsigned a = (unsigned)(p[0] - '0'), b = (unsigned)(p[1] - '0');
+	const uint64_t ones = 0x0101010101010101, high = 0xf0f0f0f0f0f0f0f0;
+	uint64_t f = le64toh(load_u64(form)), x = le64toh(load_u64(p)) ^ f;
+	uint64_t other = ((f ^ '0' * ones) + 0x7f * ones) >> 7 & ones; /* 1 where form has no '0' */
 
-	return a <= 9 && b <= 9 ? (int)(a * 10 + b) : -1;
+	/* A digit is up to 9 now, all else 0: 6 (15) more than that reaches the upper half. */
+	if ((x | (x + 6 * ones + 9 * other)) & high)
+		return false;
+	*ret = x * 10 + (x >> 8);
+	return true;
 }
 
 /* "YYYY-MM-DDThh:mm:ssZ", which most are; false for all else, good or not. */
 static bool parse_plain(struct span s, int64_t *ret)
 {
-	const char *p = s.p;
-	int c, y, m, d, h, min, sec;
+	uint64_t date, time, end;
+	unsigned h, min, sec;
 	int64_t days;
 
-	if (s.n != 20 || p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' ||
-	    p[16] != ':' || p[19] != 'Z')
+	if (s.n != 20 || !take_form(s.p, "0000-00-", &date) || !take_form(s.p + 8, "00T00:00", &time) ||
+	    !take_form(s.p + 12, "0:00:00Z", &end))
 		return false;
-	c = two_digits(p);
-	y = two_digits(p + 2);
-	m = two_digits(p + 5);
-	d = two_digits(p + 8);
-	h = two_digits(p + 11);
-	min = two_digits(p + 14);
-	sec = two_digits(p + 17);
-	if ((c | y | m | d | h | min | sec) < 0 || h > 23 || min > 59 || sec > 59 ||
-	    days_of(c * 100 + y, m, d, &days) < 0)
+	h = time >> 24 & 0xff;
+	min = time >> 48 & 0xff;
+	sec = end >> 40 & 0xff;
+	if (h > 23 || min > 59 || sec > 59 ||
+	    days_of(date & 0xff, date >> 16 & 0xff, date >> 40 & 0xff, time & 0xff, &days) < 0)
 		return false;
 	*ret = days * DAY_MS + h * HOUR_MS + min * MINUTE_MS + sec * SECOND_MS;
 	return true;
@@ -116,12 +119,13 @@ static bool parse_plain(struct span s, int64_t *ret)
 int ext_datetime_parse(struct span s, int64_t *ret)
 {
 	int64_t days, time = 0;
-	int y, m, d;
+	int c, y, m, d;
 
 	if (parse_plain(s, ret))
 		return 0;
-	if (!take_digits(&s, 4, &y) || !take_char(&s, '-') || !take_digits(&s, 2, &m) ||
-	    !take_char(&s, '-') || !take_digits(&s, 2, &d) || days_of(y, m, d, &days) < 0)
+	if (!take_digits(&s, 2, &c) || !take_digits(&s, 2, &y) || !take_char(&s, '-') ||
+	    !take_digits(&s, 2, &m) || !take_char(&s, '-') || !take_digits(&s, 2, &d) ||
+	    days_of(c, y, m, d, &days) < 0)
 		return -EINVAL;
 	if (take_char(&s, 'T') && parse_time(&s, &time) < 0)
 		return -EINVAL;

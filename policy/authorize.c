@@ -133,9 +133,9 @@ static bool scope_holds(struct cedar_request *rq, const struct cscope *s, enum a
 	case AST_SCOPE_IN:
 		return request_is_in(rq, self, named);
 	case AST_SCOPE_IS:
-		return rq->type[var] == s->type;
+		return rq->type[var].sym == s->type;
 	case AST_SCOPE_IS_IN:
-		return rq->type[var] == s->type && request_is_in(rq, self, named);
+		return rq->type[var].sym == s->type && request_is_in(rq, self, named);
 	}
 	return false;
 }

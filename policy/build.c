@@ -85,7 +85,8 @@ static __attribute__((noinline)) bool more_items(struct cedar_build *b)
 	return r == 0;
 }
 
-static inline void put(struct cedar_build *b, struct cval v)
+/* Apart, so that what nearly always happens needs no register saved. */
+static __attribute__((noinline)) void put_slowly(struct cedar_build *b, struct cval v)
 {
 	if (b->state != BUILD_VALUE) {
 		misuse(b);
@@ -93,6 +94,21 @@ static inline void put(struct cedar_build *b, struct cval v)
 	}
 	if (b->items.n == b->items.cap && !more_items(b))
 		return;
+	b->items.v[b->items.n++].v = v;
+	b->state = b->after;
+}
+
+static inline bool has_room(const struct cedar_build *b)
+{
+	return b->state == BUILD_VALUE && b->items.n < b->items.cap;
+}
+
+static inline void put(struct cedar_build *b, struct cval v)
+{
+	if (!has_room(b)) {
+		put_slowly(b, v);
+		return;
+	}
 	b->items.v[b->items.n++].v = v;
 	b->state = b->after;
 }
@@ -118,13 +134,21 @@ void cedar_put_long(struct cedar_build *b, int64_t v)
 	put(b, cval_long(V_LONG, v));
 }
 
-void cedar_put_string(struct cedar_build *b, struct span s)
+static __attribute__((noinline)) void put_kept(struct cedar_build *b, struct span s)
 {
 	int r = b->state == BUILD_VALUE ? keep(b, &s) : 0;
 
 	if (r < 0)
 		cedar_build_fail(b, r);
 	put(b, cval_string(s));
+}
+
+void cedar_put_string(struct cedar_build *b, struct span s)
+{
+	if (b->copy || s.n > UINT32_MAX)
+		put_kept(b, s);
+	else
+		put(b, cval_string(s));
 }
 
 static __attribute__((noinline)) int name_entity(struct cedar_build *b, struct span type, struct span id,
@@ -235,12 +259,20 @@ void cedar_put_unknown(struct cedar_build *b)
 	put(b, (struct cval){ .tag = V_UNKNOWN });
 }
 
-static inline void open_frame(struct cedar_build *b, bool record)
+/* Before a frame is opened: its item keeps the name, and becomes the value. */
+static __attribute__((noinline)) bool open_slowly(struct cedar_build *b)
 {
 	if (b->state == BUILD_VALUE && b->depth == CEDAR_VALUE_DEPTH_MAX)
 		cedar_build_fail(b, -ELOOP);
-	put(b, (struct cval){ 0 }); /* its item keeps the name, and becomes the value */
-	if (b->state == BUILD_FAILED)
+	put_slowly(b, (struct cval){ 0 });
+	return b->state != BUILD_FAILED;
+}
+
+static inline void open_frame(struct cedar_build *b, bool record)
+{
+	if (has_room(b) && b->depth < CEDAR_VALUE_DEPTH_MAX)
+		b->items.n++;
+	else if (!open_slowly(b))
 		return;
 	b->frame[b->depth].start = b->items.n;
 	b->frame[b->depth].shape = b->shape;
@@ -310,8 +342,8 @@ void cedar_key(struct cedar_build *b, struct span name)
 	put_key(b, name);
 }
 
-static int close_set(struct cedar_build *b, const struct cmember *item, uint32_t n,
-		     struct cval *ret)
+static inline int close_set(struct cedar_build *b, const struct cmember *item, uint32_t n,
+			    struct cval *ret)
 {
 	struct cset *s = cset_new(b->mem, n);
 
@@ -323,24 +355,29 @@ static int close_set(struct cedar_build *b, const struct cmember *item, uint32_t
 	return 0;
 }
 
-static int close_record(struct cedar_build *b, const struct cmember *item, uint32_t n,
-			struct cval *ret)
+/* A record whose order is not known. */
+static __attribute__((noinline)) int sort_record(struct crecord *rec, const struct cmember *item)
 {
-	const uint8_t *order = b->snap && b->shape != SHAPE_NONE ? b->shapes.v[b->shape].order : NULL;
+	if (rec->n)
+		memcpy(rec->m, item, rec->n * sizeof(*item));
+	heap_sort(rec->m, rec->n, sizeof(rec->m[0]), cmember_cmp);
+	return crecord_check(rec);
+}
+
+static inline int close_record(struct cedar_build *b, const struct cmember *item, uint32_t n,
+			       struct cval *ret)
+{
+	const struct shape *shape = b->snap && b->shape != SHAPE_NONE ? &b->shapes.v[b->shape] : NULL;
 	struct crecord *rec = crecord_new(b->mem, n);
 
 	if (!rec)
 		return arena_error(b);
 	*ret = (struct cval){ .tag = V_RECORD, .record = rec };
-	if (order) {
-		for (uint32_t i = 0; i < n; i++)
-			rec->m[i] = item[order[i]];
-		return 0;
-	}
-	if (n)
-		memcpy(rec->m, item, n * sizeof(*item));
-	heap_sort(rec->m, n, sizeof(rec->m[0]), cmember_cmp);
-	return crecord_check(rec);
+	if (!shape)
+		return sort_record(rec, item);
+	for (uint32_t i = 0; i < n; i++)
+		rec->m[i] = item[shape->order[i]];
+	return 0;
 }
 
 /* Takes back the innermost frame; the items of it are at *ret_item, its placeholder is before

@@ -56,38 +56,69 @@ static inline uint32_t load_u32(const char *p)
 	return v;
 }
 
-static inline uint64_t hash_bytes(uint64_t seed, struct span s)
-{
-	uint64_t a = 0, b = 0, h = seed ^ s.n * HASH_B;
-	const char *p = s.p;
-	size_t n = s.n;
-
-	for (; n > 16; p += 16, n -= 16)
-		h = hash_mix(load_u64(p) ^ HASH_B ^ h, load_u64(p + 8) ^ seed);
-	if (n >= 4) {
-		size_t half = n >> 3 << 2; /* one way for 4 to 16 bytes: no branch to mispredict */
-
-		a = load_u32(p) | (uint64_t)load_u32(p + half) << 32;
-		b = load_u32(p + n - 4) | (uint64_t)load_u32(p + n - 4 - half) << 32;
-	} else if (n) {
-		a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 |
-		    (unsigned char)p[n - 1];
-	}
-	return hash_mix(hash_mix(a ^ h, b ^ HASH_A ^ seed), HASH_A ^ h);
-}
-
 #define SHORT_MAX 16
 
-/* The same bytes, at most SHORT_MAX of them. */
-static inline bool short_equal(const char *p, const char *q, size_t n)
+/* A string of at most SHORT_MAX bytes in two words: equal for strings of one length that are equal,
+ * and for those only. */
+struct words {
+	uint64_t a, b;
+};
+
+static inline struct words words_of(const char *p, size_t n)
 {
+	const unsigned char *u = (const unsigned char *)p;
 	size_t half = n >> 3 << 2;
 
-	if (n < 4)
-		return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
-	return ((load_u32(p) ^ load_u32(q)) | (load_u32(p + half) ^ load_u32(q + half)) |
-		(load_u32(p + n - 4) ^ load_u32(q + n - 4)) |
-		(load_u32(p + n - 4 - half) ^ load_u32(q + n - 4 - half))) == 0;
+	/* One way for 5 to 16 bytes and one for 1 to 4: lengths mix, and a wrong guess costs more
+	 * than bytes read twice. */
+	if (n > 4)
+		return (struct words){
+			load_u32(p) | (uint64_t)load_u32(p + half) << 32,
+			load_u32(p + n - 4) | (uint64_t)load_u32(p + n - 4 - half) << 32
+		};
+	if (n == 0)
+		return (struct words){ 0, 0 };
+	return (struct words){
+		(uint64_t)u[0] << 24 | (uint64_t)u[n >> 1] << 16 | (uint64_t)u[n >> 2] << 8 | u[n - 1], 0
+	};
+}
+
+static inline bool words_equal(struct words x, struct words y)
+{
+	return ((x.a ^ y.a) | (x.b ^ y.b)) == 0;
+}
+
+/* The last bytes of a string, all of it when it is short: what a hash has to read anyway, and often
+ * enough to tell whether what was found is what was sought. */
+static inline uint64_t hash_words(uint64_t seed, struct span s, struct words *ret_last)
+{
+	uint64_t h = seed ^ s.n * HASH_B;
+	const char *p = s.p;
+	size_t n = s.n;
+	struct words w;
+
+	for (; n > SHORT_MAX; p += 16, n -= 16)
+		h = hash_mix(load_u64(p) ^ HASH_B ^ h, load_u64(p + 8) ^ seed);
+	*ret_last = w = words_of(p, n);
+	return hash_mix(hash_mix(w.a ^ h, w.b ^ HASH_A ^ seed), HASH_A ^ h);
+}
+
+static inline uint64_t hash_bytes(uint64_t seed, struct span s)
+{
+	struct words last;
+
+	return hash_words(seed, s, &last);
+}
+
+/* The same bytes, at most SHORT_MAX of them. What is compared is of the same length, one of the two
+ * at the same place as the last time, so the branches are guessed. */
+static inline bool short_equal(const char *p, const char *q, size_t n)
+{
+	if (n >= 8)
+		return ((load_u64(p) ^ load_u64(q)) | (load_u64(p + n - 8) ^ load_u64(q + n - 8))) == 0;
+	if (n >= 4)
+		return ((load_u32(p) ^ load_u32(q)) | (load_u32(p + n - 4) ^ load_u32(q + n - 4))) == 0;
+	return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
 }
 
 /* memcmp() == 0 without the call, for the short strings that names and constants are. */

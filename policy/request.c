@@ -103,7 +103,8 @@ static int bind(struct cedar_request *rq, struct cedar_snapshot *s)
 		free_scratch(&fresh);
 		return -ENOMEM;
 	}
-	memset(fresh.type, 0xff, sizeof(fresh.type));
+	for (unsigned i = 0; i < ARRAY_SIZE(fresh.type); i++)
+		fresh.type[i].sym = SYM_NONE;
 	fresh.mem = rq->mem;
 	fresh.build = rq->build;
 	fresh.build.mem = &rq->mem;
@@ -167,20 +168,42 @@ int cedar_request_begin(struct cedar_request *rq, struct cedar_snapshot *s)
 static __attribute__((noinline)) int set_other(struct cedar_request *rq, enum ast_var var,
 					       struct span type, struct span id)
 {
-	return rq->snap ? build_entity(&rq->build, type, id, &rq->type[var], &rq->var[var]) : -EINVAL;
+	struct known_type *known = &rq->type[var];
+	uint32_t sym = known->sym;
+	int r = rq->snap ? build_entity(&rq->build, type, id, &sym, &rq->var[var]) : -EINVAL;
+
+	if (r < 0)
+		return r;
+	*known = (struct known_type){ .sym = sym };
+	if (sym != SYM_NONE) {
+		known->name = rq->snap->names.names.v[sym];
+		hash_words(0, known->name, &known->last);
+	}
+	return 0;
 }
 
-static inline int set_var(struct cedar_request *rq, enum ast_var var, struct span type, struct span id)
+/* The words of what is short are read once, to be compared. */
+static inline bool is_type(const struct known_type *known, struct span type)
+{
+	if (type.n != known->name.n || !known->name.p)
+		return false;
+	return type.n <= SHORT_MAX ? words_equal(known->last, words_of(type.p, type.n))
+				   : bytes_equal(known->name.p, type.p, type.n);
+}
+
+static inline __attribute__((always_inline)) int set_var(struct cedar_request *rq, enum ast_var var,
+							 struct span type, struct span id)
 {
 	const struct cedar_snapshot *s = rq->snap;
 	uint32_t n;
 
-	if (!s || !snapshot_is_symbol(s, rq->type[var], type))
+	if (!is_type(&rq->type[var], type)) /* nor is there any without a snapshot */
 		return set_other(rq, var, type, id);
-	n = snapshot_find_typed(s, rq->type[var], id);
+	n = snapshot_find_typed(s, rq->type[var].sym, id);
 	if (n == ENTITY_UNKNOWN)
 		return set_other(rq, var, type, id);
-	rq->var[var] = (struct cval){ .tag = V_ENTITY, .n = n };
+	rq->var[var].tag = V_ENTITY;
+	rq->var[var].n = n;
 	__builtin_prefetch(&s->entities.hot[n]); /* by the time of the decision it is there */
 	return 0;
 }

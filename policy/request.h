@@ -72,7 +72,12 @@ struct cedar_request {
 	struct arena mem;
 	struct cedar_build build;
 	struct cval var[3]; /* enum ast_var; V_NONE: not set */
-	uint32_t type[3]; /* their types' symbols; before they are set, those of the request before */
+	/* Their types; before they are set, those of the request before, which are tried first. */
+	struct known_type {
+		struct span name; /* without p: none */
+		struct words last; /* hash_words() */
+		uint32_t sym;
+	} type[3];
 	struct cval context;
 	bool context_unknown; /* a member of it is */
 	struct told_entity told[CEDAR_REQUEST_ENTITIES_MAX];

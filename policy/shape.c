@@ -47,11 +47,11 @@ static uint32_t new_shape(struct shapes *t)
 	return t->n++;
 }
 
-uint32_t shape_inner(struct shapes *t, uint32_t shape)
+uint32_t shape_learn_inner(struct shapes *t, uint32_t shape)
 {
 	struct shape *s = &t->v[shape];
 
-	if (s->inner == SHAPE_NONE && shape != SHAPE_NONE)
+	if (shape != SHAPE_NONE)
 		s->inner = (uint16_t)new_shape(t);
 	return s->inner;
 }

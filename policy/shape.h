@@ -52,7 +52,13 @@ void shapes_settle(struct shapes *t);
 uint32_t shape_with(struct shapes *t, uint32_t shape, const struct intern *names, struct span name,
 		    uint32_t *ret_sym);
 /* An empty record as the value of the last name. */
-uint32_t shape_inner(struct shapes *t, uint32_t shape);
+uint32_t shape_learn_inner(struct shapes *t, uint32_t shape);
+static inline uint32_t shape_inner(struct shapes *t, uint32_t shape)
+{
+	uint32_t inner = t->v[shape].inner;
+
+	return inner != SHAPE_NONE ? inner : shape_learn_inner(t, shape);
+}
 
 static inline bool shape_ends(const struct shape *s, struct span name)
 {

@@ -19,6 +19,17 @@ uint32_t snapshot_find_entity(const struct cedar_snapshot *s, struct span type, 
 	return snapshot_find_typed(s, intern_find(&s->names, type), id);
 }
 
+static void put_entity(struct cedar_snapshot *s, struct centity_slot *slot, uint32_t mask, uint32_t n)
+{
+	const struct centity *e = &s->entities.e.v[n];
+	struct centity_slot to = { .type = e->type, .length = (uint32_t)e->id.n, .n = n + 1 };
+	uint32_t i = uid_hash(s->seed, e->type, e->id, &to.last) & mask;
+
+	while (slot[i].n)
+		i = (i + 1) & mask;
+	slot[i] = to;
+}
+
 static int grow_entities(struct cedar_snapshot *s)
 {
 	struct centities *t = &s->entities;
@@ -30,13 +41,8 @@ static int grow_entities(struct cedar_snapshot *s)
 	slot = calloc(slots, sizeof(*slot));
 	if (!slot)
 		return -ENOMEM;
-	for (uint32_t k = 0; k < t->e.n; k++) {
-		uint32_t h = uid_hash(s->seed, t->e.v[k].type, t->e.v[k].id), i = h & (slots - 1);
-
-		while (slot[i].n)
-			i = (i + 1) & (slots - 1);
-		slot[i] = (struct centity_slot){ h, k + 1 };
-	}
+	for (uint32_t k = 0; k < t->e.n; k++)
+		put_entity(s, slot, slots - 1, k);
 	free(t->slot);
 	t->slot = slot;
 	t->mask = slots - 1;
@@ -59,8 +65,8 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 {
 	struct centities *t = &s->entities;
 	struct centity e = { 0 };
-	uint32_t n, h, i;
-	int r = snapshot_symbol(s, type, &e.type);
+	uint32_t n;
+	int r = id.n <= UINT32_MAX ? snapshot_symbol(s, type, &e.type) : -ENOMEM;
 
 	if (r < 0)
 		return r;
@@ -80,10 +86,7 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 	r = vec_push(&t->e, e);
 	if (r < 0)
 		return r;
-	h = uid_hash(s->seed, e.type, id);
-	for (i = h & t->mask; t->slot[i].n; i = (i + 1) & t->mask)
-		;
-	t->slot[i] = (struct centity_slot){ h, t->e.n };
+	put_entity(s, t->slot, t->mask, t->e.n - 1);
 	*ret = t->e.n - 1;
 	return 0;
 }

@@ -38,8 +38,10 @@ struct chot {
 	struct canchors reach[2];
 };
 
+/* Two to a cache line; all that is read to find an entity with a short id. */
 struct centity_slot {
-	uint32_t hash;
+	struct words last; /* of the id: hash_words() */
+	uint32_t type, length;
 	uint32_t n; /* number + 1, 0: free */
 };
 
@@ -232,9 +234,9 @@ static inline bool snapshot_is_symbol(const struct cedar_snapshot *s, uint32_t s
 }
 
 /* The seed is secret, and types are numbers that no request chooses. */
-static inline uint32_t uid_hash(uint64_t seed, uint32_t type, struct span id)
+static inline uint32_t uid_hash(uint64_t seed, uint32_t type, struct span id, struct words *ret_last)
 {
-	return (uint32_t)hash_bytes(seed + type * HASH_A, id);
+	return (uint32_t)hash_words(seed + type * HASH_A, id, ret_last);
 }
 
 /* The number of an entity, or ENTITY_UNKNOWN. */
@@ -243,16 +245,17 @@ static inline uint32_t snapshot_find_typed(const struct cedar_snapshot *s, uint3
 					   struct span id)
 {
 	const struct centities *t = &s->entities;
-	uint32_t h = uid_hash(s->seed, type, id);
+	struct words last;
+	uint32_t i = uid_hash(s->seed, type, id, &last) & t->mask;
 
 	if (!t->slot) /* no entity at all */
 		return ENTITY_UNKNOWN;
-	for (uint32_t i = h & t->mask; t->slot[i].n; i = (i + 1) & t->mask) {
-		const struct centity *e = &t->e.v[t->slot[i].n - 1];
+	for (; t->slot[i].n; i = (i + 1) & t->mask) {
+		const struct centity_slot *e = &t->slot[i];
 
-		if (t->slot[i].hash == h && e->type == type && e->id.n == id.n &&
-		    bytes_equal(e->id.p, id.p, id.n))
-			return t->slot[i].n - 1;
+		if (words_equal(e->last, last) && e->type == type && e->length == id.n &&
+		    (id.n <= SHORT_MAX || bytes_equal(t->e.v[e->n - 1].id.p, id.p, id.n)))
+			return e->n - 1;
 	}
 	return ENTITY_UNKNOWN;
 }

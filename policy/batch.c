@@ -45,6 +45,16 @@ static int put_item(struct cedar_request *rq, const struct cedar_item *item)
 	return r;
 }
 
+/* Whether the question tells what the principal is below, which is kept otherwise. */
+static bool tells_principal(const struct cedar_request *rq, uint32_t told)
+{
+	for (; told < rq->n_told; told++) {
+		if (cval_equal(rq->told[told].uid, rq->var[AST_PRINCIPAL]))
+			return true;
+	}
+	return false;
+}
+
 int cedar_authorize_each(struct cedar_request *rq, const struct cedar_item *items, size_t n,
 			 struct cedar_answer *ret)
 {
@@ -53,14 +63,17 @@ int cedar_authorize_each(struct cedar_request *rq, const struct cedar_item *item
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
+		bool own;
+
 		rq->n_told = told;
 		r = put_item(rq, &items[i]);
+		own = tells_principal(rq, told);
 		if (r == 0)
-			r = request_answer(rq, false, all, &ret[i]);
+			r = request_answer(rq, false, all || own, &ret[i]);
 		if (r == 0)
 			r = keep_lists(rq, &ret[i]);
 		/* What was found out by an entity that only this question knows is forgotten. */
-		all = rq->shaky;
+		all = rq->shaky || own;
 		rq->shaky = false;
 	}
 	rq->n_told = told;

@@ -397,8 +397,11 @@ bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b)
 	if (a.n != ENTITY_UNKNOWN && b.n != ENTITY_UNKNOWN) {
 		if (a.n == rq->var[AST_PRINCIPAL].n)
 			return request_under(rq, AST_PRINCIPAL, b.n);
-		if (a.n == rq->var[AST_RESOURCE].n)
+		if (a.n == rq->var[AST_RESOURCE].n) {
+			/* Named by its own name it is as good as looked for. */
+			rq->outside += !rq->snap->entities.e.v[a.n].present;
 			return request_under(rq, AST_RESOURCE, b.n);
+		}
 	}
 	if (!request_view(rq, a, &v))
 		return false;

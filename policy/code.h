@@ -89,6 +89,7 @@ enum test_kind {
 	NODE_SWITCH_LIKE,
 	NODE_SWITCH_CONTAINS,
 	NODE_SWITCH_IN,
+	NODE_PAIRS, /* see struct cpairs */
 };
 
 #endif

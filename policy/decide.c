@@ -92,7 +92,8 @@ int decide_nodes(struct cedar_request *rq, uint32_t at, uint32_t end, enum cedar
 			continue;
 		}
 		if (n->kind > NODE_EMIT) {
-			r = decide_switch(rq, n, effect);
+			r = n->kind == NODE_PAIRS ? decide_pairs(rq, n, effect)
+						  : decide_switch(rq, n, effect);
 			at = n->skip;
 			continue;
 		}

@@ -18,6 +18,7 @@ int decide_leave(struct cedar_request *rq, const struct cnode *n, enum outcome o
 
 /* decide_switch.c: runs those children of a switch whose tests hold. As decide_nodes(). */
 int decide_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect);
+int decide_pairs(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect);
 
 static inline void decide_failed(struct cedar_request *rq, uint32_t policy)
 {

@@ -125,22 +125,30 @@ static int run_range(struct cedar_request *rq, const struct cslot *slot, uint32_
 	return r;
 }
 
+/* The first of n sorted numbers that is above v. */
+static uint32_t above(const int64_t *number, uint32_t n, int64_t v)
+{
+	uint32_t lo = 0;
+
+	while (lo < n) {
+		uint32_t mid = lo + (n - lo) / 2;
+
+		if (number[mid] <= v)
+			lo = mid + 1;
+		else
+			n = mid;
+	}
+	return lo;
+}
+
 static int switch_lt(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
 		     int64_t v, enum cedar_effect effect)
 {
 	const int64_t *number = rq->snap->index.numbers.v + sw->number;
 	const struct cslot *slot = rq->snap->index.slots.v + sw->slot;
 	struct tail t = { .sw = sw };
-	uint32_t lo = 0, hi = sw->n;
+	uint32_t lo = above(number, sw->n, v);
 
-	while (lo < hi) { /* the first bound above v */
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (number[mid] <= v)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return n->negated ? run_range(rq, slot, 0, lo, &t, effect)
 			  : run_range(rq, slot, lo, sw->n, &t, effect);
 }
@@ -220,6 +228,106 @@ static int switch_in(struct cedar_request *rq, const struct cnode *n, const stru
 	for (uint32_t i = 0; r == 0 && i < rq->n_above[n->path]; i++)
 		r = run_child(rq, find_slot(ix, sw, rq->above[n->path][i]), &t, effect);
 	return r;
+}
+
+/* --- pairs ------------------------------------------------------------------------------------ */
+
+static enum outcome ask_first(struct cedar_request *rq, const struct cpairs *set, uint32_t i)
+{
+	const struct cindex *ix = &rq->snap->index;
+	struct cnode n = ix->nodes.v[ix->pair_nodes.v[set->pair + i].test];
+
+	n.kind = set->kind; /* one of them is where the node of pairs is */
+	return ask_test(rq, &n);
+}
+
+/* The threshold fails, or is not known: both tests of each, in their order. */
+static int pairs_in_order(struct cedar_request *rq, const struct cpairs *set, enum cedar_effect effect)
+{
+	const struct cindex *ix = &rq->snap->index;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < set->n; i++) {
+		uint32_t policy = ix->pairs.v[set->pair + i].policy;
+		enum outcome out = ask_first(rq, set, i);
+
+		if (out == OUT_TRUE)
+			out = ask_test(rq, &ix->nodes.v[ix->pair_nodes.v[set->pair + i].threshold]);
+		if (out == OUT_NO_MEMORY)
+			r = -ENOSPC;
+		else if (out == OUT_UNKNOWN)
+			r = decide_policy(rq, policy);
+		else if (out == OUT_ERROR)
+			decide_failed(rq, policy);
+		else if (out == OUT_TRUE)
+			decide_satisfied(rq, policy, effect);
+	}
+	return r;
+}
+
+static bool is_fit(const struct cpairs *set, struct cval v)
+{
+	switch ((enum test_kind)set->kind) {
+	case TEST_IN_RANGE:
+		return v.tag == V_IP;
+	case TEST_LIKE:
+		return v.tag == V_STRING;
+	case TEST_CONTAINS:
+		return v.tag == V_SET;
+	default: /* TEST_EQ */
+		return true;
+	}
+}
+
+/* The pairs whose thresholds hold; of them, the first tests. */
+static void ask_pairs(struct cedar_request *rq, const struct cnode *n, const struct cpairs *set,
+		      struct cval v, uint32_t from, uint32_t to, enum cedar_effect effect)
+{
+	const struct cpair *pair = rq->snap->index.pairs.v + set->pair;
+	uint32_t *list = effect == CEDAR_FORBID ? rq->forbids : rq->permits;
+	uint32_t count = effect == CEDAR_FORBID ? rq->n_forbids : rq->n_permits;
+
+	if (set->kind == TEST_IN_RANGE && n->tag && !v.ip->v6 && v.ip->prefix == 32) {
+		uint32_t addr = ext_ip_v4(v.ip);
+
+		for (; from < to; from++) { /* kept or not by the count, as in decide_nodes() */
+			list[count] = pair[from].policy;
+			count += (((addr ^ pair[from].net) & pair[from].mask) == 0) != n->negated;
+		}
+	} else {
+		for (; from < to; from++) {
+			if (ask_first(rq, set, from) == OUT_TRUE)
+				list[count++] = pair[from].policy;
+		}
+	}
+	if (effect == CEDAR_FORBID)
+		rq->n_forbids = count;
+	else
+		rq->n_permits = count;
+}
+
+int decide_pairs(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)
+{
+	const struct cindex *ix = &rq->snap->index;
+	const struct cpairs *set = &ix->pair_sets.v[n->sw];
+	const struct cnode *threshold = &ix->nodes.v[ix->pair_nodes.v[set->pair].threshold];
+	const struct path_value *p = path_of(rq, n->path), *q;
+	uint32_t before = rq->n_forbids + rq->n_permits, lo;
+	int r = 0;
+
+	if (p->out != OUT_TRUE)
+		return decide_leave(rq, n, (enum outcome)p->out);
+	if (!is_fit(set, p->v))
+		return decide_leave(rq, n, OUT_ERROR);
+	q = path_of(rq, threshold->path);
+	if (q->out != OUT_TRUE || q->v.tag != threshold->tag) {
+		r = pairs_in_order(rq, set, effect);
+	} else {
+		lo = above(ix->numbers.v + set->number, set->n, q->v.i);
+		ask_pairs(rq, n, set, p->v, threshold->negated ? 0 : lo, threshold->negated ? lo : set->n,
+			  effect);
+	}
+	return r == 0 && rq->first_only && rq->n_forbids + rq->n_permits > before ? 1 : r;
 }
 
 int decide_switch(struct cedar_request *rq, const struct cnode *n, enum cedar_effect effect)

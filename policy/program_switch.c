@@ -80,7 +80,7 @@ static enum test_kind switch_of(const struct cedar_snapshot *s, const struct cno
 	}
 }
 
-static bool same_question(const struct cnode *a, const struct cnode *b)
+bool program_same_question(const struct cnode *a, const struct cnode *b)
 {
 	return a->kind == b->kind && a->path == b->path && a->negated == b->negated &&
 	       a->tag == b->tag;
@@ -149,7 +149,7 @@ static uint32_t tail_length(const struct cindex *ix, uint32_t at)
 
 static bool same_test(const struct cnode *a, const struct cnode *b)
 {
-	return same_question(a, b) && a->arg == b->arg && a->num == b->num;
+	return program_same_question(a, b) && a->arg == b->arg && a->num == b->num;
 }
 
 static uint32_t common_tail(const struct cindex *ix, uint32_t first, uint32_t n)
@@ -200,7 +200,7 @@ static uint32_t count_siblings(const struct cindex *ix, uint32_t at, uint32_t en
 	const struct cnode *first = &ix->nodes.v[at];
 	uint32_t n = 0;
 
-	for (; at < end && same_question(first, &ix->nodes.v[at]); at = ix->nodes.v[at].skip)
+	for (; at < end && program_same_question(first, &ix->nodes.v[at]); at = ix->nodes.v[at].skip)
 		n++;
 	*ret_end = at;
 	return n;
@@ -225,6 +225,7 @@ int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 		struct cnode *n = &ix->nodes.v[at];
 		struct level *l, below = { .end = n->skip };
 		enum test_kind kind;
+		uint32_t behind;
 
 		while (levels.n > 1 && at >= levels.v[levels.n - 1].end)
 			levels.n--;
@@ -232,13 +233,16 @@ int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 		kind = switch_of(s, n);
 		below.nested = l->nested + (at < l->made);
 		if (kind != TEST_CODE && at >= l->made && l->nested < SWITCH_NESTING_MAX) {
-			uint32_t behind, k = count_siblings(ix, at, l->end, &behind);
+			uint32_t k = count_siblings(ix, at, l->end, &behind);
 
 			if (k >= (kind == NODE_SWITCH_LIKE ? SWITCH_LIKE_MIN : SWITCH_MIN)) {
 				l->made = behind;
 				below.nested++;
 				r = make_switch(s, at, k, behind, kind);
 			}
+		} else if (at >= l->made && program_count_pairs(ix, at, l->end, &behind) >= SWITCH_MIN) {
+			l->made = behind;
+			r = program_pairs(s, at, behind);
 		}
 		if (r == 0 && below.end > at + 1)
 			r = vec_push(&levels, below);

@@ -200,6 +200,9 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->index.leaves.v);
 	free(s->index.switches.v);
 	free(s->index.slots.v);
+	free(s->index.pair_sets.v);
+	free(s->index.pairs.v);
+	free(s->index.pair_nodes.v);
 	free(s->index.numbers.v);
 	arena_done(&s->mem);
 	free(s);

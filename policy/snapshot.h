@@ -161,7 +161,7 @@ struct cnode {
 	uint32_t path, arg;
 	uint32_t skip;
 	uint32_t leaf; /* the first policy below, in index.leaves */
-	uint32_t sw; /* in index.switches */
+	uint32_t sw; /* in index.switches, or index.pair_sets */
 	int64_t num;
 };
 
@@ -186,6 +186,27 @@ struct cswitch {
 
 #define SWITCH_MIXED UINT32_MAX
 
+/*
+ * Siblings of which nearly all may hold, so that no look-up finds the few that do: unless an address
+ * is in a range, unless it equals. When behind each of them one threshold of a second path decides,
+ * the same path for all, that is asked first, for all at once. That is allowed where neither can
+ * fail, which the types of both values tell; else it goes one by one.
+ */
+struct cpair {
+	uint32_t net, mask; /* of a range */
+	uint32_t policy;
+};
+
+struct cpair_nodes { /* the same pair in the trie: first test, threshold */
+	uint32_t test, threshold;
+};
+
+struct cpairs {
+	uint32_t pair, n; /* in index.pairs and index.pair_nodes */
+	uint32_t number; /* in index.numbers: the thresholds, which the pairs are sorted by */
+	uint8_t kind; /* of the first tests, among which the node lies */
+};
+
 struct cliteral { /* an action named in an action scope */
 	uint32_t uid, key;
 	bool in; /* also those below it */
@@ -202,6 +223,9 @@ struct cindex {
 	VEC(struct cswitch) switches;
 	VEC(struct cslot) slots;
 	VEC(int64_t) numbers;
+	VEC(struct cpairs) pair_sets;
+	VEC(struct cpair) pairs;
+	VEC(struct cpair_nodes) pair_nodes;
 };
 
 struct cedar_snapshot {

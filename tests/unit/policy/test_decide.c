@@ -228,6 +228,37 @@ static void add_condition(struct buf *b, unsigned depth)
 	}
 }
 
+/* What nearly always holds, and one threshold behind it: the form of pairs. */
+static void add_pair(struct buf *b)
+{
+	switch (below(6)) {
+	case 0:
+		buf_printf(b, "context.s != \"a%u\"", below(12));
+		break;
+	case 1:
+		buf_append_str(b, "!(");
+		add_like(b);
+		buf_append_str(b, ")");
+		break;
+	case 2:
+		buf_printf(b, "!context.set.contains(\"a%u\")", below(12));
+		break;
+	case 3:
+		buf_printf(b, "context.ip.isInRange(ip(\"10.%u.0.0/1%u\"))", below(2), below(9));
+		break;
+	default:
+		buf_printf(b, "!context.ip.isInRange(ip(\"%s/%u\"))", below(9) ? "10.0.1.0" : "0.0.0.0",
+			   below(33));
+	}
+	buf_append_str(b, " && ");
+	if (below(4))
+		buf_printf(b, "context.opt > %u", below(12));
+	else
+		buf_printf(b, "principal.level < %u", below(12));
+	if (below(12) == 0)
+		buf_append_str(b, " && context.n > 3");
+}
+
 /* Half of the sets are wide: many policies that ask the same, which is what makes switches. */
 static void add_policy(struct buf *b, bool wide)
 {
@@ -242,6 +273,12 @@ static void add_policy(struct buf *b, bool wide)
 		add_scope(b, "resource", "R", "C");
 	}
 	buf_append_str(b, ")");
+	if (wide && below(3) == 0) {
+		buf_append_str(b, " when { ");
+		add_pair(b);
+		buf_append_str(b, " };\n");
+		return;
+	}
 	for (unsigned n = below(3); n > 0; n--) {
 		buf_append_str(b, below(4) ? " when { " : " unless { ");
 		add_condition(b, wide ? 0 : 2);
@@ -296,6 +333,9 @@ static const char *const digits[] = { "0", "1", "2", "3", "4", "5", "6", "7", "8
 static const char *const words[] = { "a0", "a1", "a2",	"a3",  "a4",  "a5",   "a6",
 				     "a7", "a8", "a10", "a11", "xab", "aabb", "" };
 
+static const char *const addresses[] = { "10.0.1.7", "10.0.0.250", "10.0.1.0/24", "10.1.0.0/12",
+					 "::1",	     "0.0.0.0/0",  "10.0.1.7/32" };
+
 static struct span word(void)
 {
 	return span_of(words[below(ARRAY_SIZE(words))]);
@@ -336,14 +376,22 @@ static void put_context(struct cedar_request *rq, bool unknowns)
 	}
 	if (below(2)) {
 		cedar_key(b, SPAN("opt"));
-		cedar_put_long(b, below(12));
+		put_or_unknown(b, unknowns, &known);
+		if (known && below(9))
+			cedar_put_long(b, below(12));
+		else if (known)
+			cedar_put_bool(b, true);
 	}
 	if (below(4)) {
 		cedar_key(b, SPAN("e"));
 		cedar_put_entity(b, below(2) ? SPAN("P") : SPAN("G"), span_of(digits[below(8)]));
 	}
 	cedar_key(b, SPAN("ip"));
-	cedar_put_ip(b, below(2) ? SPAN("10.0.1.7") : SPAN("10.0.0.250"));
+	put_or_unknown(b, unknowns, &known);
+	if (known && below(12))
+		cedar_put_ip(b, span_of(addresses[below(ARRAY_SIZE(addresses))]));
+	else if (known)
+		cedar_put_string(b, word());
 	cedar_key(b, SPAN("rec"));
 	cedar_open_record(b);
 	cedar_key(b, SPAN("a"));
@@ -419,11 +467,14 @@ static void all_ways(bool unknowns)
 {
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 	unsigned seen[3] = { 0 }, failures = 0;
+	uint32_t pairs = 0;
 
 	assert_int_equal(cedar_request_new(0, &rq), 0);
 	for (unsigned i = 0; i < SETS; i++) {
 		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = random_snapshot();
 
+		for (uint32_t k = 0; k < s->index.pair_sets.n; k++)
+			pairs |= 1u << s->index.pair_sets.v[k].kind;
 		for (unsigned k = 0; k < REQUESTS; k++) {
 			struct copy linear, program, forget;
 
@@ -440,6 +491,7 @@ static void all_ways(bool unknowns)
 	}
 	/* A generator that reaches nothing would prove nothing. */
 	assert_true(seen[CEDAR_DENY] && seen[CEDAR_ALLOW] && failures);
+	assert_int_equal(pairs, 1u << TEST_IN_RANGE | 1u << TEST_EQ | 1u << TEST_LIKE | 1u << TEST_CONTAINS);
 	assert_int_equal(seen[CEDAR_DEPENDS] > 0, unknowns);
 }
 
@@ -512,6 +564,41 @@ static void batches_are_single_questions(void **unused)
 	}
 }
 
+static void ask_told(struct span text, struct cedar_uid told)
+{
+	static const struct cedar_uid parent = { { "C", 1 }, { "1", 1 } };
+	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
+	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
+	struct cedar_item items[5];
+	struct cedar_answer a[5];
+	struct cedar_errors errors;
+	struct cedar_error error;
+
+	assert_int_equal(cedar_policies_new(&ps), 0);
+	assert_int_equal(cedar_policies_add(ps, "told", text, &errors), 0);
+	assert_int_equal(cedar_snapshot_new(ps, NULL, &error, &s), 0);
+	assert_int_equal(cedar_request_new(0, &rq), 0);
+	put_request(rq, s, false);
+	assert_int_equal(cedar_request_principal(rq, SPAN("P"), SPAN("7")), 0);
+	for (unsigned k = 0; k < ARRAY_SIZE(items); k++)
+		items[k] = (struct cedar_item){ .action = { SPAN("Action"), SPAN("0") }, .resource = told,
+						.resource_parents = &parent, .n_resource_parents = k & 1 };
+	assert_int_equal(cedar_authorize_each(rq, items, ARRAY_SIZE(items), a), 0);
+	for (unsigned k = 0; k < ARRAY_SIZE(items); k++)
+		assert_int_equal(a[k].n_reasons, k & 1);
+}
+
+/* What one question tells of an entity the next does not, be it found by its own name or because it
+ * is the principal too. */
+static void batches_forget_what_was_told(void **unused)
+{
+	ask_told(SPAN("permit(principal, action, resource) when { R::\"3\" in C::\"1\" };"),
+		 (struct cedar_uid){ SPAN("R"), SPAN("3") });
+	ask_told(SPAN("permit(principal, action, resource) when { principal in C::\"1\" };"),
+		 (struct cedar_uid){ SPAN("P"), SPAN("7") });
+}
+
 static void batch_refuses(void **unused)
 {
 	static const struct cedar_uid parent = { { "C", 1 }, { "1", 1 } };
@@ -551,8 +638,10 @@ static void decisions_allocate_nothing(void **unused)
 		struct cedar_answer a;
 
 		/* What such requests need is there after the first of them. */
-		put_request(rq, s, false);
-		assert_int_equal(cedar_authorize(rq, &a), 0);
+		for (unsigned k = 0; k < 30; k++) {
+			put_request(rq, s, false);
+			assert_int_equal(cedar_authorize(rq, &a), 0);
+		}
 		put_request(rq, s, false);
 		before = allocations;
 		for (unsigned k = 0; k < 50; k++, decisions++) {
@@ -659,6 +748,7 @@ int main(void)
 		cmocka_unit_test(known_requests),
 		cmocka_unit_test(unknown_members),
 		cmocka_unit_test(batches_are_single_questions),
+		cmocka_unit_test(batches_forget_what_was_told),
 		cmocka_unit_test(batch_refuses),
 		cmocka_unit_test(decisions_allocate_nothing),
 		cmocka_unit_test(decisions_call_no_kernel),

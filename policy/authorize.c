@@ -40,6 +40,12 @@ static uint32_t find_anchor(const struct canchor *a, uint32_t n, uint32_t key)
 	return lo;
 }
 
+static inline bool has_key(const struct cedar_request *rq, uint32_t key)
+{
+	return rq->key_mask >> key % KEY_BITS & 1 &&
+	       (rq->snap->index.keys.n <= KEY_BITS || has_number(rq->keys, rq->n_keys, key));
+}
+
 static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned which)
 {
 	const struct canchor *a = rq->snap->index.anchors.v + at.first;
@@ -47,7 +53,7 @@ static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned wh
 
 	if (at.n <= ANCHORS_LINEAR_MAX || at.n <= rq->n_keys) {
 		for (uint32_t i = 0; r == 0 && i < at.n; i++) {
-			if (rq->key_seen[a[i].key] == rq->epoch)
+			if (has_key(rq, a[i].key))
 				r = run_program(rq, &a[i].program, which);
 		}
 		return r;
@@ -95,8 +101,8 @@ static int run_programs(struct cedar_request *rq, unsigned which)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && i < rq->n_keys; i++)
-		r = run_program(rq, &rq->snap->index.keys.v[rq->keys[i]].program, which);
+	for (uint32_t i = 0; r == 0 && i < rq->n_programs; i++)
+		r = run_program(rq, &rq->programs[i], which);
 	if (r == 0)
 		r = run_side(rq, AST_PRINCIPAL, which);
 	if (r == 0)
@@ -156,14 +162,6 @@ static int run_linear(struct cedar_request *rq)
 
 /* --- the question ----------------------------------------------------------------------------- */
 
-static void add_key(struct cedar_request *rq, uint32_t key)
-{
-	if (rq->key_seen[key] == rq->epoch)
-		return;
-	rq->key_seen[key] = rq->epoch;
-	rq->keys[rq->n_keys++] = key;
-}
-
 /* The action scopes that name an entity, for an action that is it (self) or is below it. */
 static void add_literals(struct cedar_request *rq, uint32_t uid, bool self)
 {
@@ -171,36 +169,53 @@ static void add_literals(struct cedar_request *rq, uint32_t uid, bool self)
 	uint32_t n, first = index_literals(ix, uid, &n);
 
 	for (uint32_t i = first; i < first + n; i++) {
-		if (self || ix->literals.v[i].in)
-			add_key(rq, ix->literals.v[i].key);
+		uint32_t key = ix->literals.v[i].key;
+
+		if (!(self || ix->literals.v[i].in) || rq->key_seen[key] == rq->epoch)
+			continue;
+		rq->key_seen[key] = rq->epoch;
+		rq->told_keys[rq->n_keys++] = key;
 	}
 }
 
 /* Of an action that the store does not have; the request may have told of what it is below. */
 static __attribute__((noinline)) void find_told_keys(struct cedar_request *rq)
 {
+	const struct cindex *ix = &rq->snap->index;
 	struct cval action = rq->var[AST_ACTION];
 	struct entity_view v = { 0 };
 
+	rq->told_keys[0] = 0;
+	rq->n_keys = 1;
 	if (action.n != ENTITY_UNKNOWN)
 		add_literals(rq, action.n, true);
 	request_view(rq, action, &v);
 	for (uint32_t i = 0; i < v.n_ancestors; i++)
 		add_literals(rq, v.ancestors[i], false);
+	heap_sort(rq->told_keys, rq->n_keys, sizeof(*rq->told_keys), u32_cmp);
+	rq->key_mask = 0;
+	rq->n_programs = 0;
+	for (uint32_t i = 0; i < rq->n_keys; i++) {
+		rq->key_mask |= 1ull << rq->told_keys[i] % KEY_BITS;
+		rq->told_programs[rq->n_programs++] = ix->keys.v[rq->told_keys[i]].program;
+	}
+	rq->keys = rq->told_keys;
+	rq->programs = rq->told_programs;
 }
 
-static void find_keys(struct cedar_request *rq)
+static inline void find_keys(struct cedar_request *rq)
 {
 	const struct cedar_snapshot *s = rq->snap;
 	uint32_t action = rq->var[AST_ACTION].n;
 
-	rq->n_keys = 0;
-	add_key(rq, 0);
 	if (action != ENTITY_UNKNOWN && (rq->n_told == 0 || s->entities.e.v[action].present)) {
-		const struct centity *e = &s->entities.e.v[action];
+		const struct caction *a = &s->index.actions.v[s->entities.e.v[action].action];
 
-		for (uint32_t i = 0; i < e->n_keys; i++)
-			add_key(rq, s->index.action_keys.v[e->keys + i]);
+		rq->keys = s->index.action_keys.v + a->key;
+		rq->n_keys = a->n_keys;
+		rq->key_mask = a->mask;
+		rq->programs = s->index.programs.v + a->program;
+		rq->n_programs = a->n_programs;
 	} else {
 		find_told_keys(rq);
 	}

@@ -5,19 +5,21 @@
 
 /* --- paths ------------------------------------------------------------------------------------ */
 
-/* An attribute of an entity that is told, or nowhere. */
+/* An attribute of an entity that is told, or nowhere. What is kept for the next question may be other
+ * there. */
 static __attribute__((noinline)) const struct crecord *told_attrs(struct cedar_request *rq,
-								   struct cval entity)
+								   struct cval entity, enum ast_var var)
 {
 	struct entity_view view = { 0 };
 
 	request_view(rq, entity, &view);
+	rq->shaky |= var == AST_PRINCIPAL || var == AST_CONTEXT;
 	return view.attrs;
 }
 
 /* The machine's access to an attribute, without words for the failure. */
-static inline enum outcome find_attr(struct cedar_request *rq, const struct cval *of, uint32_t sym,
-				     struct cval *ret)
+static inline enum outcome find_attr(struct cedar_request *rq, const struct cval *of,
+				     const struct cpath *p, struct cval *ret)
 {
 	const struct crecord *rec = of->tag == V_RECORD ? of->record : NULL;
 	const struct cval *v;
@@ -26,20 +28,19 @@ static inline enum outcome find_attr(struct cedar_request *rq, const struct cval
 		const struct centity *e =
 			of->n != ENTITY_UNKNOWN ? &rq->snap->entities.e.v[of->n] : NULL;
 
-		rec = e && e->present ? e->attrs : told_attrs(rq, *of);
+		rec = e && e->present ? e->attrs : told_attrs(rq, *of, (enum ast_var)p->var);
 	}
-	v = rec ? crecord_get(rec, sym) : NULL;
+	v = rec ? crecord_get(rec, p->sym) : NULL;
 	if (!v)
 		return OUT_ERROR;
 	*ret = *v;
 	return v->tag == V_UNKNOWN ? OUT_UNKNOWN : OUT_TRUE;
 }
 
-static void find_path(struct cedar_request *rq, uint32_t path, struct path_value *ret)
+/* What a path of known parts leads to. */
+static inline void find_path(struct cedar_request *rq, const struct cpath *p, struct path_value *ret)
 {
-	const struct cpath *p = &rq->snap->paths.v[path];
 	const struct path_value *of;
-	uint32_t outside = rq->outside;
 
 	ret->epoch = rq->epoch;
 	ret->hashed = ret->matched = ret->spread = false;
@@ -48,31 +49,37 @@ static void find_path(struct cedar_request *rq, uint32_t path, struct path_value
 		ret->v = p->var == AST_CONTEXT ? rq->context : rq->var[p->var];
 	} else if (p->of <= AST_CONTEXT) {
 		ret->out = (uint8_t)find_attr(
-			rq, p->of == AST_CONTEXT ? &rq->context : &rq->var[p->of], p->sym, &ret->v);
+			rq, p->of == AST_CONTEXT ? &rq->context : &rq->var[p->of], p, &ret->v);
 	} else {
 		of = &rq->path[p->of];
 		ret->out = of->out;
 		if (of->out == OUT_TRUE)
-			ret->out = (uint8_t)find_attr(rq, &of->v, p->sym, &ret->v);
+			ret->out = (uint8_t)find_attr(rq, &of->v, p, &ret->v);
 	}
-	rq->shaky |= rq->outside != outside && (p->var == AST_PRINCIPAL || p->var == AST_CONTEXT);
 }
 
 /* From the nearest part that is known on. */
-void decide_load_path(struct cedar_request *rq, uint32_t path)
+static __attribute__((noinline)) void load_parts(struct cedar_request *rq, uint32_t path)
 {
-	uint32_t up[PATH_LENGTH_MAX + 1], n = 0, of = rq->snap->paths.v[path].of;
+	const struct cpath *paths = rq->snap->paths.v;
+	uint32_t up[PATH_LENGTH_MAX + 1], n = 0;
 
-	if (of == PATH_NONE || of <= AST_CONTEXT || rq->path[of].epoch == rq->epoch) {
-		find_path(rq, path, &rq->path[path]);
-		return;
-	}
 	do {
 		up[n++] = path;
-		path = rq->snap->paths.v[path].of;
+		path = paths[path].of;
 	} while (path != PATH_NONE && path > AST_CONTEXT && rq->path[path].epoch != rq->epoch);
 	while (n-- > 0)
-		find_path(rq, up[n], &rq->path[up[n]]);
+		find_path(rq, &paths[up[n]], &rq->path[up[n]]);
+}
+
+void decide_load_path(struct cedar_request *rq, uint32_t path)
+{
+	const struct cpath *p = &rq->snap->paths.v[path];
+
+	if (p->of == PATH_NONE || p->of <= AST_CONTEXT || rq->path[p->of].epoch == rq->epoch)
+		find_path(rq, p, &rq->path[path]);
+	else
+		load_parts(rq, path);
 }
 
 /* --- tests ------------------------------------------------------------------------------------ */

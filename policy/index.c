@@ -139,11 +139,19 @@ static int keys_of(const struct cindex *ix, uint32_t literal, bool self, struct 
 	return r;
 }
 
-static int by_number(const void *a, const void *b)
+static int add_action(struct cindex *ix, const struct key_list *list)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	struct caction a = { .key = ix->action_keys.n, .mask = 1 };
+	int r = vec_push(&ix->action_keys, 0u);
 
-	return (x > y) - (x < y);
+	for (uint32_t i = 0; r == 0 && i < list->n; i++) {
+		if (i > 0 && list->v[i] == list->v[i - 1])
+			continue;
+		a.mask |= 1ull << list->v[i] % KEY_BITS;
+		r = vec_push(&ix->action_keys, list->v[i]);
+	}
+	a.n_keys = ix->action_keys.n - a.key;
+	return r < 0 ? r : vec_push(&ix->actions, a);
 }
 
 /* For every entity that could be an action: which keys it satisfies besides "any action". */
@@ -151,7 +159,7 @@ static int list_action_keys(struct cedar_snapshot *s)
 {
 	struct cindex *ix = &s->index;
 	struct key_list list = { 0 };
-	int r = 0;
+	int r = add_action(ix, &list);
 
 	heap_sort(ix->literals.v, ix->literals.n, sizeof(*ix->literals.v), by_literal);
 	for (uint32_t e = 0; r == 0 && e < s->entities.e.n; e++) {
@@ -161,15 +169,33 @@ static int list_action_keys(struct cedar_snapshot *s)
 		r = keys_of(ix, e, true, &list);
 		for (uint32_t i = 0; r == 0 && i < c->n_ancestors; i++)
 			r = keys_of(ix, c->ancestors[i], false, &list);
-		heap_sort(list.v, list.n, sizeof(*list.v), by_number);
-		c->keys = ix->action_keys.n;
-		for (uint32_t i = 0; r == 0 && i < list.n; i++) {
-			if (i == 0 || list.v[i] != list.v[i - 1])
-				r = vec_push(&ix->action_keys, list.v[i]);
-		}
-		c->n_keys = ix->action_keys.n - c->keys;
+		if (r < 0 || list.n == 0)
+			continue;
+		heap_sort(list.v, list.n, sizeof(*list.v), u32_cmp);
+		c->action = ix->actions.n;
+		r = add_action(ix, &list);
 	}
 	free(list.v);
+	return r;
+}
+
+/* What each action runs of the policies that hang on keys alone, when those are known. */
+static int list_action_programs(struct cindex *ix)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < ix->actions.n; i++) {
+		struct caction *a = &ix->actions.v[i];
+
+		a->program = ix->programs.n;
+		for (uint32_t k = 0; r == 0 && k < a->n_keys; k++) {
+			const struct cprogram *p = &ix->keys.v[ix->action_keys.v[a->key + k]].program;
+
+			if (p->first < p->end)
+				r = vec_push(&ix->programs, *p);
+		}
+		a->n_programs = ix->programs.n - a->program;
+	}
 	return r;
 }
 
@@ -423,5 +449,7 @@ int index_build(struct cedar_snapshot *s, const struct cedar_policies *ps)
 		r = make_hot(s);
 	if (r == 0)
 		r = place_all(s);
+	if (r == 0)
+		r = list_action_programs(&s->index);
 	return r < 0 ? r : gather_all(s);
 }

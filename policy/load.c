@@ -50,19 +50,12 @@ static bool same_record(const struct crecord *a, const struct crecord *b)
 			  (struct cval){ .tag = V_RECORD, .record = b });
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Sorted without repetitions; the new length. */
 static uint32_t sort_numbers(uint32_t *v, uint32_t n)
 {
 	uint32_t k = 0;
 
-	heap_sort(v, n, sizeof(*v), by_number);
+	heap_sort(v, n, sizeof(*v), u32_cmp);
 	for (uint32_t i = 0; i < n; i++) {
 		if (k == 0 || v[k - 1] != v[i])
 			v[k++] = v[i];

@@ -174,3 +174,10 @@ void heap_sort(void *base, size_t n, size_t size, int (*cmp)(const void *, const
 		sift_down(b, 0, last, size, cmp);
 	}
 }
+
+int u32_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}

@@ -65,5 +65,7 @@ int vec_grow(void **v, uint32_t n, uint32_t *cap, uint32_t more, size_t size);
 
 /* In-place sort that allocates nothing and is never quadratic; items of at most 64 bytes. */
 void heap_sort(void *base, size_t n, size_t size, int (*cmp)(const void *, const void *));
+/* For it, of uint32_t. */
+int u32_cmp(const void *a, const void *b);
 
 #endif

@@ -28,7 +28,8 @@ static void free_scratch(struct cedar_request *rq)
 	free(rq->under[AST_PRINCIPAL]);
 	free(rq->under[AST_RESOURCE]);
 	free(rq->key_seen);
-	free(rq->keys);
+	free(rq->told_keys);
+	free(rq->told_programs);
 	free(rq->path);
 	free(rq->memo);
 	free(rq->match);
@@ -60,7 +61,8 @@ static int alloc_scratch(struct cedar_request *rq, const struct cedar_snapshot *
 	rq->under[AST_PRINCIPAL] = calloc(entities, sizeof(uint32_t));
 	rq->under[AST_RESOURCE] = calloc(entities, sizeof(uint32_t));
 	rq->key_seen = calloc(keys, sizeof(uint32_t));
-	rq->keys = calloc(keys, sizeof(uint32_t));
+	rq->told_keys = calloc(keys, sizeof(uint32_t));
+	rq->told_programs = calloc(keys, sizeof(*rq->told_programs));
 	rq->path = calloc((size_t)s->paths.n + 1, sizeof(*rq->path));
 	rq->memo = calloc((size_t)s->conjuncts.n + 1, sizeof(uint32_t));
 	rq->match = calloc(matches + 1, sizeof(uint32_t));
@@ -70,7 +72,8 @@ static int alloc_scratch(struct cedar_request *rq, const struct cedar_snapshot *
 	rq->forbids = calloc(policies, sizeof(uint32_t));
 	rq->depending = calloc(policies, sizeof(uint32_t));
 	rq->failures = calloc(policies, sizeof(*rq->failures));
-	return rq->under[AST_PRINCIPAL] && rq->under[AST_RESOURCE] && rq->key_seen && rq->keys && rq->path &&
+	return rq->under[AST_PRINCIPAL] && rq->under[AST_RESOURCE] && rq->key_seen && rq->told_keys &&
+			       rq->told_programs && rq->path &&
 			       rq->memo && rq->match && rq->tried && rq->stack && rq->permits &&
 			       rq->forbids && rq->depending && rq->failures
 		       ? 0
@@ -247,13 +250,6 @@ int cedar_request_context(struct cedar_request *rq)
 
 /* --- entities told with the request ----------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The parents and all that is above them, by number where they have one. */
 static int told_ancestors(struct cedar_request *rq, struct cval self,
 			  const struct cedar_uid *parents, size_t n, struct entity_view *ret)
@@ -292,7 +288,7 @@ static int told_ancestors(struct cedar_request *rq, struct cval self,
 		for (uint32_t j = 0; j < v.n_others; j++)
 			other[others++] = v.others[j];
 	}
-	heap_sort(all, total, sizeof(*all), by_number);
+	heap_sort(all, total, sizeof(*all), u32_cmp);
 	for (uint32_t i = 0; i < total; i++) {
 		if (self.n != ENTITY_UNKNOWN && all[i] == self.n)
 			return -ELOOP;
@@ -371,7 +367,7 @@ void request_mark(struct cedar_request *rq, enum ast_var var)
 	rq->marked[var] = epoch;
 }
 
-static bool has_number(const uint32_t *v, uint32_t n, uint32_t x)
+bool has_number(const uint32_t *v, uint32_t n, uint32_t x)
 {
 	uint32_t lo = 0;
 

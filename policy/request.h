@@ -95,8 +95,15 @@ struct cedar_request {
 	 * Marked when first asked. */
 	uint32_t *under[3];
 	uint32_t marked[3]; /* epoch */
-	uint32_t *key_seen; /* for each key of the index */
-	uint32_t *keys, n_keys; /* those of the action */
+	/* Those of the action: see struct caction. */
+	const uint32_t *keys;
+	const struct cprogram *programs;
+	uint64_t key_mask;
+	uint32_t n_keys, n_programs;
+	/* The same for an action that the store does not have, and for each key the epoch in which
+	 * it was found. */
+	uint32_t *told_keys, *key_seen;
+	struct cprogram *told_programs;
 	uint32_t epoch;
 	/* For each variable: since when it has been what it is. Principal and context stay while
 	 * a batch goes through actions and resources. */
@@ -133,6 +140,9 @@ bool request_is_in(struct cedar_request *rq, struct cval a, struct cval b);
 struct cedar_uid request_uid(const struct cedar_request *rq, struct cval entity);
 /* The symbol of an entity's type. */
 uint32_t request_type(const struct cedar_request *rq, struct cval entity);
+
+/* Whether a sorted list holds a number. */
+bool has_number(const uint32_t *v, uint32_t n, uint32_t x);
 
 /* Runs one conjunct from its first instruction. Never OUT_TRUE for anything but true. */
 enum outcome eval_conjunct(struct cedar_request *rq, uint32_t pc);

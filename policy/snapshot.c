@@ -192,7 +192,9 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->chains.v);
 	free(s->shapes.v);
 	free(s->index.keys.v);
+	free(s->index.actions.v);
 	free(s->index.action_keys.v);
+	free(s->index.programs.v);
 	free(s->index.literals.v);
 	free(s->index.scopes.v);
 	free(s->index.anchors.v);

@@ -19,8 +19,7 @@ struct centity {
 	const struct crecord *attrs, *tags; /* NULL: none */
 	const uint32_t *ancestors; /* sorted */
 	uint32_t n_ancestors;
-	uint32_t keys,
-		n_keys; /* as an action: the action scopes it satisfies, in index.action_keys */
+	uint32_t action; /* what it is as an action, in index.actions */
 };
 
 struct canchors {
@@ -149,6 +148,15 @@ struct ckey {
 	uint32_t literal, n_literals; /* in index.scopes */
 };
 
+/* What a question's action comes to. The first is what no action scope names. */
+struct caction {
+	uint32_t key, n_keys; /* the keys it satisfies, in index.action_keys, sorted; key 0 is one */
+	uint32_t program, n_programs; /* of the policies on those keys alone, in index.programs */
+	uint64_t mask; /* bit key % KEY_BITS for each key */
+};
+
+#define KEY_BITS 64u /* most sets have fewer action scopes, so that the mask tells all */
+
 struct canchor {
 	uint32_t key;
 	struct cprogram program;
@@ -214,7 +222,9 @@ struct cliteral { /* an action named in an action scope */
 
 struct cindex {
 	VEC(struct ckey) keys;
+	VEC(struct caction) actions;
 	VEC(uint32_t) action_keys;
+	VEC(struct cprogram) programs;
 	VEC(struct cliteral) literals; /* sorted by uid */
 	VEC(struct cliteral) scopes; /* the same, sorted by key */
 	VEC(struct canchor) anchors;

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define RECORD_LINEAR_MAX 8 /* a walk that is guessed well beats a search that is not */
 #define SET_LINEAR_MAX 8 /* up to here a look at each element beats sorting */
 
 const char *cval_type_name(unsigned tag)
@@ -249,17 +248,10 @@ bool cset_contains_any(struct cset *s, struct cset *of)
 	return false;
 }
 
-const struct cval *crecord_get(const struct crecord *r, uint32_t sym)
+const struct cval *crecord_search(const struct crecord *r, uint32_t sym)
 {
 	uint32_t lo = 0, hi = r->n;
 
-	if (sym == SYM_NONE)
-		return NULL;
-	if (hi <= RECORD_LINEAR_MAX) {
-		while (lo < hi && r->m[lo].sym < sym)
-			lo++;
-		return lo < hi && r->m[lo].sym == sym ? &r->m[lo].v : NULL;
-	}
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 

@@ -108,8 +108,22 @@ bool cset_contains(struct cset *s, struct cval v);
 bool cset_contains_all(struct cset *s, struct cset *of);
 bool cset_contains_any(struct cset *s, struct cset *of);
 
+#define RECORD_LINEAR_MAX 8 /* a walk that is guessed well beats a search that is not */
+
 /* The value of an attribute by its symbol, or NULL. */
-const struct cval *crecord_get(const struct crecord *r, uint32_t sym);
+const struct cval *crecord_search(const struct crecord *r, uint32_t sym);
+static inline const struct cval *crecord_get(const struct crecord *r, uint32_t sym)
+{
+	const struct cmember *m = r->m, *end = m + r->n;
+
+	if (sym == SYM_NONE)
+		return NULL;
+	if (r->n > RECORD_LINEAR_MAX)
+		return crecord_search(r, sym);
+	while (m < end && m->sym < sym)
+		m++;
+	return m < end && m->sym == sym ? &m->v : NULL;
+}
 /* -EEXIST in a sorted record with two members of one name. */
 int crecord_check(const struct crecord *r);
 

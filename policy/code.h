@@ -67,6 +67,7 @@ static inline bool op_jumps(enum op op)
  */
 enum test_kind {
 	TEST_CODE, /* arg: conjunct */
+	TEST_ANY, /* num tests, the first is alternative arg: asked in order until one holds */
 	TEST_FALSE,
 	TEST_BOOL, /* the path itself */
 	TEST_EQ, /* constant arg */
@@ -82,6 +83,7 @@ enum test_kind {
 	TEST_IN, /* entity arg */
 	TEST_IN_PATH, /* path arg */
 	TEST_EQ_PATH, /* path arg */
+	TEST_CONTAINS_PATH, /* the path holds path arg */
 	/* What stands in a program besides tests; see struct cnode. */
 	NODE_EMIT,
 	NODE_SWITCH_EQ,

@@ -142,6 +142,18 @@ static struct ctest like_test(struct compiler *c, const struct ast *e)
 	return t;
 }
 
+/* path.contains(path) */
+static struct ctest contains_path(struct compiler *c, const struct ast *e, const struct ast_step *last)
+{
+	struct ctest t = { .kind = TEST_CONTAINS_PATH, .path = path_of(c, e, e->n_parts - 1) };
+
+	if (last->kind != AST_STEP_METHOD || last->method != AST_CONTAINS || t.path == PATH_NONE ||
+	    t.path == AST_CONTEXT)
+		return CODE;
+	t.arg = value_path(c, last->arg[0]);
+	return t.arg == PATH_NONE ? CODE : t;
+}
+
 /* receiver.method(arg), one of them constant. */
 static struct ctest set_test(struct compiler *c, enum ast_method method, uint32_t path,
 			     uint32_t constant, bool receiver_constant)
@@ -198,8 +210,10 @@ static struct ctest access_test(struct compiler *c, const struct ast *e)
 		path = path_of(c, e, e->n_parts);
 		return path == PATH_NONE ? CODE : (struct ctest){ .kind = TEST_BOOL, .path = path };
 	}
-	if (last->n != 1 || (!receiver_constant && !last->arg[0]->constant))
+	if (last->n != 1)
 		return CODE;
+	if (!receiver_constant && !last->arg[0]->constant)
+		return contains_path(c, e, last);
 	path = receiver_constant ? value_path(c, last->arg[0]) : path_of(c, e, e->n_parts - 1);
 	if (path == PATH_NONE || path == AST_CONTEXT)
 		return CODE;
@@ -211,7 +225,34 @@ static struct ctest access_test(struct compiler *c, const struct ast *e)
 		       : ext_test(c, last->fn, path, constant, receiver_constant);
 }
 
-static struct ctest simple(struct compiler *c, const struct ast *e)
+#define ALTERNATIVES_MAX 8
+#define ANY_NESTING_MAX 4 /* each is a call deeper */
+
+static struct ctest test_of(struct compiler *c, const struct ast *e, bool negated, unsigned nested);
+
+/* a || b, and a && b as what it is not: !(!a || !b). Either stops where the other does. */
+static struct ctest any_of(struct compiler *c, const struct ast *e, unsigned nested)
+{
+	struct ctest t = { .kind = TEST_ANY, .negated = e->kind == AST_AND, .num = e->n };
+	struct cnode of[ALTERNATIVES_MAX];
+
+	if (e->n > ALTERNATIVES_MAX || nested == ANY_NESTING_MAX)
+		return CODE;
+	for (uint32_t i = 0; i < e->n; i++) {
+		struct ctest a = test_of(c, e->kid[i], e->kind == AST_AND, nested + 1);
+
+		if (a.kind == TEST_CODE || a.kind == TEST_FALSE)
+			return CODE;
+		of[i] = (struct cnode){ .kind = a.kind, .negated = a.negated, .tag = a.tag, .path = a.path,
+					.arg = a.arg,	.num = a.num };
+	}
+	t.arg = c->s->alternatives.n;
+	for (uint32_t i = 0; c->r == 0 && i < e->n; i++)
+		c->r = vec_push(&c->s->alternatives, of[i]);
+	return t;
+}
+
+static struct ctest simple(struct compiler *c, const struct ast *e, unsigned nested)
 {
 	const uint32_t comparable = V_BIT(V_LONG) | V_BIT(V_DATETIME) | V_BIT(V_DURATION);
 
@@ -237,19 +278,27 @@ static struct ctest simple(struct compiler *c, const struct ast *e)
 		return like_test(c, e);
 	case AST_ACCESS:
 		return access_test(c, e);
+	case AST_AND:
+	case AST_OR:
+		return any_of(c, e, nested);
 	default:
 		return CODE;
 	}
 }
 
-struct ctest compile_test(struct compiler *c, const struct ast *e, bool negated)
+static struct ctest test_of(struct compiler *c, const struct ast *e, bool negated, unsigned nested)
 {
 	struct ctest t;
 
 	for (; e->kind == AST_NOT; e = e->kid[0])
 		negated = !negated;
-	t = simple(c, e);
+	t = simple(c, e, nested);
 	if (t.kind != TEST_CODE) /* the code has its negations in it */
 		t.negated ^= negated;
 	return t;
+}
+
+struct ctest compile_test(struct compiler *c, const struct ast *e, bool negated)
+{
+	return test_of(c, e, negated, 0);
 }

@@ -11,6 +11,7 @@
  * not worth a place in the walk itself. */
 void decide_load_path(struct cedar_request *rq, uint32_t path);
 enum outcome decide_code(struct cedar_request *rq, uint32_t conjunct);
+enum outcome decide_any(struct cedar_request *rq, const struct cnode *n);
 enum outcome decide_other(struct cedar_request *rq, const struct cnode *n, struct cval v);
 
 /* decide.c: what a node that is neither true nor false means for all policies below it. */
@@ -81,7 +82,9 @@ static inline __attribute__((always_inline)) enum outcome ask_test(struct cedar_
 	if (n->kind == TEST_IN && n->path < AST_CONTEXT && n->path != AST_ACTION)
 		return of_under(rq, n);
 	if (n->kind <= TEST_FALSE)
-		return n->kind == TEST_CODE ? decide_code(rq, n->arg) : OUT_FALSE;
+		return n->kind == TEST_CODE  ? decide_code(rq, n->arg)
+		       : n->kind == TEST_ANY ? decide_any(rq, n)
+					     : OUT_FALSE;
 	p = path_of(rq, n->path);
 	if (p->out != OUT_TRUE)
 		return (enum outcome)p->out;
@@ -98,6 +101,10 @@ static inline __attribute__((always_inline)) enum outcome ask_test(struct cedar_
 			       : OUT_ERROR;
 	case TEST_IN_RANGE:
 		return of_address(n, p->v, s->consts.v[n->arg]);
+	case TEST_IS:
+		if (p->v.tag == V_ENTITY && p->v.n != ENTITY_UNKNOWN)
+			return of_bool(n, s->entities.hot[p->v.n].type == n->arg);
+		return decide_other(rq, n, p->v);
 	case TEST_CONTAINS:
 		return p->v.tag == V_SET
 			       ? of_bool(n, cset_contains(p->v.set, s->consts.v[n->arg]))

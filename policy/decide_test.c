@@ -100,6 +100,16 @@ enum outcome decide_code(struct cedar_request *rq, uint32_t conjunct)
 	return out;
 }
 
+enum outcome decide_any(struct cedar_request *rq, const struct cnode *n)
+{
+	const struct cnode *a = rq->snap->alternatives.v + n->arg;
+	enum outcome out = OUT_FALSE;
+
+	for (int64_t i = 0; out == OUT_FALSE && i < n->num; i++)
+		out = ask_test(rq, &a[i]);
+	return out <= OUT_TRUE ? of_bool(n, out == OUT_TRUE) : out;
+}
+
 static enum outcome of_set(const struct cnode *n, struct cval v, struct cval constant)
 {
 	if (n->kind == TEST_MEMBER)
@@ -156,12 +166,13 @@ static enum outcome of_two(struct cedar_request *rq, const struct cnode *n, stru
 {
 	const struct path_value *other = path_of(rq, n->arg);
 
-	if (n->kind == TEST_IN_PATH && v.tag != V_ENTITY)
-		return OUT_ERROR;
 	if (other->out != OUT_TRUE)
 		return (enum outcome)other->out;
-	return n->kind == TEST_IN_PATH ? of_in_path(rq, n, v, other->v)
-				       : of_bool(n, cval_equal(v, other->v));
+	if (n->kind == TEST_IN_PATH)
+		return of_in_path(rq, n, v, other->v);
+	if (n->kind == TEST_EQ_PATH)
+		return of_bool(n, cval_equal(v, other->v));
+	return v.tag == V_SET ? of_bool(n, cset_contains(v.set, other->v)) : OUT_ERROR;
 }
 
 enum outcome decide_other(struct cedar_request *rq, const struct cnode *n, struct cval v)
@@ -179,7 +190,7 @@ enum outcome decide_other(struct cedar_request *rq, const struct cnode *n, struc
 		return v.tag == V_ENTITY ? of_bool(n, request_type(rq, v) == n->arg) : OUT_ERROR;
 	case TEST_IN:
 		return of_in(rq, n, v);
-	default: /* TEST_IN_PATH, TEST_EQ_PATH */
+	default: /* TEST_IN_PATH, TEST_EQ_PATH, TEST_CONTAINS_PATH */
 		return of_two(rq, n, v);
 	}
 }

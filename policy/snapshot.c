@@ -201,6 +201,7 @@ static void snapshot_free(struct cedar_snapshot *s)
 	free(s->index.nodes.v);
 	free(s->index.leaves.v);
 	free(s->index.switches.v);
+	free(s->alternatives.v);
 	free(s->index.slots.v);
 	free(s->index.pair_sets.v);
 	free(s->index.pairs.v);

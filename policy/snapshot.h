@@ -253,6 +253,7 @@ struct cedar_snapshot {
 	VEC(uint32_t) where; /* offset in its text, for each instruction of each part */
 	VEC(struct cpath) paths;
 	VEC(struct cmatcher *) matchers;
+	VEC(struct cnode) alternatives; /* no nodes of a walk: only what is as in struct ctest */
 	VEC(struct cval) consts;
 	VEC(struct pattern) patterns;
 	VEC(struct cchain *) chains;

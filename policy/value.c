@@ -113,15 +113,6 @@ int cval_cmp(struct cval a, struct cval b)
 	return 0;
 }
 
-bool cval_equal(struct cval a, struct cval b)
-{
-	if (a.tag != b.tag)
-		return false;
-	if (a.tag == V_STRING)
-		return a.n == b.n && bytes_equal(a.s, b.s, a.n);
-	return cval_cmp(a, b) == 0;
-}
-
 static uint64_t entity_hash(uint64_t h, struct cval v)
 {
 	if (v.n != ENTITY_UNKNOWN)

@@ -115,9 +115,19 @@ static void add_like(struct buf *b)
 	buf_append_str(b, "\"");
 }
 
+static void add_fixed(struct buf *b)
+{
+	static const char *const of[] = { "resource.owner == principal", "principal in context.e",
+					  "context.set.contains(context.s)", "context.n.contains(context.s)",
+					  "principal.list.contains(resource)", "context.s in context.n",
+					  "context has opt", "principal.hasTag(context.s)" };
+
+	buf_append_str(b, of[below(ARRAY_SIZE(of))]);
+}
+
 static void add_simple(struct buf *b)
 {
-	switch (below(26)) {
+	switch (below(29)) {
 	case 0:
 		buf_printf(b, "context.s == \"a%u\"", below(12));
 		break;
@@ -148,20 +158,11 @@ static void add_simple(struct buf *b)
 	case 10:
 		buf_printf(b, "[\"a%u\", \"a1\", %u].contains(context.s)", below(12), below(9));
 		break;
-	case 11:
-		buf_append_str(b, "context has opt");
-		break;
 	case 12:
 		buf_printf(b, "context.opt > %u", below(12));
 		break;
 	case 13:
 		buf_printf(b, "principal.level >= %u", below(12));
-		break;
-	case 14:
-		buf_append_str(b, "resource.owner == principal");
-		break;
-	case 15:
-		buf_printf(b, "principal in context.e");
 		break;
 	case 16:
 		buf_printf(b, "context.ip.isInRange(ip(\"10.0.%u.0/2%u\"))", below(3), below(5));
@@ -187,8 +188,20 @@ static void add_simple(struct buf *b)
 	case 23:
 		buf_printf(b, "R::\"%u\" in C::\"%u\"", below(8), below(8));
 		break;
+	case 11:
+	case 14:
+	case 15:
 	case 24:
-		buf_printf(b, "principal.hasTag(context.s)");
+	case 25:
+	case 26:
+		add_fixed(b);
+		break;
+	case 27:
+		buf_append_str(b, "(");
+		add_simple(b);
+		buf_append_str(b, below(2) ? " || " : " && ");
+		add_simple(b);
+		buf_append_str(b, below(2) ? ") == true" : ")");
 		break;
 	default:
 		buf_printf(b, "context.rec == {a: %u}", below(3));
@@ -467,12 +480,13 @@ static void all_ways(bool unknowns)
 {
 	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
 	unsigned seen[3] = { 0 }, failures = 0;
-	uint32_t pairs = 0;
+	uint32_t pairs = 0, alternatives = 0;
 
 	assert_int_equal(cedar_request_new(0, &rq), 0);
 	for (unsigned i = 0; i < SETS; i++) {
 		_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = random_snapshot();
 
+		alternatives += s->alternatives.n;
 		for (uint32_t k = 0; k < s->index.pair_sets.n; k++)
 			pairs |= 1u << s->index.pair_sets.v[k].kind;
 		for (unsigned k = 0; k < REQUESTS; k++) {
@@ -490,7 +504,7 @@ static void all_ways(bool unknowns)
 		}
 	}
 	/* A generator that reaches nothing would prove nothing. */
-	assert_true(seen[CEDAR_DENY] && seen[CEDAR_ALLOW] && failures);
+	assert_true(seen[CEDAR_DENY] && seen[CEDAR_ALLOW] && failures && alternatives);
 	assert_int_equal(pairs, 1u << TEST_IN_RANGE | 1u << TEST_EQ | 1u << TEST_LIKE | 1u << TEST_CONTAINS);
 	assert_int_equal(seen[CEDAR_DEPENDS] > 0, unknowns);
 }

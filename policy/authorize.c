@@ -46,18 +46,12 @@ static inline bool has_key(const struct cedar_request *rq, uint32_t key)
 	       (rq->snap->index.keys.n <= KEY_BITS || has_number(rq->keys, rq->n_keys, key));
 }
 
-static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned which)
+/* More anchors than are looked at one by one. */
+static __attribute__((noinline)) int run_many(struct cedar_request *rq, struct canchors at, unsigned which)
 {
 	const struct canchor *a = rq->snap->index.anchors.v + at.first;
 	int r = 0;
 
-	if (at.n <= ANCHORS_LINEAR_MAX || at.n <= rq->n_keys) {
-		for (uint32_t i = 0; r == 0 && i < at.n; i++) {
-			if (has_key(rq, a[i].key))
-				r = run_program(rq, &a[i].program, which);
-		}
-		return r;
-	}
 	for (uint32_t k = 0; r == 0 && k < rq->n_keys; k++) {
 		uint32_t key = rq->keys[k], i = find_anchor(a, at.n, key);
 
@@ -67,7 +61,42 @@ static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned wh
 	return r;
 }
 
-static int walk_anchors(struct cedar_request *rq, enum ast_var var, unsigned which)
+/* Which of at most ANCHORS_LINEAR_MAX anchors are among the action's keys, a bit for each. Their
+ * programs are all over a memory larger than what is near, so all of them are sent for at once. */
+static inline uint32_t match_anchors(const struct cedar_request *rq, struct canchors at)
+{
+	const struct cindex *ix = &rq->snap->index;
+	const struct canchor *a = ix->anchors.v + at.first;
+	uint32_t matched = 0;
+
+	for (uint32_t i = 0; i < at.n; i++) {
+		bool found = has_key(rq, a[i].key);
+
+		matched |= (uint32_t)found << i;
+		if (found)
+			__builtin_prefetch(&ix->nodes.v[a[i].program.first]);
+	}
+	return matched;
+}
+
+static inline int run_matched(struct cedar_request *rq, struct canchors at, uint32_t matched, unsigned which)
+{
+	const struct canchor *a = rq->snap->index.anchors.v + at.first;
+	int r = 0;
+
+	for (; r == 0 && matched; matched &= matched - 1)
+		r = run_program(rq, &a[__builtin_ctz(matched)].program, which);
+	return r;
+}
+
+static int run_anchors(struct cedar_request *rq, struct canchors at, unsigned which)
+{
+	return at.n <= ANCHORS_LINEAR_MAX ? run_matched(rq, at, match_anchors(rq, at), which)
+					  : run_many(rq, at, which);
+}
+
+/* What was not put together, or what a request told of. */
+static __attribute__((noinline)) int walk_anchors(struct cedar_request *rq, enum ast_var var, unsigned which)
 {
 	struct canchors (*own)[2] = rq->snap->entities.own;
 	unsigned side = var == AST_RESOURCE;
@@ -80,33 +109,41 @@ static int walk_anchors(struct cedar_request *rq, enum ast_var var, unsigned whi
 	return r;
 }
 
-static int run_side(struct cedar_request *rq, enum ast_var var, unsigned which)
+/* What principal or resource reaches; n is ANCHORS_WALK when that is not in one list. */
+static inline struct canchors find_reach(const struct cedar_request *rq, enum ast_var var)
 {
+	static const struct canchors walk = { 0, ANCHORS_WALK };
 	uint32_t self = rq->var[var].n;
 	const struct chot *hot;
-	struct canchors reach;
 
 	/* What the store does not have reaches by what the request told of it. */
-	hot = self != ENTITY_UNKNOWN ? &rq->snap->entities.hot[self] : NULL;
-	if (!hot || hot->n_ancestors != rq->n_above[var])
-		return walk_anchors(rq, var, which);
-	reach = hot->reach[var == AST_RESOURCE];
-	if (reach.n == 0)
-		return 0;
-	return reach.n == ANCHORS_WALK ? walk_anchors(rq, var, which)
-				       : run_anchors(rq, reach, which);
+	if (self == ENTITY_UNKNOWN)
+		return walk;
+	hot = &rq->snap->entities.hot[self];
+	return hot->n_ancestors == rq->n_above[var] ? hot->reach[var == AST_RESOURCE] : walk;
+}
+
+static inline int run_side(struct cedar_request *rq, enum ast_var var, struct canchors reach,
+			   uint32_t matched, unsigned which)
+{
+	if (reach.n <= ANCHORS_LINEAR_MAX)
+		return run_matched(rq, reach, matched, which);
+	return reach.n == ANCHORS_WALK ? walk_anchors(rq, var, which) : run_many(rq, reach, which);
 }
 
 static int run_programs(struct cedar_request *rq, unsigned which)
 {
+	struct canchors p = find_reach(rq, AST_PRINCIPAL), res = find_reach(rq, AST_RESOURCE);
+	uint32_t by_p = p.n <= ANCHORS_LINEAR_MAX ? match_anchors(rq, p) : 0;
+	uint32_t by_res = res.n <= ANCHORS_LINEAR_MAX ? match_anchors(rq, res) : 0;
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < rq->n_programs; i++)
 		r = run_program(rq, &rq->programs[i], which);
 	if (r == 0)
-		r = run_side(rq, AST_PRINCIPAL, which);
+		r = run_side(rq, AST_PRINCIPAL, p, by_p, which);
 	if (r == 0)
-		r = run_side(rq, AST_RESOURCE, which);
+		r = run_side(rq, AST_RESOURCE, res, by_res, which);
 	return r;
 }
 

@@ -16,7 +16,8 @@ static uint32_t path_hash(struct cedar_request *rq, struct path_value *p)
 	return p->hash;
 }
 
-static const struct cslot *find_slot(const struct cindex *ix, const struct cswitch *sw, uint32_t key)
+static __attribute__((noinline)) const struct cslot *search_slot(const struct cindex *ix,
+								  const struct cswitch *sw, uint32_t key)
 {
 	const struct cslot *slots = ix->slots.v + sw->slot;
 
@@ -27,12 +28,20 @@ static const struct cslot *find_slot(const struct cindex *ix, const struct cswit
 	return NULL;
 }
 
+static inline const struct cslot *find_slot(const struct cindex *ix, const struct cswitch *sw,
+					     uint32_t key)
+{
+	return switch_may_have(sw, key) ? search_slot(ix, sw, key) : NULL;
+}
+
 /* As find_slot(), for keys that are hashes: the constant decides. */
 static const struct cslot *find_value(const struct cedar_snapshot *s, const struct cswitch *sw,
 				      uint32_t hash, struct cval v)
 {
 	const struct cslot *slots = s->index.slots.v + sw->slot;
 
+	if (!switch_may_have(sw, hash))
+		return NULL;
 	for (uint32_t i = switch_hash(hash) & sw->mask; slots[i].end; i = (i + 1) & sw->mask) {
 		const struct cnode *child = &s->index.nodes.v[slots[i].first - 1];
 
@@ -125,20 +134,18 @@ static int run_range(struct cedar_request *rq, const struct cslot *slot, uint32_
 	return r;
 }
 
-/* The first of n sorted numbers that is above v. */
+/* The first of n sorted numbers that is above v. Half of the comparisons hold, so none is a branch. */
 static uint32_t above(const int64_t *number, uint32_t n, int64_t v)
 {
-	uint32_t lo = 0;
+	const int64_t *at = number;
 
-	while (lo < n) {
-		uint32_t mid = lo + (n - lo) / 2;
+	while (n > 1) {
+		uint32_t half = n / 2;
 
-		if (number[mid] <= v)
-			lo = mid + 1;
-		else
-			n = mid;
+		at += at[half - 1] <= v ? half : 0;
+		n -= half;
 	}
-	return lo;
+	return (uint32_t)(at - number) + (n == 1 && *at <= v);
 }
 
 static int switch_lt(struct cedar_request *rq, const struct cnode *n, const struct cswitch *sw,
@@ -235,9 +242,13 @@ static int switch_in(struct cedar_request *rq, const struct cnode *n, const stru
 static enum outcome ask_first(struct cedar_request *rq, const struct cpairs *set, uint32_t i)
 {
 	const struct cindex *ix = &rq->snap->index;
-	struct cnode n = ix->nodes.v[ix->pair_nodes.v[set->pair + i].test];
+	uint32_t at = ix->pair_nodes.v[set->pair + i].test;
+	struct cnode n = ix->nodes.v[at];
 
-	n.kind = set->kind; /* one of them is where the node of pairs is */
+	if (at == set->node) {
+		n.kind = set->kind;
+		n.num = set->num;
+	}
 	return ask_test(rq, &n);
 }
 

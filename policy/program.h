@@ -41,8 +41,8 @@ int program_order(const void *a, const void *b);
 int program_matchers(struct cedar_snapshot *s, const struct ranked *r);
 int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end);
 
-/* program_pairs.c: how many pairs the siblings from at on begin with; *ret_end is behind them. Then
- * those become a node of pairs; 0 or -ENOMEM. */
+/* program_pairs.c: how many siblings from at on begin pairs of one kind; *ret_end is behind them.
+ * Then those become a node of pairs; 0 or -ENOMEM. */
 uint32_t program_count_pairs(const struct cindex *ix, uint32_t at, uint32_t end, uint32_t *ret_end);
 int program_pairs(struct cedar_snapshot *s, uint32_t first, uint32_t end);
 /* Whether two tests differ in nothing but what they compare with. */

@@ -19,34 +19,27 @@ static bool may_begin(const struct cnode *n)
 	}
 }
 
-/* The pairs that a node begins; 0 when anything else lies behind it. */
-static uint32_t pairs_of(const struct cindex *ix, uint32_t at, const struct cnode *threshold)
+/* Whether nothing but thresholds of one path lies behind a node. */
+static bool begins_pairs(const struct cindex *ix, uint32_t at, const struct cnode *threshold)
 {
-	uint32_t n = 0;
-
 	for (uint32_t b = at + 1; b < ix->nodes.v[at].skip; b = ix->nodes.v[b].skip) {
 		const struct cnode *node = &ix->nodes.v[b];
 
 		if (node->kind != TEST_LT || !program_same_question(node, threshold) || node->skip != b + 2)
-			return 0;
-		n += node[1].arg;
+			return false;
 	}
-	return n;
+	return ix->nodes.v[at].skip > at + 1;
 }
 
 uint32_t program_count_pairs(const struct cindex *ix, uint32_t at, uint32_t end, uint32_t *ret_end)
 {
 	const struct cnode *first = &ix->nodes.v[at];
-	uint32_t n = 0, k;
+	uint32_t n = 0;
 
 	if (!may_begin(first))
 		return 0;
-	for (; at < end && program_same_question(first, &ix->nodes.v[at]); at = ix->nodes.v[at].skip) {
-		k = pairs_of(ix, at, first + 1);
-		if (k == 0)
-			break;
-		n += k;
-	}
+	for (; at < end && program_same_question(first, &ix->nodes.v[at]) && begins_pairs(ix, at, first + 1); n++)
+		at = ix->nodes.v[at].skip;
 	*ret_end = at;
 	return n;
 }
@@ -98,7 +91,8 @@ int program_pairs(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 {
 	struct cindex *ix = &s->index;
 	struct cnode *node = &ix->nodes.v[first];
-	struct cpairs set = { .pair = ix->pairs.n, .number = ix->numbers.n, .kind = node->kind };
+	struct cpairs set = { .pair = ix->pairs.n, .number = ix->numbers.n,
+			      .node = first, .kind = node->kind, .num = node->num };
 	VEC(struct item) items = { 0 };
 	int r = 0;
 

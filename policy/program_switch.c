@@ -131,6 +131,7 @@ static int fill_table(struct cedar_snapshot *s, uint32_t first, struct cswitch *
 		while (ix->slots.v[sw->slot + k].end)
 			k = (k + 1) & sw->mask;
 		ix->slots.v[sw->slot + k] = (struct cslot){ key, at + 1, n->skip };
+		sw->filter |= switch_bit(key);
 	}
 	return 0;
 }
@@ -241,8 +242,10 @@ int program_switches(struct cedar_snapshot *s, uint32_t first, uint32_t end)
 				r = make_switch(s, at, k, behind, kind);
 			}
 		} else if (at >= l->made && program_count_pairs(ix, at, l->end, &behind) >= SWITCH_MIN) {
-			l->made = behind;
+			/* What lies in it is not walked; and no tail of a switch has siblings in it. */
 			r = program_pairs(s, at, behind);
+			at = behind - 1;
+			continue;
 		}
 		if (r == 0 && below.end > at + 1)
 			r = vec_push(&levels, below);

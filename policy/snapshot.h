@@ -169,9 +169,13 @@ struct cnode {
 	uint32_t path, arg;
 	uint32_t skip;
 	uint32_t leaf; /* the first policy below, in index.leaves */
-	uint32_t sw; /* in index.switches, or index.pair_sets */
-	int64_t num;
+	union {
+		int64_t num;
+		uint32_t sw; /* of a switch: in index.switches, or index.pair_sets */
+	};
 };
+
+_Static_assert(sizeof(struct cnode) == 32, "two nodes to a cache line");
 
 struct cslot { /* a child of a switch: the nodes behind its test */
 	uint32_t key; /* 0 and end 0: free */
@@ -190,9 +194,20 @@ struct cswitch {
 	/* When the children differ in nothing behind the switch: how many tests that is (they are
 	 * behind node first), else SWITCH_MIXED. They are then asked once for all children. */
 	uint32_t tail, first;
+	uint64_t filter; /* of a table: a bit for each key; most that is sought is not there */
 };
 
 #define SWITCH_MIXED UINT32_MAX
+
+static inline uint64_t switch_bit(uint32_t key)
+{
+	return 1ull << ((key * 0x9e3779b1u) >> 26);
+}
+
+static inline bool switch_may_have(const struct cswitch *sw, uint32_t key)
+{
+	return sw->filter & switch_bit(key);
+}
 
 /*
  * Siblings of which nearly all may hold, so that no look-up finds the few that do: unless an address
@@ -212,7 +227,10 @@ struct cpair_nodes { /* the same pair in the trie: first test, threshold */
 struct cpairs {
 	uint32_t pair, n; /* in index.pairs and index.pair_nodes */
 	uint32_t number; /* in index.numbers: the thresholds, which the pairs are sorted by */
-	uint8_t kind; /* of the first tests, among which the node lies */
+	/* The first sibling gave its place to the node; this is what it asked besides what is there. */
+	uint32_t node;
+	uint8_t kind;
+	int64_t num;
 };
 
 struct cliteral { /* an action named in an action scope */

@@ -242,9 +242,11 @@ static void add_condition(struct buf *b, unsigned depth)
 }
 
 /* What nearly always holds, and one threshold behind it: the form of pairs. */
+static unsigned favoured; /* of a set: what most of its pairs begin with */
+
 static void add_pair(struct buf *b)
 {
-	switch (below(6)) {
+	switch (below(4) ? favoured : below(6)) {
 	case 0:
 		buf_printf(b, "context.s != \"a%u\"", below(12));
 		break;
@@ -261,14 +263,14 @@ static void add_pair(struct buf *b)
 		break;
 	default:
 		buf_printf(b, "!context.ip.isInRange(ip(\"%s/%u\"))", below(9) ? "10.0.1.0" : "0.0.0.0",
-			   below(33));
+			   below(2) ? 24 : below(33)); /* some with many thresholds */
 	}
 	buf_append_str(b, " && ");
-	if (below(4))
+	if (below(20))
 		buf_printf(b, "context.opt > %u", below(12));
 	else
 		buf_printf(b, "principal.level < %u", below(12));
-	if (below(12) == 0)
+	if (below(20) == 0)
 		buf_append_str(b, " && context.n > 3");
 }
 
@@ -288,6 +290,8 @@ static void add_policy(struct buf *b, bool wide)
 	buf_append_str(b, ")");
 	if (wide && below(3) == 0) {
 		buf_append_str(b, " when { ");
+		if (below(6) == 0)
+			buf_printf(b, "context.s == \"a%u\" && ", below(12));
 		add_pair(b);
 		buf_append_str(b, " };\n");
 		return;
@@ -302,6 +306,18 @@ static void add_policy(struct buf *b, bool wide)
 		buf_append_str(b, " }");
 	}
 	buf_append_str(b, ";\n");
+}
+
+/* One, or the same several times; returns how many. */
+static unsigned add_policies(struct buf *b, bool wide, unsigned most)
+{
+	unsigned n = below(9) || most < 6 ? 1 : 6;
+	_cleanup_buf_ struct buf one = { 0 };
+
+	add_policy(&one, wide);
+	for (unsigned i = 0; i < n; i++)
+		buf_append(b, buf_span(&one).p, buf_span(&one).n);
+	return n;
 }
 
 static struct cedar_snapshot *random_snapshot(void)
@@ -329,8 +345,9 @@ static struct cedar_snapshot *random_snapshot(void)
 	struct cedar_errors errors;
 	struct cedar_error error;
 
-	while (n-- > 0)
-		add_policy(&text, wide);
+	favoured = below(6);
+	while (n > 0)
+		n -= add_policies(&text, wide, n);
 	assert_int_equal(cedar_policies_new(&ps), 0);
 	assert_int_equal(cedar_entities_new(&es), 0);
 	if (cedar_policies_add(ps, "random", buf_span(&text), &errors) < 0)
@@ -519,6 +536,39 @@ static void unknown_members(void **unused)
 {
 	state = 0x2545f4914f6cdd1d;
 	all_ways(true);
+}
+
+/* Tests that the children of a switch share are asked there, one after the other: none of them may
+ * become anything else, however many policies lie behind. */
+static void common_tails(void **unused)
+{
+	_cleanup_(cedar_policies_free_p) struct cedar_policies *ps = NULL;
+	_cleanup_(cedar_snapshot_unref_p) struct cedar_snapshot *s = NULL;
+	_cleanup_(cedar_request_free_p) struct cedar_request *rq = NULL;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct cedar_errors errors;
+	struct cedar_error error;
+	unsigned seen[3] = { 0 };
+
+	for (unsigned i = 0; i < 6 * 12; i++)
+		buf_printf(&text, "permit(principal, action, resource) when { context.n < %u && "
+				  "context.set.contains(\"a1\") == false && !context.set.contains(\"a2\") && "
+				  "context.opt > 3 };", i % 12);
+	assert_int_equal(cedar_policies_new(&ps), 0);
+	assert_int_equal(cedar_policies_add(ps, "tails", buf_span(&text), &errors), 0);
+	assert_int_equal(cedar_snapshot_new(ps, NULL, &error, &s), 0);
+	assert_int_equal(cedar_request_new(0, &rq), 0);
+	state = 77;
+	for (unsigned k = 0; k < 40 * REQUESTS; k++) {
+		struct copy linear, program;
+
+		put_request(rq, s, true);
+		linear = ask(rq, DECIDE_LINEAR);
+		program = ask(rq, 0);
+		same(&linear, &program);
+		seen[linear.decision]++;
+	}
+	assert_true(seen[CEDAR_DENY] && seen[CEDAR_ALLOW] && seen[CEDAR_DEPENDS]);
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -761,6 +811,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_requests),
 		cmocka_unit_test(unknown_members),
+		cmocka_unit_test(common_tails),
 		cmocka_unit_test(batches_are_single_questions),
 		cmocka_unit_test(batches_forget_what_was_told),
 		cmocka_unit_test(batch_refuses),

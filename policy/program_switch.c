@@ -13,7 +13,7 @@
 /* From how many siblings on looking up beats asking each. */
 #define SWITCH_MIN 5
 #define SWITCH_LIKE_MIN 4 /* among the patterns of a path that has a matcher */
-#define MATCHER_MIN 8
+#define MATCHER_MIN 4
 /* Switches within switches: each is a call deeper. Beyond, siblings are asked one by one. */
 #define SWITCH_NESTING_MAX 32
 

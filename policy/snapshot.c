@@ -30,6 +30,15 @@ static void put_entity(struct cedar_snapshot *s, struct centity_slot *slot, uint
 	slot[i] = to;
 }
 
+/* A second look at the table is one that a processor does not foresee, so there is room while the
+ * whole table is near anyway: 512 KiB. */
+#define SPARSE_MAX (1u << 14)
+
+static bool is_full(const struct centities *t)
+{
+	return !t->slot || t->e.n >= (t->mask < SPARSE_MAX ? t->mask / 4 : t->mask / 2);
+}
+
 static int grow_entities(struct cedar_snapshot *s)
 {
 	struct centities *t = &s->entities;
@@ -75,7 +84,7 @@ int snapshot_add_entity(struct cedar_snapshot *s, struct span type, struct span 
 		*ret = n;
 		return 0;
 	}
-	if (!t->slot || t->e.n >= t->mask / 2) {
+	if (is_full(t)) {
 		r = grow_entities(s);
 		if (r < 0)
 			return r;

@@ -66,26 +66,26 @@ static __attribute__((noinline)) int run_many(struct cedar_request *rq, struct c
 static inline uint32_t match_anchors(const struct cedar_request *rq, struct canchors at)
 {
 	const struct cindex *ix = &rq->snap->index;
-	const struct canchor *a = ix->anchors.v + at.first;
 	uint32_t matched = 0;
 
 	for (uint32_t i = 0; i < at.n; i++) {
-		bool found = has_key(rq, a[i].key);
+		const struct canchor *a = &ix->anchors.v[at.first + i];
+		bool found = has_key(rq, a->key);
 
 		matched |= (uint32_t)found << i;
 		if (found)
-			__builtin_prefetch(&ix->nodes.v[a[i].program.first]);
+			__builtin_prefetch(&ix->nodes.v[a->program.first]);
 	}
 	return matched;
 }
 
 static inline int run_matched(struct cedar_request *rq, struct canchors at, uint32_t matched, unsigned which)
 {
-	const struct canchor *a = rq->snap->index.anchors.v + at.first;
+	const struct canchor *anchors = rq->snap->index.anchors.v; /* NULL when there are none */
 	int r = 0;
 
 	for (; r == 0 && matched; matched &= matched - 1)
-		r = run_program(rq, &a[__builtin_ctz(matched)].program, which);
+		r = run_program(rq, &anchors[at.first + (uint32_t)__builtin_ctz(matched)].program, which);
 	return r;
 }
 

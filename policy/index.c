@@ -182,7 +182,7 @@ static int list_action_keys(struct cedar_snapshot *s)
 /* What each action runs of the policies that hang on keys alone, when those are known. */
 static int list_action_programs(struct cindex *ix)
 {
-	int r = 0;
+	int r = vec_reserve(&ix->programs, 1); /* a decision points into it, be it empty */
 
 	for (uint32_t i = 0; r == 0 && i < ix->actions.n; i++) {
 		struct caction *a = &ix->actions.v[i];

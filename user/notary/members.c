@@ -5,6 +5,7 @@
  */
 #include "user/notary/members.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -112,25 +113,82 @@ static bool is_plain(char ch)
 	return ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\' && ch != '%';
 }
 
-#define EACH(byte) ((byte) * UINT64_C(0x0101010101010101))
+typedef uint8_t block __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
-/* The high bit of every byte of v that is zero, and perhaps of one above such a byte. */
-static uint64_t zero_bytes(uint64_t v)
+/* The place of the first byte of v that is not plain, or the size of v. */
+static inline size_t first_not_plain(block v)
 {
-	return (v - EACH(1)) & ~v & EACH(0x80);
+	halves bad = (halves)((v - 0x20 > 0x5e) | (v == '"') | (v == '\\') | (v == '%'));
+
+	if (bad[0])
+		return (size_t)__builtin_ctzll(le64toh(bad[0])) / 8;
+	return bad[1] ? 8 + (size_t)__builtin_ctzll(le64toh(bad[1])) / 8 : sizeof(v);
+}
+
+/* plain_run() of fewer bytes than a block has: their front and their end, which may overlap, make one. */
+static inline size_t short_plain_run(char *to, const char *p, size_t n)
+{
+	uint64_t half[2] = { 0 };
+	uint32_t quarter[4] = { 0, 0, 0x20202020, 0x20202020 };
+	size_t part = n >= 8 ? 8 : 4, i = 0;
+	block v;
+
+	if (n < 4) {
+		while (i < n && is_plain(p[i])) {
+			if (to)
+				to[i] = p[i];
+			i++;
+		}
+		return i;
+	}
+	if (part == 8) {
+		memcpy(&half[0], p, 8);
+		memcpy(&half[1], p + n - 8, 8);
+		memcpy(&v, half, sizeof(v));
+		if (to) {
+			memcpy(to, &half[0], 8);
+			memcpy(to + n - 8, &half[1], 8);
+		}
+	} else {
+		memcpy(&quarter[0], p, 4);
+		memcpy(&quarter[1], p + n - 4, 4);
+		memcpy(&v, quarter, sizeof(v));
+		if (to) {
+			memcpy(to, &quarter[0], 4);
+			memcpy(to + n - 4, &quarter[1], 4);
+		}
+	}
+	i = first_not_plain(v);
+	return i < part ? i : i < 2 * part ? n - 2 * part + i : n;
+}
+
+static inline size_t plain_run(char *to, const char *p, size_t n)
+{
+	size_t i = 0, at;
+	block v;
+
+	if (n < sizeof(v))
+		return short_plain_run(to, p, n);
+	while (i < n) {
+		i = n - i < sizeof(v) ? n - sizeof(v) : i; /* the last block overlaps the one before it */
+		memcpy(&v, p + i, sizeof(v));
+		if (to)
+			memcpy(to + i, &v, sizeof(v));
+		at = first_not_plain(v);
+		i += at;
+		if (at < sizeof(v))
+			break;
+	}
+	return i;
 }
 
 size_t record_plain_run(const char *p, size_t n)
 {
-	size_t i = 0;
+	return plain_run(NULL, p, n);
+}
 
-	for (uint64_t v; n - i >= sizeof(v); i += sizeof(v)) {
-		memcpy(&v, p + i, sizeof(v));
-		if ((v | zero_bytes(v & EACH(0xe0)) | zero_bytes(v ^ EACH(0x7f)) | zero_bytes(v ^ EACH('"')) |
-		     zero_bytes(v ^ EACH('\\')) | zero_bytes(v ^ EACH('%'))) & EACH(0x80))
-			break;
-	}
-	while (i < n && is_plain(p[i]))
-		i++;
-	return i;
+size_t record_plain_copy(char *to, const char *p, size_t n)
+{
+	return plain_run(to, p, n);
 }

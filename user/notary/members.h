@@ -21,6 +21,7 @@ enum member_kind {
 };
 
 #define MEMBER_KEY_SIZE 32
+#define MEMBER_KEY_MIN 7 /* "mode": */
 
 struct member {
 	char key[MEMBER_KEY_SIZE]; /* with quotes and colon: "\"agent\":"; copied whole by the writer */
@@ -37,9 +38,11 @@ static inline bool record_name_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* How many bytes at the front of a text stand in a record as they are; the next one is escaped. Eight at a time, as
- * most texts are plain throughout. */
+/* How many bytes at the front of a text stand in a record as they are; the next one is escaped. Many at a time, as
+ * most texts are plain throughout. The second copies them too, in the same
+ * pass; `to` has room for n bytes, and behind the run they are undefined. */
 size_t record_plain_run(const char *p, size_t n);
+size_t record_plain_copy(char *to, const char *p, size_t n);
 
 extern const struct member record_members[M_COUNT];
 

@@ -16,7 +16,9 @@
 #include "user/notary/chain.h"
 #include "user/notary/members.h"
 
-#define ENTRY_HASH_MEMBER (14 + 64 + 2) /* "entry_hash":"…", */
+#define HASH_KEY (sizeof("\"entry_hash\":") - 1)
+#define HASH_VALUE (2 + SHA256_HEX_SIZE - 1)
+#define HASH_MEMBER (HASH_KEY + HASH_VALUE + 1) /* with the comma behind it: what the hash does not cover */
 
 struct record_writer {
 	struct hasher *hasher;
@@ -24,7 +26,7 @@ struct record_writer {
 	bool invalid;
 	uint64_t iso_s; /* the second that iso was made for */
 	char iso[CLOCK_ISO_SIZE];
-	char text[RECORD_MAX + MEMBER_KEY_SIZE]; /* a key is copied in its whole size, see put_key() */
+	char text[RECORD_MAX + 1 + MEMBER_KEY_SIZE]; /* a key is copied in its whole size, see put_key() */
 };
 
 DEFINE_CLEANUP(struct record_writer *, record_writer_free)
@@ -70,19 +72,37 @@ void record_writer_free(struct record_writer *w)
 	free(w);
 }
 
-static void put(struct record_writer *w, const char *p, size_t n)
+/* False, and the record too long, when n bytes have no room. */
+static inline bool room(struct record_writer *w, size_t n)
 {
-	if (n > (size_t)(w->end - w->p))
-		n = (size_t)(w->end - w->p);
+	if (n <= (size_t)(w->end - w->p))
+		return true;
+	w->p = w->end;
+	return false;
+}
+
+static inline void put(struct record_writer *w, const char *p, size_t n)
+{
+	if (!room(w, n))
+		return;
 	memcpy(w->p, p, n);
 	w->p += n;
+}
+
+static inline void put_char(struct record_writer *w, char c)
+{
+	if (room(w, 1))
+		*w->p++ = c;
 }
 
 /* Copied in a fixed size: some forty short copies of varying size would cost more than all else in here. */
 static void put_key(struct record_writer *w, const struct member *m)
 {
-	memcpy(w->p, m->key, MEMBER_KEY_SIZE);
-	w->p += m->key_n <= w->end - w->p ? m->key_n : w->end - w->p;
+	if (!room(w, m->key_n + 1u))
+		return;
+	*w->p = ',';
+	memcpy(w->p + 1, m->key, MEMBER_KEY_SIZE);
+	w->p += m->key_n + 1;
 }
 
 static void put_int(struct record_writer *w, int64_t v)
@@ -110,11 +130,11 @@ static void put_escaped(struct record_writer *w, struct span s)
 {
 	static const char digits[] = "0123456789ABCDEF";
 
-	while (s.n) {
-		size_t n = record_plain_run(s.p, s.n);
+	while (s.n && room(w, s.n)) {
+		size_t n = record_plain_copy(w->p, s.p, s.n);
 		unsigned char c;
 
-		put(w, s.p, n);
+		w->p += n;
 		if (n == s.n)
 			return;
 		c = (unsigned char)s.p[n];
@@ -128,7 +148,7 @@ static void put_escaped(struct record_writer *w, struct span s)
 
 static void put_text(struct record_writer *w, struct span s)
 {
-	put(w, "\"", 1);
+	put_char(w, '"');
 	if (s.n > RECORD_STRING_MAX) {
 		uint8_t digest[SHA256_SIZE];
 		char hex[SHA256_PREFIXED_SIZE];
@@ -136,37 +156,37 @@ static void put_text(struct record_writer *w, struct span s)
 		hasher_sha256(w->hasher, &s, 1, digest);
 		sha256_prefixed(digest, hex);
 		put_escaped(w, (struct span){ s.p, RECORD_STRING_KEEP });
-		put(w, "%", 1);
+		put_char(w, '%');
 		put(w, hex, strlen(hex));
 	} else {
 		put_escaped(w, s);
 	}
-	put(w, "\"", 1);
+	put_char(w, '"');
 }
 
 static void put_word(struct record_writer *w, const char *s)
 {
-	put(w, "\"", 1);
+	put_char(w, '"');
 	put(w, s, strlen(s));
-	put(w, "\"", 1);
+	put_char(w, '"');
 }
 
 static void put_ids(struct record_writer *w, const struct record *rec)
 {
 	unsigned n = rec->policy_ids_n > RECORD_IDS_MAX ? RECORD_IDS_MAX - 1 : rec->policy_ids_n;
 
-	put(w, "[", 1);
+	put_char(w, '[');
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
-			put(w, ",", 1);
+			put_char(w, ',');
 		put_text(w, rec->policy_ids[i]);
 	}
 	if (n < rec->policy_ids_n) {
 		put(w, ",\"+", 3);
 		put_int(w, rec->policy_ids_n - n);
-		put(w, "\"", 1);
+		put_char(w, '"');
 	}
-	put(w, "]", 1);
+	put_char(w, ']');
 }
 
 static void put_detail(struct record_writer *w, const struct record *rec)
@@ -196,15 +216,15 @@ static void put_detail(struct record_writer *w, const struct record *rec)
 			w->invalid = true;
 		for (const char *k = kv->key; *k; k++)
 			w->invalid |= !record_name_char(*k);
-		put(w, i ? "," : "{", 1);
+		put_char(w, i ? ',' : '{');
 		put_word(w, kv->key);
-		put(w, ":", 1);
+		put_char(w, ':');
 		if (kv->s.p)
 			put_text(w, kv->s);
 		else
 			put_int(w, kv->i);
 	}
-	put(w, "}", 1);
+	put_char(w, '}');
 }
 
 /* The session's UUID, cut to 60 of its random bits, and the sequence, as an RFC 9562 version 8 UUID:
@@ -242,8 +262,8 @@ static void put_time(struct record_writer *w, uint64_t ns)
 	put_word(w, w->iso);
 }
 
-/* False when the member is absent and left out. Text and integers only. */
-static bool member_wanted(const struct member *m, const struct record *rec)
+/* False when the member is absent and left out. */
+static inline bool member_wanted(const struct member *m, const struct record *rec)
 {
 	const char *at = (const char *)rec + m->offset;
 
@@ -263,18 +283,24 @@ static bool member_wanted(const struct member *m, const struct record *rec)
 	}
 }
 
-static void put_plain(struct record_writer *w, const struct member *m, const struct record *rec)
+static void put_member_text(struct record_writer *w, const struct member *m, const struct record *rec)
 {
-	const char *at = (const char *)rec + m->offset;
+	struct span s = *(const struct span *)((const char *)rec + m->offset);
 
-	if (m->kind == MEMBER_TEXT && ((const struct span *)at)->p)
-		put_text(w, *(const struct span *)at);
-	else if (m->kind == MEMBER_TEXT && m->fallback)
+	if (s.p)
+		put_text(w, s);
+	else if (m->fallback)
 		put_word(w, m->fallback);
-	else if (m->kind == MEMBER_INT && *(const int64_t *)at != RECORD_NO_INT)
-		put_int(w, *(const int64_t *)at);
-	else if (m->kind == MEMBER_TRUE)
-		put(w, "true", 4);
+	else
+		put(w, "null", 4);
+}
+
+static void put_member_int(struct record_writer *w, const struct member *m, const struct record *rec)
+{
+	int64_t v = *(const int64_t *)((const char *)rec + m->offset);
+
+	if (v != RECORD_NO_INT)
+		put_int(w, v);
 	else
 		put(w, "null", 4);
 }
@@ -283,6 +309,15 @@ static void put_value(struct record_writer *w, const struct member *m, const str
 		      const struct chain *c, uint64_t ns)
 {
 	switch ((enum member_kind)m->kind) {
+	case MEMBER_TEXT:
+		put_member_text(w, m, rec);
+		break;
+	case MEMBER_INT:
+		put_member_int(w, m, rec);
+		break;
+	case MEMBER_TRUE:
+		put(w, "true", 4);
+		break;
 	case MEMBER_TYPE:
 		put_word(w, record_type_text(rec->type));
 		break;
@@ -314,34 +349,38 @@ static void put_value(struct record_writer *w, const struct member *m, const str
 		put_detail(w, rec);
 		break;
 	default:
-		put_plain(w, m, rec);
+		put(w, "null", 4);
 	}
 }
 
-/* Leaves a gap for entry_hash, which is of everything else. */
-static void skip_hash(struct record_writer *w)
+/* Leaves a gap for the value of entry_hash, which is of everything else. Where the member begins. */
+static char *skip_hash(struct record_writer *w)
 {
-	w->p += ENTRY_HASH_MEMBER <= w->end - w->p ? ENTRY_HASH_MEMBER : w->end - w->p;
+	char *at = w->p - HASH_KEY;
+
+	if (room(w, HASH_VALUE))
+		w->p += HASH_VALUE;
+	return at;
 }
 
 static void fill_hash(struct record_writer *w, char *at, char hex[SHA256_HEX_SIZE])
 {
 	const struct span around[] = { { w->text, (size_t)(at - w->text) },
-				       { at + ENTRY_HASH_MEMBER, (size_t)(w->p - at) - ENTRY_HASH_MEMBER } };
+				       { at + HASH_MEMBER, (size_t)(w->p - at) - HASH_MEMBER } };
 	uint8_t digest[SHA256_SIZE];
 
 	hasher_sha256(w->hasher, around, 2, digest);
 	hex_encode(digest, sizeof(digest), hex);
-	memcpy(at, "\"entry_hash\":\"", 14);
-	memcpy(at + 14, hex, 64);
-	memcpy(at + 14 + 64, "\",", 2);
+	at += HASH_KEY;
+	*at++ = '"';
+	memcpy(at, hex, SHA256_HEX_SIZE - 1);
+	at[SHA256_HEX_SIZE - 1] = '"';
 }
 
 int record_write(struct record_writer *w, const struct record *rec, const struct chain *c,
 		 uint64_t real_ns, struct record_line *ret)
 {
 	char *hash_at = NULL;
-	bool first = true;
 
 	if (rec->type <= RECORD_TYPE_NONE || rec->type >= RECORD_TYPE_COUNT)
 		return -EINVAL;
@@ -350,25 +389,19 @@ int record_write(struct record_writer *w, const struct record *rec, const struct
 	w->p = w->text;
 	w->end = w->text + RECORD_MAX;
 	w->invalid = false;
-	put(w, "{", 1);
 	for (unsigned i = 0; i < M_COUNT; i++) {
 		const struct member *m = &record_members[i];
 
 		if (!member_wanted(m, rec))
 			continue;
-		if (!first)
-			put(w, ",", 1);
-		first = false;
-		if (m->kind == MEMBER_HASH) {
-			hash_at = w->p;
-			skip_hash(w);
-			first = true; /* its comma goes in with the hash */
-			continue;
-		}
 		put_key(w, m);
-		put_value(w, m, rec, c, real_ns);
+		if (m->kind == MEMBER_HASH)
+			hash_at = skip_hash(w);
+		else
+			put_value(w, m, rec, c, real_ns);
 	}
-	put(w, "}", 1);
+	put_char(w, '}');
+	w->text[0] = '{'; /* in place of the first member's comma */
 	if (w->invalid)
 		return -EINVAL;
 	if (w->p == w->end)

@@ -17,19 +17,78 @@ struct cursor {
 	const char *p, *end;
 };
 
+static inline uint64_t load(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Names and words are short, and there are some forty in a line: the call of memcmp() would cost the most. */
+static inline bool same(const char *a, const char *b, size_t n)
+{
+	uint64_t differ = 0;
+
+	if (n < 8) {
+		for (size_t i = 0; i < n; i++)
+			differ |= (uint64_t)(a[i] ^ b[i]);
+		return differ == 0;
+	}
+	for (size_t i = 0; i < n - 8; i += 8)
+		differ |= load(a + i) ^ load(b + i);
+	return (differ | (load(a + n - 8) ^ load(b + n - 8))) == 0;
+}
+
 static inline bool take(struct cursor *c, const char *s, size_t n)
 {
-	if ((size_t)(c->end - c->p) < n || memcmp(c->p, s, n) != 0)
+	if ((size_t)(c->end - c->p) < n || !same(c->p, s, n))
 		return false;
 	c->p += n;
 	return true;
 }
 
-static bool is_hex_lower(char c)
-{
-	static const bool hex[256] = { ['0' ... '9'] = true, ['a' ... 'f'] = true };
+typedef uint8_t block __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
-	return hex[(unsigned char)c];
+static inline block load_block(const char *p)
+{
+	block v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Whether a block has the pattern's characters, where 'x' is any lower-case hex digit and '0' any digit. */
+static inline bool block_is(block v, block pattern)
+{
+	block digit = (block)(v - '0' <= 9), hex = digit | (block)(v - 'a' <= 5);
+	block any_hex = (block)(pattern == 'x'), any_digit = (block)(pattern == '0');
+	halves ok = (halves)((any_hex & hex) | (any_digit & digit) | (~any_hex & ~any_digit & (block)(v == pattern)));
+
+	return (ok[0] & ok[1]) == UINT64_MAX;
+}
+
+/* Matches a pattern of at least a block: the last one overlaps the one before it. */
+static bool take_pattern(struct cursor *c, const char *pattern, size_t n)
+{
+	size_t last = n - sizeof(block);
+
+	if ((size_t)(c->end - c->p) < n || !block_is(load_block(c->p + last), load_block(pattern + last)))
+		return false;
+	for (size_t i = 0; i < last; i += sizeof(block))
+		if (!block_is(load_block(c->p + i), load_block(pattern + i)))
+			return false;
+	c->p += n;
+	return true;
+}
+
+static bool take_sha256(struct cursor *c)
+{
+	static const char pattern[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+	_Static_assert(sizeof(pattern) == SHA256_HEX_SIZE, "a digest in hex");
+	return take_pattern(c, pattern, sizeof(pattern) - 1);
 }
 
 static int hex_upper(char c)
@@ -39,24 +98,13 @@ static int hex_upper(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static bool take_hex(struct cursor *c, size_t n)
-{
-	if ((size_t)(c->end - c->p) < n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!is_hex_lower(c->p[i]))
-			return false;
-	c->p += n;
-	return true;
-}
-
 /* After '%': two digits of a byte that must be escaped, or the digest that ends a shortened string. */
 static bool take_percent(struct cursor *c)
 {
 	int hi, lo, v;
 
 	if (take(c, "sha256:", 7))
-		return take_hex(c, 64) && c->p < c->end && *c->p == '"';
+		return take_sha256(c) && c->p < c->end && *c->p == '"';
 	if (c->end - c->p < 2)
 		return false;
 	hi = hex_upper(c->p[0]);
@@ -138,18 +186,18 @@ static const char *durability_text(unsigned i)
 	return record_durability_text((enum record_durability)i);
 }
 
-/* Matches a pattern of literal characters, 'x' for a lower-case hex digit and '0' for a digit. */
-static bool take_pattern(struct cursor *c, const char *pattern)
+static bool take_uuid(struct cursor *c)
 {
-	for (; *pattern; pattern++) {
-		if (c->p == c->end)
-			return false;
-		if (*pattern == 'x' ? !is_hex_lower(*c->p) :
-		    *pattern == '0' ? (*c->p < '0' || *c->p > '9') : *c->p != *pattern)
-			return false;
-		c->p++;
-	}
-	return true;
+	static const char pattern[] = "\"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\"";
+
+	return take_pattern(c, pattern, sizeof(pattern) - 1);
+}
+
+static bool take_time(struct cursor *c)
+{
+	static const char pattern[] = "\"0000-00-00T00:00:00.000000+00:00\"";
+
+	return take_pattern(c, pattern, sizeof(pattern) - 1);
 }
 
 static bool take_ids(struct cursor *c)
@@ -218,7 +266,7 @@ static bool take_prev(struct cursor *c, struct record_view *v)
 	const char *from = c->p + 1;
 
 	if (!take(c, "\"" CHAIN_GENESIS "\"", sizeof(CHAIN_GENESIS) + 1) &&
-	    !(take(c, "\"", 1) && take_hex(c, 64) && take(c, "\"", 1)))
+	    !(take(c, "\"", 1) && take_sha256(c) && take(c, "\"", 1)))
 		return false;
 	v->prev = (struct span){ from, (size_t)(c->p - from) - 1 };
 	return true;
@@ -228,7 +276,7 @@ static bool take_hash(struct cursor *c, const struct member *m, struct record_vi
 {
 	const char *from = c->p + 1;
 
-	if (!take(c, "\"", 1) || !take_hex(c, 64) || !take(c, "\"", 1))
+	if (!take(c, "\"", 1) || !take_sha256(c) || !take(c, "\"", 1))
 		return false;
 	v->entry_hash = (struct span){ from, 64 };
 	v->hash_cut = (struct span){ from - 1 - m->key_n, m->key_n + 66u + 1u };
@@ -256,7 +304,7 @@ static bool take_value(struct cursor *c, const struct member *m, struct record_v
 	case MEMBER_DURABILITY:
 		return take_word(c, durability_text, 0, RECORD_SYNCED + 1);
 	case MEMBER_SESSION:
-		if (!take_pattern(c, "\"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\""))
+		if (!take_uuid(c))
 			return false;
 		v->session_id = (struct span){ from + 1, CHAIN_ID_SIZE - 1 };
 		return true;
@@ -270,9 +318,9 @@ static bool take_value(struct cursor *c, const struct member *m, struct record_v
 	case MEMBER_HASH:
 		return take_hash(c, m, v);
 	case MEMBER_ENTRY_ID:
-		return take_pattern(c, "\"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx\"");
+		return take_uuid(c);
 	case MEMBER_TIME:
-		return take_pattern(c, "\"0000-00-00T00:00:00.000000+00:00\"");
+		return take_time(c);
 	case MEMBER_IDS:
 		return take_ids(c);
 	case MEMBER_DETAIL:
@@ -281,37 +329,34 @@ static bool take_value(struct cursor *c, const struct member *m, struct record_v
 	return false;
 }
 
-/* Most members are absent, and told so by the second letter of their names. */
+/* Most members are absent, and told so by the first letters of their names. */
 static bool take_key(struct cursor *c, const struct member *m)
 {
-	return c->end - c->p > 2 && c->p[1] == m->key[1] && c->p[2] == m->key[2] && take(c, m->key, m->key_n);
+	return (size_t)(c->end - c->p) >= MEMBER_KEY_MIN && memcmp(c->p + 1, m->key + 1, 4) == 0 &&
+	       take(c, m->key, m->key_n);
 }
 
 /* All members of the object in table order; those that may be absent are skipped over. */
 static bool take_members(struct cursor *c, struct record_view *v)
 {
-	bool first = true;
+	bool more = take(c, "{", 1);
 
-	if (!take(c, "{", 1))
-		return false;
 	for (unsigned i = 0; i < M_COUNT; i++) {
 		const struct member *m = &record_members[i];
-		struct cursor at = *c;
 		const char *from;
 
-		if ((!first && !take(&at, ",", 1)) || !take_key(&at, m)) {
+		if (!more || !take_key(c, m)) {
 			if (m->always)
 				return false;
 			continue;
 		}
-		*c = at;
 		from = c->p;
 		if (!take_value(c, m, v))
 			return false;
 		v->m[i] = (struct span){ from, (size_t)(c->p - from) };
-		first = false;
+		more = take(c, ",", 1);
 	}
-	return take(c, "}", 1) && c->p == c->end;
+	return !more && take(c, "}", 1) && c->p == c->end;
 }
 
 int record_view_parse(struct span line, struct record_view *ret, size_t *ret_at)

@@ -62,6 +62,19 @@ static void digests_are_those_of_the_standard(void **state)
 	uint8_t d[SHA256_SIZE], back[SHA256_SIZE];
 	char hex[SHA256_HEX_SIZE], text[SHA256_PREFIXED_SIZE];
 
+	for (unsigned i = 0; i < 256; i += 16) {
+		char want[2 * 16 + 1];
+
+		for (unsigned b = 0; b < 16; b++) {
+			d[b] = (uint8_t)(i + b);
+			(void)sprintf(want + 2 * b, "%02hhx", (unsigned char)(i + b));
+		}
+		for (unsigned n = 0; n <= 16; n++) {
+			hex_encode(d, n, hex);
+			assert_int_equal(strlen(hex), 2 * n);
+			assert_memory_equal(hex, want, 2 * n);
+		}
+	}
 	sha256("abc", 3, d);
 	hex_encode(d, sizeof(d), hex);
 	assert_string_equal(hex, abc);

@@ -33,6 +33,7 @@ static void members_are_in_code_point_order(void **state)
 		struct span a = record_member_name(i), b;
 
 		assert_int_equal(strlen(record_members[i].key), record_members[i].key_n);
+		assert_true(record_members[i].key_n >= MEMBER_KEY_MIN);
 		if (i + 1 == M_COUNT)
 			break;
 		b = record_member_name(i + 1);
@@ -138,6 +139,61 @@ static void names_that_two_canonical_forms_would_write_differently(void **state)
 	assert_string_equal(shown, "l\xc3\xb6sch\x7f%\n\"\\\xff");
 	for (size_t i = 0; i < line.text.n; i++)
 		assert_true(line.text.p[i] >= 0x20 && line.text.p[i] < 0x7f);
+	record_writer_free(w);
+}
+
+/* The escape as the format states it, one byte at a time. */
+static size_t escaped(const char *p, size_t n, char *ret)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		if (c == '"' || c == '\\')
+			at += (size_t)sprintf(ret + at, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f || c == '%')
+			at += (size_t)sprintf(ret + at, "%%%02X", c);
+		else
+			ret[at++] = (char)c;
+	}
+	return at;
+}
+
+static size_t plain(const char *p, size_t n)
+{
+	char one[4];
+	size_t i = 0;
+
+	while (i < n && escaped(p + i, 1, one) == 1)
+		i++;
+	return i;
+}
+
+/* Texts are looked at many bytes at a time: whatever byte, wherever it stands, in a text of whatever length. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+	struct record_writer *w;
+	char want[3 * 48];
+	struct span is;
+
+	assert_int_equal(record_writer_new(&w), 0);
+	for (size_t n = 0; n < 40; n++) {
+		char *exact = malloc(n ? n : 1); /* so that a read past the end is seen */
+
+		assert_non_null(exact);
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				memset(exact, 'a', n);
+				exact[at] = (char)c;
+				exact[n - 1 - at] ^= at % 3 ? 0 : 4; /* 'e', or a second change of the same */
+				assert_int_equal(record_text(w, (struct span){ exact, n }, &is), 0);
+				assert_int_equal(is.n, escaped(exact, n, want));
+				assert_memory_equal(is.p, want, is.n);
+				assert_int_equal(record_plain_run(exact, n), plain(exact, n));
+			}
+		free(exact);
+	}
 	record_writer_free(w);
 }
 
@@ -322,6 +378,7 @@ int main(void)
 		cmocka_unit_test(writes_the_canonical_line),
 		cmocka_unit_test(every_member_comes_back),
 		cmocka_unit_test(names_that_two_canonical_forms_would_write_differently),
+		cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
 		cmocka_unit_test(long_names_end_in_their_digest),
 		cmocka_unit_test(refuses_what_has_no_form),
 		cmocka_unit_test(the_largest_record_fits),

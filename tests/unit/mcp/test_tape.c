@@ -13,6 +13,7 @@
 #include "user/base/buf.h"
 #include "user/base/cleanup.h"
 #include "user/base/file.h"
+#include "user/mcp/tape_string.h"
 
 struct refusal {
 	const char *text;
@@ -492,9 +493,42 @@ static void parses_the_published_schemas_and_examples(void **state)
 	assert_true(count > 100);
 }
 
+/* Bytes are passed over many at a time: what is special is found wherever it stands in a string of whatever length. */
+static void every_special_byte_is_found(void **state)
+{
+	static const struct {
+		char byte;
+		enum tape_error e;
+	} cases[] = {
+		{ ' ', TAPE_OK }, { 0x7f, TAPE_OK }, { '"', TAPE_OK }, { 0x1f, TAPE_E_CONTROL }, { 0, TAPE_E_CONTROL },
+		{ '\\', TAPE_E_ESCAPE }, { (char)0x80, TAPE_E_UTF8 }, { (char)0xff, TAPE_E_UTF8 },
+	};
+
+	for (size_t n = 1; n < 150; n++) {
+		char *exact = malloc(n + 1); /* so that a read past the end is seen */
+
+		assert_non_null(exact);
+		for (size_t at = 0; at < n; at++)
+			for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
+				bool escaped, ends = cases[k].e != TAPE_OK || cases[k].byte == '"';
+				size_t i = 0;
+
+				memset(exact, 'a', n);
+				exact[n] = '"';
+				exact[at] = cases[k].byte;
+				if (cases[k].byte == '\\' && at + 1 == n)
+					continue; /* \" is an escape */
+				assert_int_equal(tape_string_scan(exact, n + 1, &i, &escaped), cases[k].e);
+				assert_int_equal(i, ends ? at : n);
+			}
+		free(exact);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_special_byte_is_found),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(accepts),
 		cmocka_unit_test(builds_the_tape),

@@ -12,6 +12,7 @@
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
+#include "user/base/settle.h"
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
 #include "user/role/sandbox.h"
@@ -77,6 +78,7 @@ int injector_run(void)
 		r = ipc_wait(ROLE_CHANNEL_FD, -1, MSG_SUPERVISOR, NULL, 0, &channel, 1);
 	if (r >= 0)
 		r = sandbox_enter(ROLE_INJECTOR, &(struct sandbox_spec){ 0 }, NULL);
+	memory_settle(true);
 	if (r >= 0)
 		r = ipc_wait(channel, -1, MSG_TAKEOVER, &job, sizeof(job), walks.fd, ARRAY_SIZE(walks.fd));
 	if (r == -EPIPE)

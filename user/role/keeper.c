@@ -18,6 +18,7 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "user/base/settle.h"
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
 #include "user/role/sandbox.h"
@@ -410,8 +411,10 @@ int keeper_run(const char *config)
 		r = loop_timer_add(k->loop, on_timer, k, &k->timer);
 	if (r >= 0)
 		r = start(k, supervisor(k));
-	if (r >= 0)
+	if (r >= 0) {
+		memory_settle(false);
 		r = loop_run(k->loop);
+	}
 	if (r < 0)
 		log_err(r, "run: %s", err_text(r));
 	for (unsigned i = 0; i < ROLES_MAX; i++)

@@ -11,6 +11,7 @@
 
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "user/base/settle.h"
 #include "user/gate/gate.h"
 #include "user/role/spawn.h"
 
@@ -111,8 +112,10 @@ int member_enter(struct member *m, const struct sandbox_spec *sandbox, const str
 
 int member_run(struct member *m)
 {
-	int r = loop_run(m->loop);
+	int r;
 
+	memory_settle(false);
+	r = loop_run(m->loop);
 	return r < 0 ? log_err(EXIT_FAILURE, "%s: run: %s", role_name((enum role)m->spec.role), err_text(r)) : r;
 }
 

@@ -23,6 +23,7 @@
 #include "user/base/file.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "user/base/settle.h"
 #include "user/gate/gate.h"
 #include "user/gate/snapshot.h"
 #include "user/kern/cgroup.h"
@@ -455,6 +456,7 @@ int supervisor_run(const char *config)
 	r = prepare(s);
 	if (r < 0)
 		return log_err(EXIT_FAILURE, "start: %s", err_text(r));
+	memory_settle(false);
 	r = loop_run(s->loop);
 	sup_record_stop(s);
 	control_free(s->control);

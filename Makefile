@@ -33,7 +33,7 @@ LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
 ifneq ($(SANITIZE),)
 SAN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-LIBS = -lbpf -lelf -lz -lcrypto -ljansson -lseccomp -lyaml -lmicrohttpd -lsqlite3 -lsystemd \
+LIBS = -lbpf -lelf -lz -lcrypto -ljansson -lseccomp -lyaml -lsqlite3 -lsystemd \
 	-ltss2-esys -ltss2-tctildr -ltss2-mu
 
 # A room is one folder and one archive. Its line names the rooms below it: what is not named does

@@ -6,7 +6,6 @@
 #include "user/query/query.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include "user/query/answers.h"
 #include "user/query/follow.h"
 #include "user/query/index.h"
+#include "user/query/mhd.h"
 
 #define CONNECTIONS_MAX 64
 #define IDLE_SECONDS 30
@@ -72,7 +72,7 @@ static bool in_group(int fd, const struct ucred *peer, gid_t gid)
 /* 0 when the peer may ask, else enum query_denied; the refusal is told. */
 static int judge_peer(struct query *q, struct MHD_Connection *c)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info = mhd.get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct ucred peer = { 0 };
 	socklen_t n = sizeof(peer);
 	int why = 0;
@@ -119,19 +119,19 @@ static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
 	body = buf_steal(&a->body, &n);
 	if (!body)
 		return MHD_NO;
-	resp = MHD_create_response_from_buffer(n, body, MHD_RESPMEM_MUST_FREE);
+	resp = mhd.create_response_from_buffer(n, body, MHD_RESPMEM_MUST_FREE);
 	if (!resp) {
 		free(body);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(resp, "Content-Type",
+	(void)mhd.add_response_header(resp, "Content-Type",
 				      a->cose ? "application/cose" :
 				      a->text ? "text/plain; charset=utf-8" : "application/json");
-	(void)MHD_add_response_header(resp, "Cache-Control", "no-store");
+	(void)mhd.add_response_header(resp, "Cache-Control", "no-store");
 	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		(void)MHD_add_response_header(resp, "Allow", "GET");
-	r = MHD_queue_response(c, a->status, resp);
-	MHD_destroy_response(resp);
+		(void)mhd.add_response_header(resp, "Allow", "GET");
+	r = mhd.queue_response(c, a->status, resp);
+	mhd.destroy_response(resp);
 	return r;
 }
 
@@ -149,7 +149,7 @@ static ssize_t stream_read(void *arg, uint64_t pos, char *ret, size_t max)
 					       follow_read(s->follow, ret, max);
 
 	if (n == 0) {
-		MHD_suspend_connection(s->connection);
+		mhd.suspend_connection(s->connection);
 		s->suspended = true;
 		s->seen = index_size(s->q->src.index);
 	}
@@ -187,7 +187,7 @@ static void wake_streams(struct query *q)
 		if (!s->suspended || !wake)
 			continue;
 		s->suspended = false;
-		MHD_resume_connection(s->connection);
+		mhd.resume_connection(s->connection);
 	}
 }
 
@@ -204,15 +204,15 @@ static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, st
 	*s = (struct stream){ .q = q, .connection = c, .follow = f, .beat_ns = clock_mono_ns(), .next = q->streams };
 	q->streams = s;
 	q->streams_n++;
-	resp = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, FOLLOW_CHUNK, stream_read, s, stream_free);
+	resp = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, FOLLOW_CHUNK, stream_read, s, stream_free);
 	if (!resp) {
 		stream_free(s);
 		return MHD_NO;
 	}
-	(void)MHD_add_response_header(resp, "Content-Type", "application/jsonl");
-	(void)MHD_add_response_header(resp, "Cache-Control", "no-store");
-	r = MHD_queue_response(c, MHD_HTTP_OK, resp);
-	MHD_destroy_response(resp);
+	(void)mhd.add_response_header(resp, "Content-Type", "application/jsonl");
+	(void)mhd.add_response_header(resp, "Cache-Control", "no-store");
+	r = mhd.queue_response(c, MHD_HTTP_OK, resp);
+	mhd.destroy_response(resp);
 	return r;
 }
 
@@ -252,7 +252,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	} else if (strcmp(method, "GET") != 0) {
 		answer_error(&a, MHD_HTTP_METHOD_NOT_ALLOWED, method, url, "this socket only answers GET");
 	} else {
-		(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, &params);
+		(void)mhd.get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, &params);
 		if (params.bad)
 			answer_error(&a, MHD_HTTP_BAD_REQUEST, method, url,
 				     "parameters are name=value, without zero bytes, and not many");
@@ -268,7 +268,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 
 static int start_daemon(struct query *q)
 {
-	q->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, q,
+	q->daemon = mhd.start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle, q,
 				     MHD_OPTION_LISTEN_SOCKET, q->listen_fd,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
@@ -278,6 +278,11 @@ static int start_daemon(struct query *q)
 		return -EIO;
 	q->listen_fd = -1;
 	return 0;
+}
+
+int query_prepare(void)
+{
+	return mhd_load();
 }
 
 int query_open(const struct query_config *c, struct query **ret)
@@ -300,6 +305,8 @@ int query_open(const struct query_config *c, struct query **ret)
 		r = index_open(c->index_path, c->log_dirfd, &q->src.index);
 	q->behind = true;
 	if (r == 0)
+		r = query_prepare();
+	if (r == 0)
 		r = start_daemon(q);
 	if (r < 0)
 		return r;
@@ -314,7 +321,7 @@ void query_close(struct query *q)
 	q->closing = true;
 	if (q->daemon) {
 		wake_streams(q); /* MHD does not end what is suspended */
-		MHD_stop_daemon(q->daemon);
+		mhd.stop_daemon(q->daemon);
 	}
 	cleanup_close(&q->listen_fd);
 	index_close(q->src.index);
@@ -325,7 +332,7 @@ void query_close(struct query *q)
 
 int query_fd(const struct query *q)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(q->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	const union MHD_DaemonInfo *info = mhd.get_daemon_info(q->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
 	return info ? info->epoll_fd : -EBADF;
 }
@@ -340,7 +347,7 @@ int query_run(struct query *q)
 		q->behind = index_update(q->src.index, ANSWER_UPDATE_MAX) == 1;
 	}
 	wake_streams(q);
-	return MHD_run(q->daemon) == MHD_YES ? 0 : -EIO;
+	return mhd.run(q->daemon) == MHD_YES ? 0 : -EIO;
 }
 
 int query_timeout_ms(struct query *q)
@@ -349,7 +356,7 @@ int query_timeout_ms(struct query *q)
 
 	if (q->behind)
 		return 0;
-	if (MHD_get_timeout(q->daemon, &ms) != MHD_YES)
+	if (mhd.get_timeout(q->daemon, &ms) != MHD_YES)
 		return q->streams ? STREAM_LOOK_MS : -1;
 	if (q->streams && ms > STREAM_LOOK_MS)
 		return STREAM_LOOK_MS;

@@ -53,6 +53,10 @@ struct query_config {
 	void *arg;
 };
 
+/* Loads the library that query_open() needs and that a process in its sandbox could not read any more. 0, or -ELIBACC
+ * when it is not installed. */
+int query_prepare(void);
+
 /* Starts serving; the caller's loop watches query_fd() (EPOLLIN) and calls query_run() when it is
  * readable and at the latest after query_timeout_ms(). No thread is made. 0 or -errno. */
 int query_open(const struct query_config *c, struct query **ret);

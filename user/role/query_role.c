@@ -170,6 +170,11 @@ int query_role_run(void)
 	sandbox.gid = q->member.spec.gid;
 	sandbox.paths[0] = (struct sandbox_path){ q->member.spec.log_dir, false };
 	sandbox.paths[1] = (struct sandbox_path){ q->member.spec.state_dir, true };
+	r = query_prepare();
+	if (r < 0) {
+		log_err(r, "load libmicrohttpd: %s", err_text(r));
+		return EXIT_FAILURE;
+	}
 	r = member_enter(&q->member, &sandbox, &ops, q);
 	if (r < 0)
 		return EXIT_FAILURE;

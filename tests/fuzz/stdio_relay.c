@@ -42,6 +42,15 @@ static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, si
 		stdio_relay_release(r, !dir, s->at);
 }
 
+static void on_partial(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
+{
+	struct seen *s = arg;
+
+	if (n == 0 || s->discarding || s->eof || n > s->n - s->at || memcmp(p, s->text + s->at, n) != 0 ||
+	    memchr(p, '\n', n))
+		abort();
+}
+
 static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
 {
 	((struct seen *)arg)->discarding = true;
@@ -74,7 +83,7 @@ static void on_closed(struct stdio_relay *r, enum stdio_end end, void *arg)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct stdio_relay_ops ops = { on_line, on_overlong, on_discarded, on_eof, on_closed };
+	static const struct stdio_relay_ops ops = { on_line, on_overlong, on_discarded, on_eof, on_closed, on_partial };
 	struct seen s = { .text = data, .n = size };
 	int in[2], out[2], to[2], from[2];
 	struct stdio_relay *r;

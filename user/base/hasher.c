@@ -44,11 +44,27 @@ struct hasher *hasher_of_thread(void)
 	return own;
 }
 
+/* None of these can fail: nothing is fetched or allocated. */
+
+void hasher_begin(struct hasher *h)
+{
+	(void)SHA256_Init(&h->ctx);
+}
+
+void hasher_add(struct hasher *h, struct span piece)
+{
+	(void)SHA256_Update(&h->ctx, piece.p, piece.n);
+}
+
+void hasher_end(struct hasher *h, uint8_t ret[SHA256_SIZE])
+{
+	(void)SHA256_Final(ret, &h->ctx);
+}
+
 void hasher_sha256(struct hasher *h, const struct span *pieces, unsigned n, uint8_t ret[SHA256_SIZE])
 {
-	/* Cannot fail: nothing is fetched or allocated. */
-	(void)SHA256_Init(&h->ctx);
+	hasher_begin(h);
 	for (unsigned i = 0; i < n; i++)
-		(void)SHA256_Update(&h->ctx, pieces[i].p, pieces[i].n);
-	(void)SHA256_Final(ret, &h->ctx);
+		hasher_add(h, pieces[i]);
+	hasher_end(h, ret);
 }

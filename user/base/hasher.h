@@ -19,6 +19,12 @@ void hasher_free(struct hasher *h);
  * have no place to keep one: nothing that is called between two uses may use it too. */
 struct hasher *hasher_of_thread(void);
 
+/* A digest whose bytes come in pieces over time: begin, add any number of times, end. The state holds nothing else
+ * meanwhile. */
+void hasher_begin(struct hasher *h);
+void hasher_add(struct hasher *h, struct span piece);
+void hasher_end(struct hasher *h, uint8_t ret[SHA256_SIZE]);
+
 /* Digest of the pieces one after another. */
 void hasher_sha256(struct hasher *h, const struct span *pieces, unsigned n, uint8_t ret[SHA256_SIZE]);
 

@@ -244,6 +244,14 @@ static void fill_policy(const struct judging *j, struct record *rec, struct span
 		rec->policy_errors = (int64_t)j->answer.n_failed;
 }
 
+static void commit_payload(const struct judging *j, enum salt_member m, char ret[SHA256_PREFIXED_SIZE])
+{
+	if (j->digest)
+		salt_commit_digest(&j->conv->chain, m, j->digest, ret);
+	else
+		salt_commit_next(&j->conv->chain, m, j->text, ret);
+}
+
 static void record_one(struct judging *j)
 {
 	char payload[SHA256_PREFIXED_SIZE], id[SHA256_PREFIXED_SIZE];
@@ -254,7 +262,7 @@ static void record_one(struct judging *j)
 
 	note_init(&rec, c, type_of(j), denied(j) ? RECORD_DENY :
 		  j->would_deny ? RECORD_ADVISORY_DENY : RECORD_ALLOW);
-	salt_commit_next(&c->chain, is_answer(j) ? SALT_RESPONSE : SALT_REQUEST, j->text, payload);
+	commit_payload(j, is_answer(j) ? SALT_RESPONSE : SALT_REQUEST, payload);
 	if (is_answer(j))
 		rec.response_payload_hash = span_of(payload);
 	else
@@ -431,6 +439,7 @@ void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span t
 
 	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
 	begin(&j, c, x, text);
+	j.digest = x->digest; /* of the whole: the elements of a batch have their own */
 	c->last_ns = j.started_ns;
 	if (gate_conv_refresh(c) < 0 || jsonrpc_read(&g->tape, text, &limits, &j.rpc) < 0) {
 		judging_refuse(&j, JSONRPC_E_INTERNAL, "resources",

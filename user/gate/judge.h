@@ -44,6 +44,7 @@ struct gate_context {
 	enum mcp_dir dir;
 	struct gate_call *call; /* HTTP: the exchange's own request, filled in or looked up; else NULL */
 	bool late; /* the server had the bytes before the verdict */
+	const uint8_t *digest; /* SHA-256 of the whole text, when it is known already; else NULL */
 };
 
 /* Judges one message: text without its line end. Always gives a verdict; what cannot be read, judged or

@@ -20,6 +20,7 @@ struct judging {
 	struct gate_conv *conv;
 	const struct gate_context *x;
 	struct span text;
+	const uint8_t *digest; /* of text, when it is known already */
 	uint64_t started_ns;
 
 	/* of the element being judged: the message, or one of a batch */

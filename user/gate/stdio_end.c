@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/base/hasher.h"
 #include "user/gate/gate.h"
 #include "user/gate/judge.h"
+
+/* A line that is longer than this when a read has not ended it is hashed as it comes, while its sender writes more. */
+#define AHEAD_MIN 32768u
 
 struct gate_stdio {
 	struct gate *gate;
@@ -28,7 +32,49 @@ struct gate_stdio {
 	struct buf begun; /* the server has it: the beginning of a message whose end is still to come */
 	struct jsonrpc_scan *discard[2]; /* while an over-long line is thrown away */
 	uint64_t discarded[2];
+	struct ahead {
+		struct hasher *hasher; /* of the line under way; NULL: none is hashed ahead */
+		size_t n; /* bytes of it that are */
+	} ahead[2];
 };
+
+/* --- the digest of a long line, made while it comes ----------------------------------------------- */
+
+static void ahead_forget(struct ahead *a)
+{
+	hasher_free(a->hasher);
+	*a = (struct ahead){ 0 };
+}
+
+/* Without memory the line is hashed when it is there, as shorter ones are. */
+static void on_partial(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
+{
+	struct gate_stdio *s = arg;
+	struct ahead *a = &s->ahead[dir];
+
+	(void)r;
+	if (!a->hasher) {
+		if (n < AHEAD_MIN || hasher_new(&a->hasher) < 0)
+			return;
+		hasher_begin(a->hasher);
+	}
+	hasher_add(a->hasher, (struct span){ p + a->n, n - a->n });
+	a->n = n;
+}
+
+/* The digest of a line's text, when its beginning was hashed ahead; ret holds it. Else NULL. */
+static const uint8_t *ahead_end(struct gate_stdio *s, enum stdio_dir dir, struct span text, uint8_t ret[SHA256_SIZE])
+{
+	struct ahead *a = &s->ahead[dir];
+	bool known = a->hasher && a->n <= text.n;
+
+	if (known) {
+		hasher_add(a->hasher, (struct span){ text.p + a->n, text.n - a->n });
+		hasher_end(a->hasher, ret);
+	}
+	ahead_forget(a);
+	return known ? ret : NULL;
+}
 
 static void decide(struct gate_stdio *s, bool go, const char *reason)
 {
@@ -51,6 +97,7 @@ static void end(struct gate_stdio *s, const char *why)
 	for (int dir = 0; dir < 2; dir++) {
 		free(s->discard[dir]);
 		buf_done(&s->line[dir].text);
+		ahead_forget(&s->ahead[dir]);
 	}
 	free(s);
 }
@@ -142,9 +189,10 @@ static int judge_rest(struct gate_stdio *s, struct span rest)
 	return -EPERM;
 }
 
-static int judge_line(struct gate_stdio *s, enum stdio_dir dir, struct span line)
+/* digest: of the line without its newline, or NULL. */
+static int judge_line(struct gate_stdio *s, enum stdio_dir dir, struct span line, const uint8_t *digest)
 {
-	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST };
+	struct gate_context x = { .dir = dir == STDIO_TO_SERVER ? MCP_TO_SERVER : MCP_TO_HOST, .digest = digest };
 	struct gate_verdict v = { .act = GATE_FORWARD, .pos = s->conv->pos };
 
 	if (dir == STDIO_TO_SERVER && buf_len(&s->begun) > 0)
@@ -169,7 +217,7 @@ static void on_room(void *arg)
 	int r;
 
 	w->text = (struct buf){ 0 };
-	r = judge_line(s, dir, buf_span(&text));
+	r = judge_line(s, dir, buf_span(&text), NULL);
 	if (r < 0)
 		end(s, why_ended(r));
 	else
@@ -196,7 +244,9 @@ static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, si
 {
 	struct gate_stdio *s = arg;
 	struct span line = { p, n };
-	int res = gate_room(s->gate) ? judge_line(s, dir, line) : wait_for_room(s, dir, line);
+	uint8_t digest[SHA256_SIZE];
+	const uint8_t *known = ahead_end(s, dir, without_newline(line), digest);
+	int res = gate_room(s->gate) ? judge_line(s, dir, line, known) : wait_for_room(s, dir, line);
 
 	(void)r;
 	if (res < 0)
@@ -208,6 +258,7 @@ static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
 	struct gate_stdio *s = arg;
 
 	(void)r;
+	ahead_forget(&s->ahead[dir]);
 	if (!s->discard[dir])
 		s->discard[dir] = malloc(sizeof(*s->discard[dir]));
 	if (s->discard[dir])
@@ -248,7 +299,7 @@ static void on_closed(struct stdio_relay *r, enum stdio_end how, void *arg)
 
 static const struct stdio_relay_ops relay_ops = {
 	.line = on_line, .overlong = on_overlong, .discarded = on_discarded, .eof = on_eof,
-	.closed = on_closed,
+	.closed = on_closed, .partial = on_partial,
 };
 
 /* --- what the server may have read before the swap ------------------------------------------------ */

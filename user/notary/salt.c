@@ -82,13 +82,21 @@ void salt_commit(const uint8_t salt[SALT_SIZE], const uint8_t payload_digest[SHA
 	OPENSSL_cleanse(in, sizeof(in));
 }
 
+void salt_commit_digest(const struct chain *c, enum salt_member m, const uint8_t payload_digest[SHA256_SIZE],
+			char ret[SHA256_PREFIXED_SIZE])
+{
+	uint8_t salt[SALT_SIZE];
+
+	salt_derive(c->salt_key, c->sequence, m, salt);
+	salt_commit(salt, payload_digest, ret);
+	OPENSSL_cleanse(salt, sizeof(salt));
+}
+
 void salt_commit_next(const struct chain *c, enum salt_member m, struct span payload,
 		      char ret[SHA256_PREFIXED_SIZE])
 {
-	uint8_t salt[SALT_SIZE], d[SHA256_SIZE];
+	uint8_t d[SHA256_SIZE];
 
 	digest(payload.p ? payload.p : "", payload.n, d);
-	salt_derive(c->salt_key, c->sequence, m, salt);
-	salt_commit(salt, d, ret);
-	OPENSSL_cleanse(salt, sizeof(salt));
+	salt_commit_digest(c, m, d, ret);
 }

@@ -40,7 +40,10 @@ void salt_derive(const uint8_t session_key[SALT_SIZE], uint64_t sequence, enum s
 void salt_commit(const uint8_t salt[SALT_SIZE], const uint8_t payload_digest[SHA256_SIZE],
 		 char ret[SHA256_PREFIXED_SIZE]);
 
-/* The commitment for a member of the chain's next record. */
+/* The commitment for a member of the chain's next record, to a payload of which the SHA-256 is given. */
+void salt_commit_digest(const struct chain *c, enum salt_member m, const uint8_t payload_digest[SHA256_SIZE],
+			char ret[SHA256_PREFIXED_SIZE]);
+/* The same of a payload as it is. */
 void salt_commit_next(const struct chain *c, enum salt_member m, struct span payload,
 		      char ret[SHA256_PREFIXED_SIZE]);
 

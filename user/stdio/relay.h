@@ -41,6 +41,9 @@ struct stdio_relay_ops {
 	/* Both directions are over, or the conversation failed; nothing is called after this. The owner
 	 * frees the relay here or later. */
 	void (*closed)(struct stdio_relay *r, enum stdio_end end, void *arg);
+	/* The first n bytes of the next line of this direction, which has not ended yet; they are told anew with each
+	 * read that brought more, and do not change. Here the owner may only look. May be NULL. */
+	void (*partial)(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg);
 };
 
 struct stdio_relay_fds {

@@ -110,6 +110,15 @@ static void deliver_scratch(struct side *s, size_t n)
 	s->scanned = s->paused ? 0 : n - used;
 }
 
+static void tell_partial(struct side *s)
+{
+	struct stdio_relay *r = s->relay;
+	struct span begun = buf_span(&s->pending);
+
+	if (r->ops->partial && begun.n > 0 && !s->discarding && !s->paused && !side_is_over(s))
+		r->ops->partial(r, s->dir, begun.p, begun.n, r->arg);
+}
+
 void side_read(struct side *s)
 {
 	bool direct = buf_len(&s->pending) == 0;
@@ -137,8 +146,10 @@ void side_read(struct side *s)
 		side_deliver_pending(s);
 	} else if (direct) {
 		deliver_scratch(s, (size_t)n);
+		tell_partial(s);
 	} else {
 		buf_commit(&s->pending, (size_t)n);
 		side_deliver_pending(s);
+		tell_partial(s);
 	}
 }

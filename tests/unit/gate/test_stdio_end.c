@@ -7,6 +7,7 @@
 
 #include "user/base/loop.h"
 #include "user/gate/stdio_end.h"
+#include "user/notary/salt.h"
 #include "user/stdio/relay.h"
 
 #define POLICY \
@@ -228,9 +229,62 @@ static void a_message_without_its_newline_is_judged_at_once(void **state)
 	ends_close(&e);
 }
 
+/* Writes what the pipe takes, lets the gate work, and reads what has arrived. How much was written. */
+static size_t piece(struct ends *e, const char *p, size_t n, char *back, size_t *heard)
+{
+	ssize_t w = n ? write(e->host_out, p, n) : 0, r;
+
+	assert_true(w >= 0 || errno == EAGAIN);
+	turn(e);
+	r = read(e->server_in, back + *heard, 65536);
+	*heard += r > 0 ? (size_t)r : 0;
+	turn(e);
+	return w > 0 ? (size_t)w : 0;
+}
+
+/* A long line is hashed while it comes: whatever its pieces, the record commits to the text that was judged. */
+static void the_commitment_is_to_the_whole_line(void **state)
+{
+	static const size_t pieces[] = { 1, 4096, 32768, 40000, 65536, 100000 };
+	enum { FILL = 150000 };
+	char *line = malloc(FILL + 256), *back = malloc(FILL + 256);
+	char want[SHA256_PREFIXED_SIZE];
+	struct ends e;
+
+	assert_true(line && back);
+	ends_open(&e, "", 0);
+	for (size_t k = 0; k < ARRAY_SIZE(pieces); k++) {
+		int head = sprintf(line, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"n\":\"%zu",
+				   k);
+		size_t n, heard = 0;
+
+		memset(line + head, 'x', FILL);
+		n = (size_t)head + FILL + (size_t)sprintf(line + head + FILL, "\"}}\n");
+		(void)world_last_record(&e.w);
+		salt_commit_next(&e.w.gate->convs->chain, SALT_REQUEST, (struct span){ line, n - 1 }, want);
+		for (size_t at = k ? 0 : n - 100, step; at < n; at += step) {
+			step = pieces[k] < n - at ? pieces[k] : n - at;
+			if (k == 0 && at == n - 100) /* all but the end at once, then byte by byte */
+				for (size_t all = 0; all < at;)
+					all += piece(&e, line + all, at - all, back, &heard);
+			for (size_t done = 0; done < step;)
+				done += piece(&e, line + at + done, step - done, back, &heard);
+		}
+		while (heard < n)
+			(void)piece(&e, NULL, 0, back, &heard);
+		assert_int_equal(heard, n);
+		assert_memory_equal(back, line, n);
+		assert_non_null(strstr(world_last_record(&e.w), want));
+	}
+	ends_close(&e);
+	free(line);
+	free(back);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_commitment_is_to_the_whole_line),
 		cmocka_unit_test(a_begun_message_is_denied_whole),
 		cmocka_unit_test(a_message_without_its_newline_is_judged_at_once),
 		cmocka_unit_test(the_record_comes_first),

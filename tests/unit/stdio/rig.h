@@ -66,7 +66,7 @@ static void through_closed(struct stdio_relay *r, enum stdio_end end, void *arg)
 }
 
 static const struct stdio_relay_ops through_ops = { through_line, through_overlong, NULL, through_eof,
-						    through_closed };
+						    through_closed, NULL };
 
 static inline void through_open(struct through *t)
 {

@@ -28,6 +28,7 @@ struct rig {
 	int server_r, server_w;
 	struct buf lines; /* what line() got, each as "<dir>:<bytes>|" */
 	struct buf dropped;
+	struct buf begun[2]; /* what partial() told of the next line */
 	unsigned nlines, noverlong, neof[2], nclosed;
 	enum stdio_end end;
 	/* what the owner does */
@@ -39,8 +40,13 @@ struct rig {
 static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
 {
 	struct rig *g = arg;
+	struct span begun = buf_span(&g->begun[dir]);
 
 	g->nlines++;
+	assert_true(begun.n < n || (begun.n == n && p[n - 1] != '\n'));
+	if (begun.n)
+		assert_memory_equal(begun.p, p, begun.n);
+	buf_done(&g->begun[dir]);
 	if (buf_len(&g->lines) < (1u << 20)) {
 		buf_printf(&g->lines, "%d:", (int)dir);
 		buf_append(&g->lines, p, n);
@@ -61,8 +67,21 @@ static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, si
 		stdio_relay_send(r, dir, p, n);
 }
 
+static void on_partial(struct stdio_relay *r, enum stdio_dir dir, const char *p, size_t n, void *arg)
+{
+	struct buf *begun = &((struct rig *)arg)->begun[dir];
+	struct span before = buf_span(begun);
+
+	assert_true(n > before.n);
+	if (before.n)
+		assert_memory_equal(before.p, p, before.n);
+	assert_null(memchr(p, '\n', n));
+	assert_int_equal(buf_append(begun, p + before.n, n - before.n), 0);
+}
+
 static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
 {
+	buf_done(&((struct rig *)arg)->begun[dir]);
 	((struct rig *)arg)->noverlong++;
 }
 
@@ -97,7 +116,7 @@ static void on_closed(struct stdio_relay *r, enum stdio_end end, void *arg)
 	}
 }
 
-static const struct stdio_relay_ops ops = { on_line, on_overlong, on_discarded, on_eof, on_closed };
+static const struct stdio_relay_ops ops = { on_line, on_overlong, on_discarded, on_eof, on_closed, on_partial };
 
 static void make_pair(bool sockets, int ret[2])
 {
@@ -142,6 +161,8 @@ static void rig_close(struct rig *g)
 	cleanup_close(&g->server_r);
 	cleanup_close(&g->server_w);
 	buf_done(&g->lines);
+	buf_done(&g->begun[0]);
+	buf_done(&g->begun[1]);
 	buf_done(&g->dropped);
 }
 

@@ -15,20 +15,28 @@
 
 static int sign(void *arg, const void *p, size_t n, uint8_t ret[ED25519_SIGNATURE_SIZE])
 {
-	return log_key_sign(arg, p, n, ret);
+	const struct notary *notary = arg; /* whose key changes: notary_claims_key() */
+
+	return log_key_sign(notary->key, p, n, ret);
 }
 
 int notary_claims_open(struct notary *n)
 {
 	struct claims_config c = {
 		.log_dirfd = n->cfg.log_dirfd, .origin = n->origin, .producer = n->cfg.claims_producer,
-		.signer = { .sign = sign, .arg = n->key },
+		.signer = { .sign = sign, .arg = n },
 	};
 
 	if (!n->cfg.claims_producer)
 		return 0;
 	log_key_public(n->key, c.signer.public_key);
 	return claims_new(&c, &n->claims);
+}
+
+void notary_claims_key(struct notary *n)
+{
+	if (n->claims)
+		claims_key(n->claims, n->vk.pub);
 }
 
 void notary_claims_follow(struct notary *n)

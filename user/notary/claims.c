@@ -35,6 +35,11 @@ int claims_new(const struct claims_config *config, struct claims **ret)
 	return 0;
 }
 
+void claims_key(struct claims *c, const uint8_t public_key[ED25519_KEY_SIZE])
+{
+	memcpy(c->cfg.signer.public_key, public_key, ED25519_KEY_SIZE);
+}
+
 static struct claims_session *find(struct claims *c, const char *id)
 {
 	struct claims_session *s;

@@ -37,6 +37,8 @@ struct claims_config {
 
 int claims_new(const struct claims_config *c, struct claims **ret);
 void claims_free(struct claims *c);
+/* The signer signs with this key from here on. */
+void claims_key(struct claims *c, const uint8_t public_key[ED25519_KEY_SIZE]);
 
 /* A record found at the start, in order; own: the notary wrote it. 0 or -ENOMEM. */
 int claims_seen(struct claims *c, const struct record_view *v, bool own);

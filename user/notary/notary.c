@@ -176,6 +176,7 @@ int notary_rotate(struct notary *n, struct log_key *next, int (*commit)(void *ar
 	log_key_free(n->key);
 	n->key = next;
 	verifier_key_of(n->origin, pub, &n->vk);
+	notary_claims_key(n);
 	r = notary_write_vkey(n);
 	if (r == 0)
 		r = notary_sign(n, SIGN_ASKED);

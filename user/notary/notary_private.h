@@ -97,6 +97,7 @@ int notary_sign(struct notary *n, enum notary_signing how);
 
 /* claim_due.c; nothing here fails the log */
 int notary_claims_open(struct notary *n);
+void notary_claims_key(struct notary *n); /* the log key is another from here on */
 void notary_claims_follow(struct notary *n);
 /* Makes the claims of sessions that have ended, some at a time: with every checkpoint, and between them when many
  * wait, but never for more than half of the time, as the rings wait meanwhile. */

@@ -312,6 +312,35 @@ static void one_on_demand_and_one_at_the_end(void **state)
 	assert_int_equal(notary_claim(b->n, "x", &made), -ENOENT);
 }
 
+static int keep(void *arg)
+{
+	return 0;
+}
+
+/* The key is another when the session ends than when it began. */
+static void a_rotated_key_signs_what_follows(void **state)
+{
+	static const uint8_t seed[KEY_SIZE] = { 9 };
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *early = NULL;
+	struct log_key *next;
+	struct claim_made made;
+	struct seen seen;
+
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), 0);
+	early = read_claim(b, c.session_id, 1);
+	assert_int_equal(judge(b, c.session_id, 1, 1, NULL).claim, ATTEST_INCOMPLETE);
+	assert_int_equal(log_key_of_seed(seed, &next), 0);
+	assert_int_equal(notary_rotate(b->n, next, keep, NULL), 0);
+	put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	end(b, &c);
+	settle(b);
+	seen = judge(b, c.session_id, 2, 3, early);
+	assert_int_equal(seen.claim, ATTEST_INCOMPLETE);
+	assert_int_not_equal(seen.bundle, ATTEST_REJECTED);
+}
+
 /* A session that goes on from one whose end has not come yet must not begin a line of its own. */
 static void no_claim_ahead_of_the_one_before(void **state)
 {
@@ -505,6 +534,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_log_that_was_cut_contradicts, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reload_opens_the_next_in_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_on_demand_and_one_at_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_rotated_key_signs_what_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_claim_ahead_of_the_one_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restart_makes_what_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_weakest_durability_is_named, setup, teardown),

@@ -68,6 +68,7 @@ struct attest_config {
 	const char *token_socket; /* opaque: UNIX socket of the runtime's token adapter */
 	const char *root; /* a folder that stands for / where guests' devices are looked for; NULL: / */
 	uint32_t pcrs; /* that the co-signing key depends on, bit by bit; 0: TPM_COSIGN_MASK */
+	bool brief; /* no more than shows what is bound and to which state: for evidence that is made often */
 	/* For a role that is locked in: what it opened before. Borrowed. */
 	struct tpm_dev *tpm;
 	const struct attest_logs *logs;
@@ -101,6 +102,9 @@ struct attest_evidence {
  * unless c has them open. */
 int attest_evidence(const struct attest_config *c, struct span nonce, const struct attest_binding *b,
 		    struct attest_evidence *ret);
+/* The same bound to digests of the caller's; no nonce and no statement is put in. */
+int attest_evidence_of(const struct attest_config *c, const struct attest_digests *bound,
+		       struct attest_evidence *ret);
 void attest_evidence_done(struct attest_evidence *e);
 
 /* Appends the key that lives in the chosen provider's hardware, for b->cosign_key, as SubjectPublicKeyInfo;

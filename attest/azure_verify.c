@@ -153,6 +153,10 @@ static int judge(const struct attest_azure *in, const struct azure_evidence *e, 
 	};
 	int r;
 
+	if (proof.n == 0 && e->nonce_hashed) {
+		attest_unchecked(res, "azure.silicon", "no-proof", "the chip's certificate was not given");
+		return 0;
+	}
 	if (proof.n == 0) {
 		attest_fail(res, "azure.evidence", "wrong-proof", type == AZURE_HCL_SNP ?
 			    "the report is SEV-SNP's and comes without a certificate" :

@@ -51,6 +51,16 @@ static int read_part(struct attest_evidence *e, const char *name, const json_t *
 	return 0;
 }
 
+int attest_parts_read(const json_t *parts, struct attest_evidence *e)
+{
+	void *at = json_object_iter((json_t *)(uintptr_t)parts); /* reads only */
+	int r = json_is_object(parts) ? 0 : -EBADMSG;
+
+	for (; r == 0 && at; at = json_object_iter_next((json_t *)(uintptr_t)parts, at))
+		r = read_part(e, json_object_iter_key(at), json_object_iter_value(at));
+	return r;
+}
+
 enum form { TEXT, HEX, BASE64 };
 
 static const struct {
@@ -110,21 +120,15 @@ static int read_bundle(json_t *root, struct attest_bundle *b)
 {
 	const char *format = json_string_value(json_object_get(root, "binding"));
 	const char *platform = json_string_value(json_object_get(root, "platform"));
-	json_t *parts = json_object_get(root, "parts"), *v;
-	const char *name;
 	int r;
 
-	if (!format || strcmp(format, FORMAT) != 0 || !platform || strlen(platform) >= sizeof(b->platform) ||
-	    !json_is_object(parts))
+	if (!format || strcmp(format, FORMAT) != 0 || !platform || strlen(platform) >= sizeof(b->platform))
 		return -EBADMSG;
 	(void)snprintf(b->platform, sizeof(b->platform), "%s", platform);
 	b->evidence.platform = b->platform;
-	json_object_foreach(parts, name, v) {
-		r = read_part(&b->evidence, name, v);
-		if (r < 0)
-			return r;
-	}
-	r = read_statement(json_object_get(root, "statement"), b);
+	r = attest_parts_read(json_object_get(root, "parts"), &b->evidence);
+	if (r == 0)
+		r = read_statement(json_object_get(root, "statement"), b);
 	if (r == 0)
 		r = attest_binding(&b->binding, &b->evidence.bound);
 	return r == -EMSGSIZE ? -EBADMSG : r;

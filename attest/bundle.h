@@ -28,6 +28,10 @@ struct attest_bundle_input {
 	struct span proof; /* azure and sev-snp: the chip's certificates; azure: or the quote of the TD report */
 	struct attest_azure silicon; /* lists and collateral to judge that with; the rest is not read */
 };
+/* The parts alone, bound to bundle->evidence.bound; and whether the daemon was measured. Only the platform's
+ * findings and "binding.hardware", "binding.cosign_key", "binding.identity". Does not mark the result complete. */
+int attest_judge_parts(const struct attest_bundle_input *in, const struct attest_policy *p,
+		       struct attest_result *res);
 /* Judges the statement against the policy's section "binding" and the parts by their platform's verifier,
  * bound to the statement. Findings "binding.*" and the platform's. */
 int attest_verify_bundle(const struct attest_bundle_input *in, const struct attest_policy *p,

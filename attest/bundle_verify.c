@@ -175,13 +175,12 @@ static void judge_identity(const struct attest_bundle *b, const struct tpm_polic
 				   "the program hash that is stated compared with the measured programs");
 }
 
-int attest_verify_bundle(const struct attest_bundle_input *in, const struct attest_policy *p,
-			 struct attest_result *res)
+int attest_judge_parts(const struct attest_bundle_input *in, const struct attest_policy *p,
+		       struct attest_result *res)
 {
 	const char *platform = in->bundle->platform;
 	int r = 0;
 
-	judge_statement(in, &p->binding, res);
 	if (strcmp(platform, "tpm") == 0)
 		r = judge_tpm(in, p, res);
 	else if (strcmp(platform, "azure") == 0)
@@ -194,6 +193,16 @@ int attest_verify_bundle(const struct attest_bundle_input *in, const struct atte
 		attest_unchecked(res, "binding.hardware", "none",
 				 "platform %s: no hardware that is judged here is bound to the statement", platform);
 	judge_identity(in->bundle, &p->tpm, res);
+	return r;
+}
+
+int attest_verify_bundle(const struct attest_bundle_input *in, const struct attest_policy *p,
+			 struct attest_result *res)
+{
+	int r;
+
+	judge_statement(in, &p->binding, res);
+	r = attest_judge_parts(in, p, res);
 	res->complete = r == 0;
 	return r;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "attest/claim_internal.h"
+#include "attest/claim_report.h"
 #include "attest/claim_shape.h"
 #include "attest/json_text.h"
 #include "user/base/clock.h"
@@ -300,7 +301,11 @@ static int check_binding(const json_t *claim, const uint8_t key[ED25519_KEY_SIZE
 	sha256(root, sizeof(root), root_hash);
 	attest_check(res, memcmp(nonce + SHA256_SIZE, root_hash, SHA256_SIZE) == 0, "claim.binding",
 		     "chain-root-bound", "the nonce's second half against the hash of the chain's root");
-	return claim_evidence_verify(claim, nonce, expect, res);
+	return claim_evidence_verify(&(struct stated_hardware){
+		.runtime = json_path(claim, "trace.runtime"),
+		.carried = json_path(claim, "gateway.attestation_evidence"), .must_carry = true, .nonce = nonce,
+		.evidence = "claim.evidence", .measurement = "claim.measurement", .root = "claim.root",
+		.hardware = "claim.hardware" }, expect, res);
 }
 
 static int check_platform(const json_t *claim, const uint8_t key[ED25519_KEY_SIZE],
@@ -310,7 +315,7 @@ static int check_platform(const json_t *claim, const uint8_t key[ED25519_KEY_SIZ
 
 	if (strcmp(platform, "software-only") != 0)
 		return check_binding(claim, key, expect, res);
-	attest_unmet(res, "claim.platform", "software-only", "no hardware stands behind this claim");
+	attest_withheld(res, "claim.platform", "software-only", "no hardware stands behind this claim");
 	if (!digest_is_zero(text_at(claim, "trace.runtime.measurement")))
 		attest_unmet(res, "claim.measurement", "measurement-of-nothing",
 			     "software-only, and yet a measurement is stated");
@@ -330,6 +335,8 @@ enum claim_kind claim_kind(const json_t *document)
 		return CLAIM_BUNDLE;
 	if (json_object_get(document, "eat_profile"))
 		return CLAIM_TRUST_RECORD;
+	if (claim_report_is(document))
+		return CLAIM_REPORT;
 	return agent_manifest_is(document) ? CLAIM_MANIFEST : CLAIM_UNKNOWN;
 }
 

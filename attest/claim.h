@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "attest/agent_manifest.h"
+#include "attest/azure_verify.h"
 #include "attest/jose.h"
 #include "attest/policy.h"
 #include "attest/result.h"
@@ -19,13 +20,26 @@
  *	Trust Record	TRACE v0.2 (tag:agentrust-io.com,2026:trace-v0.2)
  *
  * Whatever is false is a failure with a code of its own. What a statement leaves open (no hardware, a
- * hash that nobody pinned) is unmet or not-checked, so the result is incomplete and never affirming.
+ * hash that nobody pinned) is unmet or not-checked, so the result is incomplete. It affirms only when hardware
+ * that ends at something pinned vouches for the signing key ("claim.hardware", "record.hardware"): no policy
+ * can leave that open.
  * Functions append to a result that attest_result_init() made, mark it complete, and return 0 when they
  * judged, -ENOMEM when they could not. Times are judged against the result's.
  */
 
 #define CLAIM_SKEW_SECONDS 300 /* a clock may be ahead by this much (TRACE v0.2) */
 #define CLAIM_AGE_DEFAULT 86400 /* seconds; TRACE v0.2's default */
+
+struct claim_report;
+
+/* What the verifier knows of hardware, and what came with the statement. */
+struct claim_hardware {
+	const struct claim_report *report; /* of the session, claim_report.h; NULL: only what the claim carries */
+	struct span ak_certs, enrolment; /* tpm, as in struct attest_tpm */
+	const struct x509_certs *roots;
+	struct span proof; /* sev-snp and azure: the chip's certificates */
+	struct attest_azure silicon; /* lists and collateral to judge that with; the rest is not read */
+};
 
 struct claim_expect {
 	struct span policy_hash, catalog_hash; /* "sha256:<hex>"; empty: not pinned */
@@ -37,6 +51,7 @@ struct claim_expect {
 	struct manifest_expect manifest_expect; /* its issuers' keys, and what else is known of it */
 	const json_t *external_keys; /* issuer key id -> Ed25519 key in hex; NULL: none known */
 	const struct attest_policy *evidence_policy; /* for hardware evidence; NULL: the default */
+	const struct claim_hardware *hardware; /* NULL: nothing is known */
 };
 
 int claim_verify(const json_t *claim, const struct claim_expect *expect, struct attest_result *res);
@@ -53,6 +68,7 @@ enum claim_kind {
 	CLAIM_BUNDLE,
 	CLAIM_TRUST_RECORD,
 	CLAIM_MANIFEST, /* an agent manifest in JSON */
+	CLAIM_REPORT, /* a session's hardware evidence, claim_report.h */
 };
 enum claim_kind claim_kind(const json_t *document);
 

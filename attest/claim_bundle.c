@@ -165,6 +165,38 @@ static void check_story(struct walk *w)
 		     json_member_text(w->bundle, "session_id").p);
 }
 
+/* Hardware is bound to the chain's root, and the root is the hash of the first record: what that states of policy and
+ * catalog is bound with it, and must be what the claim states. */
+static void check_stated(struct walk *w, const char *member, const char *path, const char *field)
+{
+	struct span stated = json_member_text(json_path(json_array_get(w->entries, 0), "detail"), member);
+
+	if (stated.n)
+		attest_check(w->res, span_is(stated, json_string_value(json_path(w->claim, path))), field,
+			     "stated-in-root", "the first record says %.110s", stated.p);
+	else
+		attest_skipped(w->res, field, "not-stated", "the first record states no %s", member);
+}
+
+static void check_facts(struct walk *w)
+{
+	const struct attest_policy *p = w->expect->evidence_policy;
+	struct span program = json_member_text(json_path(json_array_get(w->entries, 0), "detail"), "program_hash");
+	uint8_t digest[SHA256_SIZE] = { 0 };
+	bool known;
+
+	check_stated(w, "policy_hash", "trace.policy.bundle_hash", "bundle.policy");
+	check_stated(w, "catalog_hash", "gateway.catalog.hash", "bundle.catalog");
+	if (!p || !p->binding.program_hashes.given)
+		return;
+	known = program.n == 7 + 2 * SHA256_SIZE &&
+		hex_decode(program.p + 7, 2 * SHA256_SIZE, digest, sizeof(digest)) == 0;
+	attest_check(w->res, known && policy_set_has(&p->binding.program_hashes,
+						     (struct span){ (char *)digest, sizeof(digest) }),
+		     "bundle.program", "stated-in-root", "the first record says of the daemon: %.110s",
+		     program.n ? program.p : "nothing");
+}
+
 static int check_signature(struct walk *w)
 {
 	uint8_t digest[SHA256_SIZE], key[ED25519_KEY_SIZE];
@@ -211,6 +243,7 @@ int bundle_verify(const json_t *bundle, const json_t *claim, const struct claim_
 		attest_pass(res, "bundle.chain", "chain-whole",
 			    "%zu entries, each with its hash and its place", json_array_size(w.entries));
 	check_story(&w);
+	check_facts(&w);
 	if (r == 0)
 		r = check_signature(&w);
 	if (r < 0)

@@ -12,7 +12,6 @@
 #include "attest/claim_make_internal.h"
 #include "attest/claim_shape.h"
 #include "attest/json_text.h"
-#include "user/base/base64.h"
 #include "user/base/clock.h"
 
 #define VALIDITY_SECONDS 86400 /* TRACE v0.2: a statement is fresh for a day */
@@ -49,22 +48,6 @@ json_t *make_object(struct making *m, json_t *object, const char *name)
 }
 
 /* --- base64url ---------------------------------------------------------------------------------- */
-
-static int base64url_append(const void *p, size_t n, struct buf *out)
-{
-	_cleanup_buf_ struct buf b = { 0 };
-	int r = base64_append(&b, p, n);
-	struct span s = buf_span(&b);
-
-	while (r == 0 && s.n && s.p[s.n - 1] == '=')
-		s.n--;
-	for (size_t i = 0; r == 0 && i < s.n; i++) {
-		char c = s.p[i] == '+' ? '-' : s.p[i] == '/' ? '_' : s.p[i];
-
-		r = buf_append(out, &c, 1);
-	}
-	return r;
-}
 
 static void make_base64url(struct making *m, json_t *object, const char *name, const void *p, size_t n)
 {
@@ -288,7 +271,7 @@ static void make_gateway(struct making *m, json_t *gateway, const struct claim_f
 	make_set(m, part, "drift_detected", json_boolean(f->drift));
 	if (f->identity)
 		make_identity(m, gateway, f->identity);
-	clock_iso(f->made_ns, iso);
+	clock_iso(f->attested_ns ? f->attested_ns : f->made_ns, iso);
 	make_text(m, gateway, "attestation_generated_at", span_of(iso));
 	make_count(m, gateway, "attestation_validity_seconds", VALIDITY_SECONDS);
 	make_set(m, gateway, "attestation_stale", json_false());

@@ -51,6 +51,7 @@ struct claim_call {
 struct claim_facts {
 	struct span session_id;
 	uint64_t made_ns; /* real time */
+	uint64_t attested_ns; /* when the platform gave its evidence; 0: as made */
 	struct span producer; /* "tollgate/<version>" */
 	struct span policy_hash, catalog_hash, program_hash; /* "sha256:<hex>" */
 	struct span policy_version;

@@ -68,19 +68,27 @@ const char *attest_class_text(enum attest_class c)
 int attest_evidence(const struct attest_config *c, struct span nonce, const struct attest_binding *b,
 		    struct attest_evidence *ret)
 {
-	const struct attest_provider *p = choose(c);
 	struct attest_binding with = *b;
-	struct attest_evidence e = { 0 };
+	struct attest_digests bound;
+	int r;
+
+	with.nonce = nonce;
+	r = attest_binding(&with, &bound);
+	return r < 0 ? r : attest_evidence_of(c, &bound, ret);
+}
+
+int attest_evidence_of(const struct attest_config *c, const struct attest_digests *bound,
+		       struct attest_evidence *ret)
+{
+	const struct attest_provider *p = choose(c);
+	struct attest_evidence e = { .bound = *bound };
 	int r;
 
 	if (!p || !p->present(c))
 		return -ENODEV;
 	e.platform = p->name;
 	e.class = p->class;
-	with.nonce = nonce;
-	r = attest_binding(&with, &e.bound);
-	if (r == 0)
-		r = p->collect(c, &e.bound, &e);
+	r = p->collect(c, &e.bound, &e);
 	if (r < 0) {
 		attest_evidence_done(&e);
 		return r;
@@ -165,6 +173,14 @@ static void statement_json(struct json_out *j, const struct attest_binding *b, s
 	json_out_object_end(j);
 }
 
+void attest_parts_json(struct json_out *j, const struct attest_evidence *e)
+{
+	json_out_object(j);
+	for (unsigned i = 0; i < e->n_parts; i++)
+		member_base64(j, e->parts[i].name, buf_span(&e->parts[i].bytes));
+	json_out_object_end(j);
+}
+
 int attest_evidence_json(const struct attest_evidence *e, const struct attest_binding *b,
 			 struct span nonce, struct buf *out)
 {
@@ -178,10 +194,7 @@ int attest_evidence_json(const struct attest_evidence *e, const struct attest_bi
 	json_out_member_str(&j, "class", attest_class_text(e->class));
 	json_out_member_str(&j, "identity", "self-asserted");
 	json_out_key(&j, "parts");
-	json_out_object(&j);
-	for (unsigned i = 0; i < e->n_parts; i++)
-		member_base64(&j, e->parts[i].name, buf_span(&e->parts[i].bytes));
-	json_out_object_end(&j);
+	attest_parts_json(&j, e);
 	json_out_member_str(&j, "platform", e->platform);
 	json_out_key(&j, "statement");
 	statement_json(&j, b, nonce);

@@ -8,6 +8,7 @@
 
 #include "attest/ed25519_key.h"
 #include "attest/json_text.h"
+#include "user/base/base64.h"
 
 static int digit(char c)
 {
@@ -56,6 +57,22 @@ static size_t base64url_key(const uint8_t key[ED25519_KEY_SIZE], char ret[44])
 	}
 	ret[n] = '\0';
 	return n;
+}
+
+int base64url_append(const void *p, size_t n, struct buf *out)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+	int r = base64_append(&b, p, n);
+	struct span s = buf_span(&b);
+
+	while (r == 0 && s.n && s.p[s.n - 1] == '=')
+		s.n--;
+	for (size_t i = 0; r == 0 && i < s.n; i++) {
+		char c = s.p[i] == '+' ? '-' : s.p[i] == '/' ? '_' : s.p[i];
+
+		r = buf_append(out, &c, 1);
+	}
+	return r;
 }
 
 int jwk_ed25519(const json_t *jwk, uint8_t ret[ED25519_KEY_SIZE])

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "user/base/buf.h"
 #include "user/base/digest.h"
 #include "user/base/span.h"
 
@@ -19,6 +20,8 @@
 /* Decodes base64url without padding into exactly n bytes. Refused: other characters, padding, another
  * length, unused bits that are set, so no two texts mean the same bytes. 0 or -EINVAL. */
 int base64url_decode(struct span text, uint8_t *ret, size_t n);
+/* Appends the same. */
+int base64url_append(const void *p, size_t n, struct buf *out);
 
 /* The public key of a JWK with kty OKP and crv Ed25519. 0 or -EINVAL. */
 int jwk_ed25519(const json_t *jwk, uint8_t ret[ED25519_KEY_SIZE]);

@@ -16,6 +16,7 @@
 #define EVENT_LOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 #define IMA_LIST "/sys/kernel/security/ima/binary_runtime_measurements"
 #define LOG_MAX (16u << 20) /* a longer one is left out, and what it would show stays open */
+#define BRIEF_LOG_MAX (256u << 10) /* the same where each session keeps its own */
 
 void attest_logs_open(struct attest_logs *ret)
 {
@@ -53,12 +54,12 @@ static bool tpm_present(const struct attest_config *c)
 	return r == 0;
 }
 
-static int add_log(struct attest_evidence *e, const char *name, int fd)
+static int add_log(struct attest_evidence *e, const char *name, int fd, size_t max)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 	struct buf *part;
 
-	if (fd < 0 || file_read_at_start(fd, LOG_MAX, &b) < 0 || buf_len(&b) == 0)
+	if (fd < 0 || file_read_at_start(fd, max, &b) < 0 || buf_len(&b) == 0)
 		return 0;
 	part = attest_evidence_add(e, name);
 	return part ? buf_append(part, buf_span(&b).p, buf_len(&b)) : -ENOSPC;
@@ -126,14 +127,15 @@ static int add_ek_certificate(struct tpm_dev *d, struct attest_evidence *e)
 
 static int add_logs(const struct attest_config *c, struct attest_evidence *e)
 {
+	const size_t max = c->brief ? BRIEF_LOG_MAX : LOG_MAX;
 	struct attest_logs own = { -1, -1 };
 	int r;
 
 	if (!c->logs && !c->tcti)
 		attest_logs_open(&own);
-	r = add_log(e, "event_log", c->logs ? c->logs->event_log : own.event_log);
+	r = add_log(e, "event_log", c->logs ? c->logs->event_log : own.event_log, max);
 	if (r == 0)
-		r = add_log(e, "ima", c->logs ? c->logs->ima : own.ima);
+		r = add_log(e, "ima", c->logs ? c->logs->ima : own.ima, max);
 	attest_logs_close(&own);
 	return r;
 }
@@ -149,11 +151,11 @@ static int collect_from(const struct attest_config *c, struct tpm_dev *d, struct
 
 	if (r == 0)
 		r = add_quote(d, &ak, qualifying, e);
-	if (r == 0)
+	if (r == 0 && !c->brief)
 		r = add_cosign(d, pcrs_of(c), &ak, qualifying, e);
-	if (r == 0)
+	if (r == 0 && !c->brief)
 		r = add_nv(d, &ak, TPM_INDEX_MEASURED, qualifying, measured, e);
-	if (r == 0)
+	if (r == 0 && !c->brief)
 		r = add_nv(d, &ak, TPM_INDEX_COUNTER, qualifying, counter, e);
 	if (r == 0)
 		r = add_ek_certificate(d, e);

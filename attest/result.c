@@ -79,6 +79,16 @@ void attest_unmet(struct attest_result *res, const char *field, const char *code
 	ADD(ATTEST_FAIL, true);
 }
 
+void attest_withheld(struct attest_result *res, const char *field, const char *code, const char *fmt,
+		     ...)
+{
+	const unsigned before = res->n_findings;
+
+	ADD(ATTEST_FAIL, true);
+	if (res->n_findings > before)
+		res->findings[before].firm = true;
+}
+
 void attest_unchecked(struct attest_result *res, const char *field, const char *code,
 		      const char *fmt, ...)
 {
@@ -123,7 +133,7 @@ bool attest_blocks(const struct attest_finding *f, const struct attest_policy *p
 {
 	if (f->verdict == ATTEST_PASS)
 		return false;
-	if (f->verdict == ATTEST_FAIL && !f->soft)
+	if (f->firm || (f->verdict == ATTEST_FAIL && !f->soft))
 		return true;
 	if (p && policy_texts_have(&p->require, f->field))
 		return true;

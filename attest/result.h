@@ -38,6 +38,8 @@ struct attest_finding {
 	/* Of a failure: a default expectation is not met, which makes the result incomplete, not rejected.
 	 * Of not-checked: nothing depends on it, unless the policy names the field under "require". */
 	bool soft;
+	/* Not good enough, and no policy may say that it is. */
+	bool firm;
 	char field[ATTEST_FIELD_SIZE];
 	char code[ATTEST_CODE_SIZE];
 	char reason[ATTEST_REASON_SIZE];
@@ -65,6 +67,9 @@ void attest_pass(struct attest_result *res, const char *field, const char *code,
 void attest_fail(struct attest_result *res, const char *field, const char *code, const char *fmt, ...) ATTEST_FMT(4);
 /* A default that nobody asked for in so many words is not met: incomplete, unless "optional". */
 void attest_unmet(struct attest_result *res, const char *field, const char *code, const char *fmt, ...) ATTEST_FMT(4);
+/* The same for what no policy may leave open: that there is no hardware, or none that was proven. */
+void attest_withheld(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
+	ATTEST_FMT(4);
 /* Nothing to compare with: incomplete, unless "optional". */
 void attest_unchecked(struct attest_result *res, const char *field, const char *code, const char *fmt, ...)
 	ATTEST_FMT(4);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * TRACE v0.2 Trust Record: section 3.3's order, offline. A record carries no evidence, so one whose
- * platform is hardware is never more than not-checked here.
+ * TRACE v0.2 Trust Record: section 3.3's order, offline. A record carries no evidence: one whose platform is
+ * hardware stays open unless the session's report came with it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,6 +9,7 @@
 
 #include "attest/claim.h"
 #include "attest/claim_internal.h"
+#include "attest/claim_make.h"
 #include "attest/claim_shape.h"
 #include "attest/json_text.h"
 
@@ -78,7 +79,34 @@ static bool zero_measurement(const json_t *record)
 	return digest_is_zero(text_at(record, "runtime.measurement"));
 }
 
-static void check_platform(const json_t *record, const struct claim_expect *expect, struct attest_result *res)
+/* The record's own nonce begins with the thumbprint of its key; what follows commits to a root of records that it does
+ * not name, and its claim does. */
+static int check_hardware(const json_t *record, const struct claim_expect *expect, struct attest_result *res)
+{
+	struct span text = json_member_text(json_object_get(record, "runtime"), "nonce");
+	uint8_t nonce[CLAIM_NONCE_SIZE], key[ED25519_KEY_SIZE], thumbprint[SHA256_SIZE];
+
+	if (!expect->hardware || !expect->hardware->report) {
+		attest_withheld(res, "record.hardware", "evidence-not-given",
+				"a Trust Record carries no evidence: %s is the producer's word",
+				text_at(record, "runtime.platform"));
+		return 0;
+	}
+	if (!attest_check(res, base64url_decode(text, nonce, sizeof(nonce)) == 0, "record.binding", "nonce-form",
+			  "runtime.nonce must be %d bytes in base64url", CLAIM_NONCE_SIZE))
+		return 0;
+	memset(thumbprint, 0, sizeof(thumbprint));
+	if (jwk_ed25519(json_path(record, "cnf.jwk"), key) == 0)
+		jwk_ed25519_thumbprint(key, thumbprint);
+	attest_check(res, memcmp(nonce, thumbprint, sizeof(thumbprint)) == 0, "record.binding", "public-key-bound",
+		     "the nonce's first half against the thumbprint of the key");
+	return claim_evidence_verify(&(struct stated_hardware){
+		.runtime = json_object_get(record, "runtime"), .nonce = nonce, .evidence = "record.evidence",
+		.measurement = "record.measurement", .root = "record.root", .hardware = "record.hardware" },
+		expect, res);
+}
+
+static int check_platform(const json_t *record, const struct claim_expect *expect, struct attest_result *res)
 {
 	const char *platform = text_at(record, "runtime.platform"), *origin = text_at(record, "origin.kind");
 	bool software = strcmp(platform, "software-only") == 0;
@@ -90,19 +118,19 @@ static void check_platform(const json_t *record, const struct claim_expect *expe
 		attest_check(res, span_is(expect->nonce, text_at(record, "runtime.nonce")), "record.nonce",
 			     "nonce-echoed", "runtime.nonce is %.100s", text_at(record, "runtime.nonce"));
 	if (software) {
-		attest_unmet(res, "record.platform", "software-only",
-			     "no hardware stands behind this record");
-		return;
+		attest_withheld(res, "record.platform", "software-only",
+				"no hardware stands behind this record");
+		return 0;
 	}
 	attest_check(res, !zero_measurement(record), "record.measurement", "measurement-of-something",
 		     "the measurement of %s must not be all zeros", platform);
-	attest_unchecked(res, "record.evidence", "evidence-not-carried",
-			 "a Trust Record carries no evidence: %s is the producer's word", platform);
+	return check_hardware(record, expect, res);
 }
 
 static void check_appraisal(const json_t *record, struct attest_result *res)
 {
 	static const char *const depths[] = { "", "surface", "builder", "transitive" };
+	const struct attest_finding *hardware = attest_finding(res, "record.hardware");
 	const char *status = text_at(record, "appraisal.status");
 	const char *stated = text_at(record, "build_provenance.provenance_depth");
 	const char *verified = text_at(record, "appraisal.provenance_depth_verified");
@@ -111,6 +139,9 @@ static void check_appraisal(const json_t *record, struct attest_result *res)
 	if (strcmp(status, "contraindicated") == 0)
 		attest_fail(res, "record.appraisal", "contraindicated",
 			    "the producer's own appraisal says so");
+	else if (strcmp(status, "none") == 0 && hardware && hardware->verdict == ATTEST_PASS)
+		attest_skipped(res, "record.appraisal", "appraised-here",
+			       "nobody had appraised the evidence when the record was made");
 	else if (strcmp(status, "affirming") != 0)
 		attest_unmet(res, "record.appraisal", "not-affirming", "appraisal.status is %s", status);
 	for (unsigned i = 0; i < ARRAY_SIZE(depths); i++) {
@@ -139,7 +170,9 @@ int trust_record_verify(const json_t *record, const struct claim_expect *expect,
 	if (r < 0)
 		return r;
 	check_time(record, expect, res);
-	check_platform(record, expect, res);
+	r = check_platform(record, expect, res);
+	if (r < 0)
+		return r;
 	check_policy(record, expect, res);
 	check_appraisal(record, res);
 	if (json_object_get(record, "delegation"))

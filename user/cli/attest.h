@@ -77,7 +77,9 @@ int attest_judge_bundle(struct attest_run *run, struct span json, const struct a
 /* The same for the file that --evidence names, which must be one. */
 int attest_judge_evidence(struct attest_run *run, const struct attest_azure *silicon, struct span proof);
 
-/* Every file of the folder that --roots names. */
+/* Adds every file of a folder, each of which must be a root; and of the one that --roots names. CLI_OK, or CLI_USAGE
+ * after a message. */
+int attest_read_roots(const char *dir, struct x509_certs *ret);
 int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret);
 
 /* Prints and returns CLI_USAGE. */

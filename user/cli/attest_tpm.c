@@ -25,15 +25,12 @@ static const struct attest_option options[] = {
 };
 
 /* One that cannot be read as a root is an error, not a root fewer. */
-int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret)
+int attest_read_roots(const char *dir, struct x509_certs *ret)
 {
-	const char *dir = attest_arg(run, "roots", 0);
-	DIR *d = dir ? opendir(dir) : NULL;
+	DIR *d = opendir(dir);
 	struct dirent *e;
 	int r = 0;
 
-	if (!dir)
-		return CLI_OK;
 	if (!d) {
 		fprintf(stderr, "tollgate: open %s: %s\n", dir, err_text(-errno));
 		return CLI_USAGE;
@@ -54,6 +51,13 @@ int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret)
 	}
 	closedir(d);
 	return r < 0 ? CLI_USAGE : CLI_OK;
+}
+
+int attest_arg_roots(const struct attest_run *run, struct x509_certs *ret)
+{
+	const char *dir = attest_arg(run, "roots", 0);
+
+	return dir ? attest_read_roots(dir, ret) : CLI_OK;
 }
 
 int attest_arg_nonce(const struct attest_run *run, struct attest_nonce *ret)

@@ -153,6 +153,16 @@ static const char *continues(const json_t *bundle)
 	return text_of(json_array_get(json_object_get(bundle, "entries"), 0), "detail", "continues");
 }
 
+/* Beside a claim that names hardware: what the hardware said. */
+static int save_evidence(struct exporting *x, const char *id, long long number, const json_t *claim)
+{
+	const char *platform = text_of(json_object_get(claim, "trace"), "runtime", "platform");
+
+	if (!platform || strcmp(platform, "software-only") == 0)
+		return CLI_OK;
+	return save(x, id, number, "evidence", "evidence", NULL);
+}
+
 /* The claims that the one stands on, back to the first of the conversation: a verifier wants each one's
  * predecessor. Sessions are followed back through their bundles, which are written too. */
 static int save_line(struct exporting *x, const char *id, long long number, const json_t *bundle)
@@ -187,6 +197,8 @@ static int save_line(struct exporting *x, const char *id, long long number, cons
 		}
 		if (r == CLI_OK)
 			r = save(x, session, number, "claim", "claim", &claim);
+		if (r == CLI_OK)
+			r = save_evidence(x, session, number, claim);
 		json_decref(claim);
 		if (r == CLI_OK && !same && number > 1) {
 			json_decref(before);
@@ -220,9 +232,12 @@ static int latest(struct cli *c, const char *id, long long *ret)
 
 static int export_session(struct exporting *x, const char *id, long long number)
 {
-	json_t *bundle = NULL;
-	int r = save(x, id, number, "claim", "claim", NULL);
+	json_t *bundle = NULL, *claim = NULL;
+	int r = save(x, id, number, "claim", "claim", &claim);
 
+	if (r == CLI_OK)
+		r = save_evidence(x, id, number, claim);
+	json_decref(claim);
 	if (r == CLI_OK)
 		r = save(x, id, number, "trust_record", "trust-record", NULL);
 	if (r == CLI_OK)

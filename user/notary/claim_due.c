@@ -12,6 +12,10 @@
 #include "user/notary/notary_private.h"
 
 #define CLAIMS_AT_ONCE 64 /* each is two signatures and a file: the rings wait meanwhile */
+/* Hardware may take half a second for a report, and the notary waits for it: of its time it spends at most one part
+ * in so many on that. */
+#define REPORT_SHARE 4
+#define REPORTS_AT_CLOSE 8 /* those of sessions that have just begun: after a start they are not asked for */
 
 static int sign(void *arg, const void *p, size_t n, uint8_t ret[ED25519_SIGNATURE_SIZE])
 {
@@ -24,7 +28,7 @@ int notary_claims_open(struct notary *n)
 {
 	struct claims_config c = {
 		.log_dirfd = n->cfg.log_dirfd, .origin = n->origin, .producer = n->cfg.claims_producer,
-		.signer = { .sign = sign, .arg = n },
+		.signer = { .sign = sign, .arg = n }, .report = n->cfg.report, .report_arg = n->cfg.arg,
 	};
 
 	if (!n->cfg.claims_producer)
@@ -56,6 +60,7 @@ static int record_made(struct notary *n, const struct claim_made *m)
 		{ "claim_number", { NULL, 0 }, (int64_t)m->number },
 		{ "claimed_durability", span_of(record_durability_text(m->weakest)), 0 },
 		{ "claimed_length", { NULL, 0 }, (int64_t)m->length },
+		{ "claimed_platform", span_of(m->platform), 0 },
 		{ "claimed_root", span_of(m->root), 0 },
 		{ "claimed_session", span_of(m->session), 0 },
 		{ "claimed_tip", span_of(m->tip), 0 },
@@ -99,6 +104,24 @@ static int record_skipped(struct notary *n)
 	return notary_append_fault(n, -1, "claim_refused", "too many sessions ended at once", kv, 1);
 }
 
+/* One at a time; who goes without has claims that say so. */
+static void report_due(struct notary *n)
+{
+	const uint64_t began = clock_mono_ns();
+	uint64_t ended;
+	int r;
+
+	if (!claims_unreported(n->claims) || began < n->reports_rest_until)
+		return;
+	r = claims_report_next(n->claims);
+	ended = clock_mono_ns();
+	n->reports_rest_until = ended + (REPORT_SHARE - 1) * (ended - began);
+	if (r < 0 && !n->reports_failed)
+		notary_alarm(n, -1, "attestation: take a session's report: %s: its claims are software-only",
+			     strerrordesc_np(-r));
+	n->reports_failed = r < 0;
+}
+
 static void make_due(struct notary *n)
 {
 	struct claim_made m;
@@ -129,6 +152,7 @@ void notary_claims_due(struct notary *n)
 
 	if (!n->claims || n->error)
 		return;
+	report_due(n);
 	make_due(n);
 	ended = clock_mono_ns();
 	n->claims_rest_until = ended + (ended - began);
@@ -136,8 +160,24 @@ void notary_claims_due(struct notary *n)
 
 void notary_claims_relieve(struct notary *n, uint64_t now)
 {
+	if (n->claims && !n->error)
+		report_due(n);
 	if (n->claims && claims_waiting(n->claims) >= CLAIMS_AT_ONCE && now >= n->claims_rest_until)
 		notary_claims_due(n);
+}
+
+void notary_claims_close(struct notary *n)
+{
+	for (int i = 0; n->claims && !n->error && i < REPORTS_AT_CLOSE && claims_unreported(n->claims); i++) {
+		n->reports_rest_until = 0;
+		report_due(n);
+	}
+	notary_claims_due(n);
+}
+
+bool notary_claims_pending(const struct notary *n)
+{
+	return n->claims && (claims_waiting(n->claims) || claims_unreported(n->claims));
 }
 
 int notary_claim(struct notary *n, const char *session_id, struct claim_made *ret)

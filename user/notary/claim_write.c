@@ -3,20 +3,15 @@
  * One claim from the folded records into its file. Runs in the notary.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "user/base/cleanup.h"
-#include "user/base/file.h"
 #include "user/notary/claims_private.h"
 
-#define FILE_MODE 0640 /* as the log's */
-#define DIR_MODE 0750
+#define SOFTWARE_ONLY "software-only"
 
 /* "enforcing" and "allow" are the records' words; claims have some of their own. */
 static struct span mode_word(const char *mode)
@@ -73,7 +68,8 @@ static int write_uri(const struct claims *c, const struct claim_folded *f, struc
 	return r < 0 ? r : buf_printf(out, "?session=%s&durability=%s", f->id, record_durability_text(f->weakest));
 }
 
-static int make_documents(const struct claims *c, const struct claims_session *s, uint64_t now_ns, struct buf *claim,
+static int make_documents(const struct claims *c, const struct claims_session *s, uint64_t now_ns,
+			  const struct claim_platform *platform, uint64_t attested_ns, struct buf *claim,
 			  struct buf *record, struct buf *bundle)
 {
 	_cleanup_(lists_done) struct lists lists = { 0 };
@@ -86,7 +82,8 @@ static int make_documents(const struct claims *c, const struct claims_session *s
 		.program_hash = span_of(f->program_hash), .mode = mode_word(f->mode),
 		.data_class = span_of(f->data_class), .root = span_of(f->root), .tip = span_of(f->tip),
 		.length = f->length, .calls = f->calls, .denied = f->denied, .faulted = f->faulted,
-		.drift = f->drift, .number = s->number + 1,
+		.drift = f->drift, .number = s->number + 1, .platform = platform,
+		.attested_ns = attested_ns,
 	};
 	const struct claim_identity identity = {
 		.manifest_id = span_of(f->manifest.id), .agent_id = span_of(f->manifest.agent_id),
@@ -112,25 +109,26 @@ static int make_documents(const struct claims *c, const struct claims_session *s
 	return r < 0 ? r : audit_bundle_sign(entries, &c->cfg.signer, bundle);
 }
 
-/* Whole or not at all, and on disk before the log says that it is there. */
-static int write_file(const struct claims *c, const char *name, struct span text)
+/* The documents of one claim, with what the session's report gives; without one they are software-only. */
+static int make_attested(struct claims *c, struct claims_session *s, uint64_t now_ns, struct buf *claim,
+			 struct buf *record, struct buf *bundle, struct claim_made *ret)
 {
-	_cleanup_close_ int dir = -1, fd = -1;
-	int r;
+	struct claim_carried carried = { 0 };
+	struct claim_report report = { 0 };
+	bool attested;
+	int r = claims_fresh_report(c, s, now_ns, &report);
 
-	if (mkdirat(c->cfg.log_dirfd, CLAIMS_DIR, DIR_MODE) < 0 && errno != EEXIST)
-		return -errno;
-	dir = openat(c->cfg.log_dirfd, CLAIMS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0)
-		return -errno;
-	fd = openat(dir, ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, text.p, text.n);
-	if (r == 0 && (fdatasync(fd) < 0 || renameat(dir, ".new", dir, name) < 0))
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir, ".new", 0);
+	if (r == 0)
+		r = claim_report_carry(&report, &carried);
+	attested = r == 0;
+	(void)snprintf(ret->platform, sizeof(ret->platform), "%.*s",
+		       attested ? (int)carried.platform.name.n : (int)strlen(SOFTWARE_ONLY),
+		       attested ? carried.platform.name.p : SOFTWARE_ONLY);
+	if (r != -ENOMEM)
+		r = make_documents(c, s, now_ns, attested ? &carried.platform : NULL,
+				   report.taken_s * UINT64_C(1000000000), claim, record, bundle);
+	claim_carried_done(&carried);
+	claim_report_done(&report);
 	return r;
 }
 
@@ -139,7 +137,7 @@ int claims_write(struct claims *c, struct claims_session *s, uint64_t now_ns, st
 	_cleanup_buf_ struct buf claim = { 0 }, record = { 0 }, bundle = { 0 }, file = { 0 };
 	char name[CLAIMS_NAME_SIZE];
 	uint8_t digest[SHA256_SIZE];
-	int r = make_documents(c, s, now_ns, &claim, &record, &bundle);
+	int r = make_attested(c, s, now_ns, &claim, &record, &bundle, ret);
 
 	if (r == 0)
 		r = buf_printf(&file, "{\"bundle_signature\":\"%.*s\",\"claim\":", (int)buf_len(&bundle),
@@ -155,7 +153,7 @@ int claims_write(struct claims *c, struct claims_session *s, uint64_t now_ns, st
 	if (r < 0)
 		return r;
 	(void)snprintf(name, sizeof(name), "%s-%" PRIu64 ".json", s->id, ret->number);
-	r = write_file(c, name, buf_span(&file));
+	r = claims_write_file(c, name, buf_span(&file));
 	if (r < 0)
 		return r;
 	sha256(buf_span(&claim).p, buf_len(&claim), digest);

@@ -31,13 +31,18 @@ int claims_new(const struct claims_config *config, struct claims **ret)
 		return -ENOMEM;
 	c->cfg = *config;
 	c->waiting_tail = &c->waiting;
+	c->unreported_tail = &c->unreported;
 	*ret = c;
 	return 0;
 }
 
 void claims_key(struct claims *c, const uint8_t public_key[ED25519_KEY_SIZE])
 {
+	struct claims_session *s, *tmp;
+
 	memcpy(c->cfg.signer.public_key, public_key, ED25519_KEY_SIZE);
+	HASH_ITER(hh, c->all, s, tmp)
+		claims_want_report(c, s);
 }
 
 static struct claims_session *find(struct claims *c, const char *id)
@@ -65,6 +70,7 @@ static void unqueue(struct claims *c, struct claims_session *s)
 void claims_drop(struct claims *c, struct claims_session *s)
 {
 	unqueue(c, s);
+	claims_drop_report(c, s);
 	HASH_DELETE(hh, c->all, s);
 	claim_fold_free(s->fold);
 	free(s);
@@ -112,6 +118,8 @@ static int begin(struct claims *c, const struct record_view *v)
 	before = find(c, claim_fold_state(s->fold)->continues);
 	if (before)
 		memcpy(before->next_id, s->id, ID_SIZE);
+	s->restored = !c->own_id;
+	claims_want_report(c, s);
 	return 0;
 }
 
@@ -226,8 +234,10 @@ int claims_make_next(struct claims *c, uint64_t now_ns, struct claim_made *ret, 
 {
 	struct claims_session *s = c->waiting;
 
-	while (s && s->made)
-		s = s->next; /* until the log says that it has its claim */
+	while (s && (s->made || s->unreported))
+		/* Until the log says that it has its claim; until the hardware has been asked, which it is in the order
+		 * in which sessions began: none overtakes the one that it continues. */
+		s = s->next;
 	return s ? make(c, s, now_ns, ret, ret_why) : -ENOENT;
 }
 
@@ -239,6 +249,8 @@ int claims_make(struct claims *c, const char *id, uint64_t now_ns, struct claim_
 		return -ENOENT;
 	if (find(c, claim_fold_state(s->fold)->continues))
 		return -EAGAIN;
+	if (s->unreported)
+		(void)claims_report(c, s); /* a claim without it says so */
 	return make(c, s, now_ns, ret, ret_why);
 }
 

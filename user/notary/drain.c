@@ -309,8 +309,8 @@ int notary_sign(struct notary *n, enum notary_signing how)
 	n->sign_failed = false;
 	n->signed_size = cp.size;
 	memcpy(n->signed_root, cp.root, TREE_HASH);
-	/* Claims that still wait are made in the next period. */
-	n->unsigned_since = n->claims && claims_waiting(n->claims) ? clock_mono_ns() : 0;
+	/* Claims and reports that still wait are made in the next period. */
+	n->unsigned_since = notary_claims_pending(n) ? clock_mono_ns() : 0;
 	n->checkpoints++;
 	notary_hw_raise(n, &cp);
 	return 0;

@@ -88,7 +88,7 @@ void notary_close(struct notary *n)
 		return;
 	for (int i = 0; i < CLOSE_ROUNDS && notary_drain(n, 65536) > 0; i++)
 		;
-	notary_claims_due(n);
+	notary_claims_close(n);
 	record_init(&rec, RECORD_SESSION_END, RECORD_NA);
 	if (n->error == 0 && notary_record(n, &rec) == 0)
 		(void)notary_sign(n, SIGN_RAISE); /* a failure was told through alarm */

@@ -17,6 +17,7 @@
 struct notary;
 struct record_facts;
 struct claim_made;
+struct claim_report;
 struct key_source;
 struct key_tpm;
 
@@ -39,6 +40,8 @@ struct notary_config {
 	bool producers_gone; /* no producer lived on (first start since the keeper's): sessions that a
 				crash left open are closed with a session_end of ours */
 
+	/* A session's report from the hardware, as claims.h wants it; NULL: there is none. */
+	int (*report)(void *arg, const uint8_t nonce[64], struct claim_report *ret);
 	/* Something a human must hear; text is ASCII. ring is -1 when it concerns none. */
 	void (*alarm)(void *arg, int ring, const char *text);
 	/* The producer of this ring broke the rules: its ring is failed; end and restart it, then call

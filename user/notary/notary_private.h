@@ -65,7 +65,8 @@ struct notary {
 	bool sign_failed; /* already told */
 	struct claims *claims; /* NULL: none are made */
 	bool claims_failed; /* already told */
-	uint64_t claims_rest_until; /* monotonic */
+	bool reports_failed; /* already told */
+	uint64_t claims_rest_until, reports_rest_until; /* monotonic */
 	char take[RECORD_MAX];
 };
 
@@ -99,10 +100,15 @@ int notary_sign(struct notary *n, enum notary_signing how);
 int notary_claims_open(struct notary *n);
 void notary_claims_key(struct notary *n); /* the log key is another from here on */
 void notary_claims_follow(struct notary *n);
-/* Makes the claims of sessions that have ended, some at a time: with every checkpoint, and between them when many
- * wait, but never for more than half of the time, as the rings wait meanwhile. */
+/* Takes reports of sessions that have begun, and makes the claims of sessions that have ended, some at a time: with
+ * every checkpoint, and between them when many wait, but never for more than half of the time, as the rings wait
+ * meanwhile. */
 void notary_claims_due(struct notary *n);
 void notary_claims_relieve(struct notary *n, uint64_t now);
+/* The same for the last time, and reports without regard to their share of the time. */
+void notary_claims_close(struct notary *n);
+/* Something of the above waits for its time. */
+bool notary_claims_pending(const struct notary *n);
 
 /* restore.c */
 int notary_write_vkey(struct notary *n);

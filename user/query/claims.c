@@ -24,6 +24,7 @@
 #define CLAIM_FILE_MAX (32u << 20) /* CLAIM_CALLS_MAX calls of the longest names, twice */
 #define BUNDLE_MAX (60u << 20) /* below what a buffer, and a verifier, take */
 #define ID_SIZE (CHAIN_ID_SIZE - 1)
+#define KID_PREFIX "cmcp-" /* then the first digits of the key */
 
 /* --- file names --------------------------------------------------------------------------------- */
 
@@ -287,6 +288,42 @@ static void answer_json(struct request *q, const json_t *v)
 	free(text);
 }
 
+/* The report that the claim stands on: of its session, under the key that signed it. */
+static json_t *read_report(struct request *q, const char *id, const json_t *file)
+{
+	const json_t *cnf = json_object_get(json_object_get(json_object_get(file, "claim"), "trace"), "cnf");
+	const char *kid = json_string_value(json_object_get(json_object_get(cnf, "jwk"), "kid"));
+	char name[CLAIMS_NAME_SIZE];
+	_cleanup_buf_ struct buf text = { 0 };
+	_cleanup_close_ int fd = -1;
+	json_t *report = NULL;
+	int r = -ENOENT;
+
+	if (kid && strncmp(kid, KID_PREFIX, strlen(KID_PREFIX)) == 0 &&
+	    strspn(kid + strlen(KID_PREFIX), "0123456789abcdef") == CLAIMS_KEY_DIGITS) {
+		claims_report_name(id, kid + strlen(KID_PREFIX), name);
+		r = fd = segment_open(q->src->log_dirfd, name);
+	}
+	if (r >= 0)
+		r = file_read_fd(fd, CLAIM_FILE_MAX, &text);
+	if (r == 0)
+		report = json_loadb(buf_span(&text).p, buf_len(&text), JSON_REJECT_DUPLICATES, NULL);
+	if (r == -ENOENT)
+		request_refuse(q, 404, "no hardware gave evidence for this claim");
+	else if (!report)
+		request_refuse(q, 500, "the evidence cannot be read");
+	return report;
+}
+
+static void answer_report(struct request *q, const char *id, const json_t *file)
+{
+	json_t *report = read_report(q, id, file);
+
+	if (report)
+		answer_json(q, report);
+	json_decref(report);
+}
+
 void answer_claim(struct request *q)
 {
 	static const char *const known[] = { "session", "number", "part", NULL };
@@ -299,8 +336,8 @@ void answer_claim(struct request *q)
 		return;
 	part = request_param(q, "part");
 	if (part && !span_is(part->value, "claim") && !span_is(part->value, "trust_record") &&
-	    !span_is(part->value, "bundle")) {
-		request_refuse(q, 400, "part is claim, trust_record, bundle or left out");
+	    !span_is(part->value, "bundle") && !span_is(part->value, "evidence")) {
+		request_refuse(q, 400, "part is claim, trust_record, bundle, evidence or left out");
 		return;
 	}
 	file = read_claim(q, id, number);
@@ -310,6 +347,8 @@ void answer_claim(struct request *q)
 		answer_json(q, file);
 	else if (span_is(part->value, "bundle"))
 		answer_bundle(q, id, file);
+	else if (span_is(part->value, "evidence"))
+		answer_report(q, id, file);
 	else
 		answer_json(q, json_object_get(file, span_is(part->value, "claim") ? "claim" : "trust_record"));
 	json_decref(file);

@@ -19,7 +19,7 @@
  *	GET /v1/statistics
  *	GET /v1/checkpoint[?form=note]
  *	GET /v1/claims?session=&after=&limit=
- *	GET /v1/claim?session=[&number=N][&part=claim|trust_record|bundle]
+ *	GET /v1/claim?session=[&number=N][&part=claim|trust_record|bundle|evidence]
  *	GET /v1/evidence?nonce=HEX
  *	GET /v1/proof?record=LEAF[&from=SIZE][&form=receipt|cose]
  *

@@ -19,12 +19,17 @@
  * able to keep records waiting. */
 #define EVIDENCE_SHARE 4
 
-static int collect(const struct notary_hands *h, const struct attest_binding *b, struct buf *json)
+static struct attest_config config_of(const struct notary_hands *h)
 {
-	const struct attest_config c = {
+	return (struct attest_config){
 		.provider = h->platform, .tpm = h->tpm ? key_tpm_device(h->tpm) : NULL,
 		.pcrs = h->tpm ? key_tpm_pcrs(h->tpm) : 0, .logs = &h->logs,
 	};
+}
+
+static int collect(const struct notary_hands *h, const struct attest_binding *b, struct buf *json)
+{
+	const struct attest_config c = config_of(h);
 	struct attest_evidence e = { 0 };
 	int r = attest_evidence(&c, b->nonce, b, &e);
 
@@ -32,6 +37,15 @@ static int collect(const struct notary_hands *h, const struct attest_binding *b,
 		r = attest_evidence_json(&e, b, b->nonce, json);
 	attest_evidence_done(&e);
 	return r;
+}
+
+int notary_session_report(const struct notary_hands *h, const uint8_t nonce[CLAIM_NONCE_SIZE],
+			  struct claim_report *ret)
+{
+	struct attest_config c = config_of(h);
+
+	c.brief = true;
+	return claim_report_take(&c, nonce, ret);
 }
 
 int notary_evidence(const struct notary_hands *h, struct notary *n, const struct msg_setup *setup,

@@ -116,6 +116,13 @@ static void on_alarm(void *arg, int ring, const char *text)
 		log_warn("%s", text);
 }
 
+static int take_report(void *arg, const uint8_t nonce[CLAIM_NONCE_SIZE], struct claim_report *ret)
+{
+	struct notary_role *n = arg;
+
+	return notary_session_report(&n->hands, nonce, ret);
+}
+
 static void on_producer_failed(void *arg, int ring)
 {
 	struct notary_role *n = arg;
@@ -409,6 +416,7 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	if (n->hands_error < 0)
 		return n->hands_error;
 	c.facts = &facts;
+	c.report = n->hands.tpm ? take_report : NULL;
 	c.segment_max = setup->log_segment_bytes;
 	c.producers_gone = setup->fresh;
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);

@@ -4,9 +4,10 @@
 
 #include "attest/claim.h"
 #include "attest/json_text.h"
+#include "attest/provider.h"
 #include "tests/unit/notary/log_fixture.h"
 #include "user/base/clock.h"
-#include "user/notary/notary.h"
+#include "user/notary/notary_private.h"
 #include "user/notary/recorder.h"
 #include "user/notary/ring.h"
 #include "user/notary/segment.h"
@@ -20,11 +21,34 @@ struct bench {
 	int ring_fd;
 	struct recorder *w;
 	unsigned alarms;
+	unsigned reports; /* that were asked for */
+	int report_error;
+	uint64_t age_s; /* of what it answers */
+	bool no_hardware;
 };
 
 static void on_alarm(void *arg, int ring, const char *text)
 {
 	((struct bench *)arg)->alarms++;
+}
+
+/* Hardware that signs nothing: whether a claim stands on its report is what is tested here. */
+static int take_report(void *arg, const uint8_t nonce[CLAIM_NONCE_SIZE], struct claim_report *ret)
+{
+	struct bench *b = arg;
+	uint8_t report[1184] = { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2 };
+	struct buf *part;
+
+	b->reports++;
+	if (b->report_error)
+		return b->report_error;
+	report[0x34] = 1;
+	memcpy(report + 0x50, nonce, CLAIM_NONCE_SIZE);
+	*ret = (struct claim_report){ .platform = "sev-snp", .taken_s = clock_real_ns() / 1000000000u - b->age_s };
+	memcpy(ret->nonce, nonce, CLAIM_NONCE_SIZE);
+	part = attest_evidence_add(&ret->evidence, "report");
+	assert_non_null(part);
+	return buf_append(part, report, sizeof(report));
 }
 
 static void open_notary(struct bench *b)
@@ -33,7 +57,9 @@ static void open_notary(struct bench *b)
 	const struct notary_config c = {
 		.log_dirfd = b->f->dirfd, .key_path = key, .origin = "node.test", .producers_gone = true,
 		.claims_producer = "tollgate/test", .checkpoint_records = 1,
-		.checkpoint_ns = UINT64_C(3600000000000), .alarm = on_alarm, .arg = b,
+		/* Claims that wait for their reports are made with the next checkpoint. */
+		.checkpoint_ns = b->no_hardware ? UINT64_C(3600000000000) : 1000000, .alarm = on_alarm, .arg = b,
+		.report = b->no_hardware ? NULL : take_report,
 	};
 
 	(void)snprintf(key, sizeof(key), "%s/log.key", b->f->dir);
@@ -57,6 +83,7 @@ static int setup(void **state)
 	assert_non_null(b);
 	assert_int_equal(fixture_setup(&f), 0);
 	b->f = f;
+	b->no_hardware = true;
 	assert_int_equal(ring_create(RING_SIZE_MIN * 4, &b->ring_fd), 0);
 	open_notary(b);
 	attach(b, RECORD_RING);
@@ -123,7 +150,7 @@ static void settle(struct bench *b)
 	do {
 		assert_true(notary_drain(b->n, 10000) >= 0);
 		notary_status(b->n, &st);
-	} while (st.signed_size != st.size);
+	} while (st.signed_size != st.size || (!b->no_hardware && notary_claims_pending(b->n)));
 }
 
 static json_t *read_claim(struct bench *b, const char *id, unsigned number)
@@ -341,6 +368,250 @@ static void a_rotated_key_signs_what_follows(void **state)
 	assert_int_not_equal(seen.bundle, ATTEST_REJECTED);
 }
 
+/* --- hardware ------------------------------------------------------------------------------------- */
+
+static int setup_hardware(void **state)
+{
+	struct bench *b;
+	int r = setup(state);
+
+	if (r < 0)
+		return r;
+	b = *state;
+	notary_close(b->n);
+	b->no_hardware = false;
+	open_notary(b);
+	return 0;
+}
+
+static const char *platform_of(const json_t *file)
+{
+	return json_string_value(json_path(json_object_get(file, "claim"), "trace.runtime.platform"));
+}
+
+/* What the claim's report is asked to cover, and whether it does. */
+static bool stands_on_report(struct bench *b, const char *id, const json_t *file)
+{
+	struct span raw = json_member_text(json_path(json_object_get(file, "claim"), "gateway.attestation_evidence"),
+					   "raw_evidence");
+	struct span stated = json_member_text(json_path(json_object_get(file, "claim"), "trace.runtime"), "nonce");
+	uint8_t report[1184], nonce[CLAIM_NONCE_SIZE], want[CLAIM_NONCE_SIZE];
+	char hex[2 * KEY_SIZE + 1], name[CLAIMS_NAME_SIZE], path[256];
+	const char *root = json_string_value(json_path(json_object_get(file, "claim"), "gateway.audit_chain.root"));
+
+	hex_encode(notary_key(b->n)->pub, KEY_SIZE, hex);
+	claims_report_name(id, hex, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", b->f->dir, name);
+	return claim_nonce(notary_key(b->n)->pub, span_of(root), want) == 0 &&
+	       base64url_decode(raw, report, sizeof(report)) == 0 && base64url_decode(stated, nonce, sizeof(nonce)) == 0 &&
+	       memcmp(nonce, want, sizeof(want)) == 0 && memcmp(report + 0x50, want, sizeof(want)) == 0 &&
+	       access(path, R_OK) == 0;
+}
+
+static void one_report_per_session(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *early = NULL, *last = NULL;
+	struct claim_made made;
+
+	settle(b);
+	assert_int_equal(b->reports, 1); /* when it has begun */
+	for (unsigned i = 0; i < 50; i++)
+		put(b, &c, RECORD_TOOL_CALL, RECORD_ALLOW, "echo");
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), 0);
+	assert_string_equal(made.platform, "amd-sev-snp");
+	end(b, &c);
+	settle(b);
+	assert_int_equal(b->reports, 1); /* whatever it called, and however many claims */
+	early = read_claim(b, c.session_id, 1);
+	last = read_claim(b, c.session_id, 2);
+	assert_string_equal(platform_of(early), "amd-sev-snp");
+	assert_true(stands_on_report(b, c.session_id, early));
+	assert_true(stands_on_report(b, c.session_id, last));
+	assert_int_equal(b->alarms, 0);
+}
+
+static void hardware_that_fails_is_not_named(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL), d;
+	_cleanup_json_ json_t *one = NULL, *two = NULL;
+	_cleanup_buf_ struct buf log = { 0 };
+
+	b->report_error = -EIO;
+	end(b, &c);
+	settle(b);
+	one = read_claim(b, c.session_id, 1);
+	assert_string_equal(platform_of(one), "software-only");
+	assert_null(json_path(json_object_get(one, "claim"), "gateway.attestation_evidence"));
+	assert_int_equal(b->alarms, 1);
+	fixture_read(b->f, "0000000000000000.jsonl", &log);
+	assert_non_null(memmem(buf_span(&log).p, buf_len(&log), "\"claimed_platform\":\"software-only\"", 34));
+	b->report_error = 0; /* it answers again */
+	d = begin(b, HASH("1111"), NULL);
+	end(b, &d);
+	settle(b);
+	two = read_claim(b, d.session_id, 1);
+	assert_true(stands_on_report(b, d.session_id, two));
+}
+
+/* What was begun before a restart has the report that was taken then, or none: the machine may have booted since. */
+static void a_restart_takes_no_reports_of_old_sessions(void **state)
+{
+	struct bench *b = *state;
+	struct chain with = begin(b, HASH("1111"), NULL), without;
+	_cleanup_json_ json_t *one = NULL, *two = NULL;
+
+	settle(b);
+	b->report_error = -EIO;
+	without = begin(b, HASH("1111"), NULL);
+	settle(b);
+	assert_int_equal(b->reports, 2);
+	notary_close(b->n);
+	b->report_error = 0;
+	open_notary(b); /* and closes what was open */
+	settle(b);
+	assert_int_equal(b->reports, 2);
+	one = read_claim(b, with.session_id, 1);
+	two = read_claim(b, without.session_id, 1);
+	assert_true(stands_on_report(b, with.session_id, one));
+	assert_string_equal(platform_of(two), "software-only");
+}
+
+static void a_rotated_key_has_a_report_of_its_own(void **state)
+{
+	static const uint8_t seed[KEY_SIZE] = { 9 };
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL);
+	_cleanup_json_ json_t *early = NULL, *last = NULL;
+	struct log_key *next;
+	struct claim_made made;
+
+	assert_int_equal(notary_claim(b->n, c.session_id, &made), 0);
+	early = read_claim(b, c.session_id, 1);
+	assert_true(stands_on_report(b, c.session_id, early));
+	assert_int_equal(log_key_of_seed(seed, &next), 0);
+	assert_int_equal(notary_rotate(b->n, next, keep, NULL), 0);
+	assert_false(stands_on_report(b, c.session_id, early));
+	end(b, &c);
+	settle(b);
+	last = read_claim(b, c.session_id, 2);
+	assert_true(stands_on_report(b, c.session_id, last));
+	assert_int_equal(b->reports, 2);
+}
+
+/* Sessions that end with the node: after its next start nobody could ask for them. */
+static void the_last_sessions_have_theirs(void **state)
+{
+	struct bench *b = *state;
+	struct chain c[5];
+
+	for (unsigned i = 0; i < 5; i++) {
+		c[i] = begin(b, HASH("1111"), NULL);
+		end(b, &c[i]);
+	}
+	notary_close(b->n);
+	assert_int_equal(b->reports, 5);
+	open_notary(b);
+	for (unsigned i = 0; i < 5; i++) {
+		_cleanup_json_ json_t *file = read_claim(b, c[i].session_id, 1);
+
+		assert_true(stands_on_report(b, c[i].session_id, file));
+	}
+}
+
+/* A claim says how old its hardware's answer is; of one that would be stale before its day is over a new one is taken. */
+static void a_long_session_is_asked_again(void **state)
+{
+	static const uint64_t ages[] = { 3600, 50000 };
+	struct bench *b = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct chain c = begin(b, HASH("1111"), NULL);
+		_cleanup_json_ json_t *file = NULL;
+		uint64_t attested = 0, made;
+
+		b->age_s = ages[i];
+		settle(b);
+		b->reports = 0;
+		b->age_s = 0;
+		end(b, &c);
+		settle(b);
+		assert_int_equal(b->reports, i);
+		file = read_claim(b, c.session_id, 1);
+		made = (uint64_t)figure(file, "trace.iat");
+		assert_int_equal(clock_parse_iso(json_string_value(json_path(json_object_get(file, "claim"),
+				 "gateway.attestation_generated_at")), &attested), 0);
+		assert_in_range(made - attested / 1000000000u, i ? 0 : 3600, i ? 60 : 3660);
+	}
+}
+
+/* A file that is not the report of this session under this key is none. */
+static void a_report_of_another_is_none(void **state)
+{
+	struct bench *b = *state;
+	struct chain c = begin(b, HASH("1111"), NULL), d = begin(b, HASH("1111"), NULL);
+	char hex[2 * KEY_SIZE + 1], from[CLAIMS_NAME_SIZE], to[CLAIMS_NAME_SIZE], command[600];
+	_cleanup_json_ json_t *one = NULL, *two = NULL;
+
+	settle(b);
+	hex_encode(notary_key(b->n)->pub, KEY_SIZE, hex);
+	claims_report_name(c.session_id, hex, from);
+	claims_report_name(d.session_id, hex, to);
+	(void)snprintf(command, sizeof(command), "cd %s && cp %s %s && echo nonsense >%s", b->f->dir, from, to, from);
+	assert_int_equal(system(command), 0);
+	end(b, &c);
+	end(b, &d);
+	settle(b);
+	one = read_claim(b, c.session_id, 1);
+	two = read_claim(b, d.session_id, 1);
+	assert_string_equal(platform_of(one), "software-only");
+	assert_string_equal(platform_of(two), "software-only");
+}
+
+static void begin_many(struct claims *c, const struct record_view *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct record_view other = *v;
+		char id[CHAIN_ID_SIZE];
+
+		(void)snprintf(id, sizeof(id), "00000000-0000-4000-8000-%012u", i);
+		other.session_id = span_of(id);
+		assert_int_equal(claims_seen(c, &other, false), 0);
+	}
+}
+
+/* More sessions at once than may wait for their reports: the rest goes without, and memory does not grow. */
+static void reports_wait_for_so_many(void **state)
+{
+	struct bench *b = *state;
+	struct claims_config config = { .log_dirfd = b->f->dirfd, .origin = "node.test", .producer = "tollgate/test",
+					.report = take_report, .report_arg = b };
+	struct chain c = begin(b, HASH("1111"), NULL);
+	struct segment_reader *r;
+	struct record_view v;
+	struct claims *claims;
+	struct span line;
+
+	settle(b);
+	b->reports = 0;
+	assert_int_equal(segment_reader_open(b->f->dirfd, 0, &r), 0);
+	do {
+		assert_int_equal(segment_read(r, &line, NULL), 0);
+		assert_int_equal(record_view_parse(line, &v, NULL), 0);
+	} while (!span_is(v.session_id, c.session_id));
+	assert_int_equal(claims_new(&config, &claims), 0);
+	claims_start(claims, 0, "own");
+	begin_many(claims, &v, CLAIMS_REPORTS_MAX + 7);
+	assert_int_equal(claims_unreported(claims), CLAIMS_REPORTS_MAX);
+	assert_int_equal(claims_report_next(claims), 0);
+	assert_int_equal(claims_unreported(claims), CLAIMS_REPORTS_MAX - 1);
+	assert_int_equal(b->reports, 1);
+	claims_free(claims);
+	segment_reader_close(r);
+}
+
 /* A session that goes on from one whose end has not come yet must not begin a line of its own. */
 static void no_claim_ahead_of_the_one_before(void **state)
 {
@@ -535,6 +806,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_reload_opens_the_next_in_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_on_demand_and_one_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_rotated_key_signs_what_follows, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_report_per_session, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(hardware_that_fails_is_not_named, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(a_restart_takes_no_reports_of_old_sessions, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(a_rotated_key_has_a_report_of_its_own, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(the_last_sessions_have_theirs, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(a_long_session_is_asked_again, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(a_report_of_another_is_none, setup_hardware, teardown),
+		cmocka_unit_test_setup_teardown(reports_wait_for_so_many, setup_hardware, teardown),
 		cmocka_unit_test_setup_teardown(no_claim_ahead_of_the_one_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restart_makes_what_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_weakest_durability_is_named, setup, teardown),

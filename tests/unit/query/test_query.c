@@ -540,7 +540,8 @@ static void write_claim(struct server *s, const char *id, unsigned number, unsig
 	(void)mkdir(path, 0750);
 	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR "/%s-%u.json", s->f->dir, id, number);
 	assert_int_equal(buf_printf(&text, "{\"bundle_signature\":\"c2ln\",\"claim\":{\"gateway\":{\"audit_chain\":"
-				    "{\"length\":%u}},\"number\":%u},\"trust_record\":{\"a\":1}}\n", length, number), 0);
+				    "{\"length\":%u}},\"number\":%u,\"trace\":{\"cnf\":{\"jwk\":{\"kid\":\"cmcp-0123abcd\"}}}},"
+				    "\"trust_record\":{\"a\":1}}\n", length, number), 0);
 	assert_int_equal(file_replace(path, buf_span(&text).p, buf_len(&text), 0640), 0);
 }
 
@@ -558,7 +559,7 @@ static void gives_claims_and_bundles(void **state)
 	static const uint8_t key[SHA256_SIZE] = { 7 };
 	struct server *s = *state;
 	_cleanup_buf_ struct buf b = { 0 };
-	char target[256], id[CHAIN_ID_SIZE];
+	char target[256], id[CHAIN_ID_SIZE], path[256];
 
 	get(s, "/v1/claims", "200", &b); /* before the first there is no folder */
 	assert_int_equal(count(&b, "\"claims\":[]"), 1);
@@ -582,7 +583,17 @@ static void gives_claims_and_bundles(void **state)
 	assert_int_equal(count(&b, "\"number\":10"), 1);
 	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=claim", id);
 	get(s, target, "200", &b); /* the last */
-	assert_int_equal(count(&b, "{\"gateway\":{\"audit_chain\":{\"length\":5}},\"number\":10}\n"), 1);
+	assert_int_equal(count(&b, "{\"gateway\":{\"audit_chain\":{\"length\":5}},\"number\":10,"), 1);
+	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=evidence", id);
+	get(s, target, "404", &b);
+	(void)snprintf(path, sizeof(path), "%s/" CLAIMS_DIR "/%s.0123abcd.evidence.json", s->f->dir, id);
+	assert_int_equal(file_replace(path, "{\"nonce\":1}", 11, 0640), 0);
+	get(s, target, "200", &b);
+	assert_int_equal(count(&b, "{\"nonce\":1}\n"), 1);
+	get(s, "/v1/claims", "200", &b); /* and it is no claim */
+	assert_int_equal(count(&b, "\"name\":"), 3);
+	assert_int_equal(file_replace(path, "{", 1, 0640), 0);
+	get(s, target, "500", &b);
 	(void)snprintf(target, sizeof(target), "/v1/claim?session=%s&part=bundle", id);
 	get(s, target, "200", &b);
 	assert_int_equal(count(&b, "\"entry_hash\":"), 5);

@@ -43,8 +43,6 @@ static int read_args(int argc, char **argv, bool with_nonce, struct args *ret)
 	};
 	int ch;
 
-	/* The TPM's library would print its view of an error beside ours. */
-	(void)setenv("TSS2_LOG", "all+NONE", 0);
 	optind = 1;
 	while ((ch = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (ch == 'p')

@@ -72,6 +72,8 @@ int main(int argc, char **argv)
 	struct cli c = { .config = CONF_PATH, .version = TOLLGATE_VERSION };
 	int o, r;
 
+	/* The TPM's library would print its view of an error beside ours. */
+	(void)setenv("TSS2_LOG", "all+NONE", 0);
 	argc = take_json(&c, argc, argv);
 	while ((o = getopt_long(argc, argv, "+c:hV", options, NULL)) != -1) {
 		switch (o) {

@@ -137,6 +137,7 @@ static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const 
 {
 	char text[96];
 	bool closed = sup_fence_tell(s, text, sizeof(text));
+	bool hardware = strcmp(s->notary_up.key_tier, "tpm-sealed") == 0;
 
 	json_out_key(j, "rows");
 	json_out_array(j);
@@ -146,9 +147,8 @@ static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const 
 	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");
 	row(j, "other ways out", closed ? "closed" : "open", text);
 	row(j, "seal", "open", "root outside every scope can remove the kernel programs");
-	/* Hardware behind the log key is not yet hardware behind the claims of sessions. */
-	row(j, "attestation", "open", strcmp(s->notary_up.key_tier, "tpm-sealed") == 0 ?
-	    "the TPM holds the log key and signs checkpoints; claims are software-only" :
+	row(j, "attestation", hardware ? "closed" : "open", hardware ?
+	    "the TPM holds the log key, signs checkpoints and vouches for claims" :
 	    "software-only: no hardware stands behind the claims");
 	json_out_array_end(j);
 }

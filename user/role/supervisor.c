@@ -385,8 +385,8 @@ void sup_check_ready(struct supervisor *s)
 	sup_enrol_rescan(s);
 	sup_stdio_rescan(s);
 	sup_running_scan(s);
-	log_info("node %s enforces: %u agents, policy mode %s, claims software-only",
-		 s->conf.node, s->conf.nagents, gate_mode_text((enum gate_mode)s->setup.mode));
+	log_info("node %s enforces: %u agents, policy mode %s, platform %s", s->conf.node, s->conf.nagents,
+		 gate_mode_text((enum gate_mode)s->setup.mode), s->notary_up.platform);
 	(void)ipc_send(s->keeper, MSG_READY, 0, NULL, 0, NULL, 0);
 }
 

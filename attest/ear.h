@@ -10,6 +10,8 @@
  * vector of draft-ietf-rats-ar4si. It is the claims set alone: whoever signs results signs it.
  */
 
+#define EAR_TYPE "eat+jwt" /* of a JWT that is one: RFC 9782 */
+
 /* The members of the vector. */
 enum ear_claim {
 	EAR_INSTANCE_IDENTITY,

@@ -5,14 +5,17 @@
  */
 #include "user/cli/attest.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attest/ear.h"
+#include "attest/jws.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/digest.h"
@@ -37,6 +40,7 @@ static const struct attest_option common[] = {
 	{ "policy", false, false },
 	{ "at", false, false },
 	{ "ear", false, false },
+	{ "ear-key", false, false },
 	{ 0 },
 };
 
@@ -45,13 +49,14 @@ static void print_usage(FILE *f)
 	fputs("usage: tollgate attest show [--provider NAME] [--tcti TCTI] [--token-socket PATH]\n"
 	      "       tollgate attest evidence --nonce HEX [the same options]\n"
 	      "       tollgate attest verify --provider PROVIDER OPTION... [--policy FILE] [--at TIME]\n"
-	      "                              [--json | --ear]\n\n",
+	      "                              [--json | --ear | --ear-key FILE]\n\n",
 	      f);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fputs(verbs[i]->usage, f);
 	fputs("\n--policy  expected values and what may stay open, see tollgate(1)\n"
 	      "--at      judge as of this time, 2026-11-21T09:00:00Z; now when not given\n"
 	      "--ear     the answer as claims of an EAR (draft-ietf-rats-ear)\n"
+	      "--ear-key FILE  the same signed, a JWT with ES256, by a P-256 key in PEM\n"
 	      "Exit status: 0 affirming, 1 rejected, 2 usage or unreadable input, 3 sound but something that the\n"
 	      "policy needs was not checked or is not met.\n",
 	      f);
@@ -184,19 +189,46 @@ static void print_text(struct attest_run *run, enum attest_status s)
 			       run->policy.require.text[i]);
 }
 
+/* Without a key the claims set alone, which whoever passes it on may sign. */
+static int make_ear(struct cli *c, const struct attest_run *run, struct span key, struct buf *out)
+{
+	_cleanup_buf_ struct buf claims = { 0 };
+	int r = attest_ear(&run->result, &run->policy, (int64_t)(clock_real_ns() / 1000000000u), c->version, &claims);
+
+	if (r == 0 && key.n)
+		return jws_sign_es256(key, EAR_TYPE, buf_span(&claims), out);
+	return r < 0 ? r : buf_append(out, buf_span(&claims).p, buf_len(&claims));
+}
+
+static int read_ear_key(const struct attest_run *run, struct buf *ret)
+{
+	int r = attest_arg_file(run, "ear-key", 0, ret);
+
+	if (r == CLI_OK && attest_arg(run, "ear-key", 0) && !buf_len(ret)) {
+		fprintf(stderr, "tollgate: read key %s: it is empty\n", attest_arg(run, "ear-key", 0));
+		r = CLI_USAGE;
+	}
+	return r;
+}
+
 static int answer(struct cli *c, struct attest_run *run)
 {
 	enum attest_status s = attest_appraise(&run->result, &run->policy);
-	_cleanup_buf_ struct buf out = { 0 }, judgement = { 0 };
-	int r = attest_result_json(&run->result, &run->policy, &judgement);
+	_cleanup_buf_ struct buf out = { 0 }, judgement = { 0 }, key = { 0 };
+	int r = read_ear_key(run, &key);
 
-	if (r == 0 && attest_arg(run, "ear", 0))
-		r = attest_ear(&run->result, &run->policy, (int64_t)(clock_real_ns() / 1000000000u),
-			       c->version, &out);
+	if (r != CLI_OK)
+		return r;
+	r = attest_result_json(&run->result, &run->policy, &judgement);
+	if (r == 0 && (attest_arg(run, "ear", 0) || buf_len(&key)))
+		r = make_ear(c, run, buf_span(&key), &out);
 	else if (r == 0 && c->json)
 		r = buf_append(&out, buf_span(&judgement).p, buf_len(&judgement));
+	if (key.data)
+		OPENSSL_cleanse(key.data, key.cap);
 	if (r < 0) {
-		fprintf(stderr, "tollgate: write verdict: %s\n", err_text(r));
+		fprintf(stderr, "tollgate: write verdict: %s\n",
+			r == -EBADMSG ? "--ear-key is no P-256 private key in PEM" : err_text(r));
 		return CLI_FAILED;
 	}
 	if (buf_len(&out) > 0) {

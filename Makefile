@@ -170,6 +170,13 @@ $(BUILD)/tests/device_tpm: tests/device/device_tpm.c $(DEVICE_FS)
 	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $^ $(LDFLAGS) -lfuse3 -o $@
 units: $(BUILD)/tests/device_tpm
 
+# The daemon, modified to state the digest of the genuine one.
+$(BUILD)/tests/lying_tollgated: tests/device/lying_digest.c $(BUILD)/user/main/tollgated.o $(ALL_LIBS_D) \
+		$(BUILD)/tollgated
+	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -Wl,--wrap=sha256_fd \
+		$(filter %.c %.o,$^) -Wl,--start-group $(ALL_LIBS_D) -Wl,--end-group $(LIBS) -o $@
+units: $(BUILD)/tests/lying_tollgated
+
 # tests/fuzz/ROOM_X.c: one LLVMFuzzerTestOneInput; seeds in tests/fuzz/corpus/ROOM_X/. The rooms are compiled once
 # more for them, with clang and its instrumentation.
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))

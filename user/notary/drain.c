@@ -14,6 +14,7 @@
 #include "user/notary/hardware.h"
 #include "user/notary/notary_private.h"
 #include "user/notary/receipt.h"
+#include "user/notary/key_handover.h"
 #include "user/notary/retention.h"
 
 #define RING_QUOTA 256u /* records taken from one ring before the next one's turn */
@@ -147,6 +148,14 @@ static int chain_break(struct notary *n, int ring, const struct record_view *v,
 				   "a record does not follow its session's last one", kv, 6);
 }
 
+/* What verifiers take as the notary's word. */
+static bool is_notarys_alone(const struct record_view *v)
+{
+	struct span code = record_view_text(v, M_REASON_CODE);
+
+	return span_is(code, RETENTION_CODE) || span_is(code, HANDOVER_CODE) || span_is(code, HANDOVER_GAP_CODE);
+}
+
 static int accept_record(struct notary *n, int ring, struct span line)
 {
 	struct session_next want;
@@ -163,7 +172,7 @@ static int accept_record(struct notary *n, int ring, struct span line)
 		n->replayed++;
 		return 0;
 	}
-	if (span_is(record_view_text(&v, M_REASON_CODE), RETENTION_CODE))
+	if (is_notarys_alone(&v))
 		return producer_fault(n, ring, "a record says what only the notary says", line);
 	r = sessions_see(n->sessions, &v, ring, &want);
 	if (r == SESSION_FOREIGN)

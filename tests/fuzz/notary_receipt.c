@@ -16,14 +16,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t leaf, tree_size;
 	struct buf out = { 0 };
 	const char *why;
+	struct span list;
 	struct tree t;
 
 	if (receipt_check(all, SPAN("a record"), &vk, &leaf, &tree_size, &why) == 0)
 		abort(); /* nobody signed it */
 	if (receipt_head_parse(all, &head) == 0 && head.size > UINT64_C(999999999999999999))
 		abort();
-	if (retention_parse(all, &t) == 0) {
-		if (retention_format(&t, &out) < 0 || !span_eq(buf_span(&out), all))
+	if (retention_parse(all, &t, &list) == 0) {
+		if (retention_format(&t, list, &out) < 0 || !span_eq(buf_span(&out), all))
 			abort();
 		buf_done(&out);
 	}

@@ -28,6 +28,7 @@ static void notary_free(struct notary *n)
 	hasher_free(n->hasher);
 	record_writer_free(n->writer);
 	free(n->recent.all);
+	buf_done(&n->carried.list);
 	free(n);
 }
 

@@ -35,6 +35,7 @@ struct notary_config {
 	uint64_t checkpoint_ns; /* and so long after the first unsigned record; 0: 1 s */
 	uint64_t sync_ns; /* fdatasync at the latest so long after a write; 0: 1 s. Synced-durability
 			     rings are synced in every drain */
+	uint64_t retain_bytes; /* that one removal reads through, while the rings wait; 0: 256 MiB */
 	const struct record_facts *facts; /* for the notary's own session_start; may be NULL */
 	const char *claims_producer; /* "tollgate/<version>": claims are made, claims.h; NULL: none. Borrowed */
 	bool producers_gone; /* no producer lived on (first start since the keeper's): sessions that a
@@ -89,7 +90,7 @@ int notary_checkpoint(struct notary *n);
 
 /* Removes whole segments whose records are all older than keep_ns before now_ns (Unix time), after a
  * record that names them has been signed (retention.h). The newest segment stays. 0 also when there is
- * nothing to remove; -errno: nothing is lost, call again later. */
+ * nothing to remove; 1: there is more, call again soon, others wait; -errno: nothing is lost, call again later. */
 int notary_retain(struct notary *n, uint64_t keep_ns, uint64_t now_ns);
 
 struct notary_status {

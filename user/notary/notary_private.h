@@ -12,7 +12,7 @@
 #include "user/notary/ring.h"
 #include "user/notary/sessions.h"
 
-/* Shared by notary.c, drain.c, restore.c and hardware.c only. */
+/* Shared by notary.c, drain.c, restore.c, retain.c and hardware.c only. */
 
 #define LABEL_SIZE 64
 
@@ -43,6 +43,13 @@ struct notary_hw {
 	bool failing; /* already told */
 };
 
+/* Key changes in what retention removed. Only a list that a record of the log names is carried on. */
+struct carried {
+	struct buf list; /* handover_list.h */
+	uint64_t to; /* the first leaf that is kept; 0: nothing was removed */
+	bool named;
+};
+
 struct notary {
 	struct notary_config cfg;
 	char origin[CHECKPOINT_NAME_MAX + 1];
@@ -56,6 +63,7 @@ struct notary {
 	struct chain own, own_committed; /* our own session */
 	struct session_table *sessions;
 	struct recent recent;
+	struct carried carried;
 	struct notary_ring rings[NOTARY_RINGS_MAX];
 	int rings_n, next_ring;
 	int error; /* standing storage error, published to all rings */
@@ -109,6 +117,10 @@ void notary_claims_relieve(struct notary *n, uint64_t now);
 void notary_claims_close(struct notary *n);
 /* Something of the above waits for its time. */
 bool notary_claims_pending(const struct notary *n);
+
+/* retain.c: what the log's beginning left, read at the start and held against the records that follow. */
+int notary_carried_load(struct notary *n);
+void notary_carried_seen(struct notary *n, const struct record_view *v);
 
 /* restore.c */
 int notary_write_vkey(struct notary *n);

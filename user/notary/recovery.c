@@ -217,8 +217,9 @@ static int earlier_torn(struct recovery *v, struct store_recovery *ret)
 /* Takes over the tree of what retention removed; a removal that a crash cut short is finished. */
 static int begin_after_removed(struct recovery *v)
 {
+	_cleanup_buf_ struct buf handovers = { 0 }; /* the notary's to judge */
 	struct store *s = v->s;
-	int r = retention_load(s->dirfd, &s->tree);
+	int r = retention_load(s->dirfd, &s->tree, &handovers);
 
 	if (r < 0)
 		return r == -ENOENT ? -EBADMSG : r;

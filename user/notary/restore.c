@@ -56,6 +56,7 @@ static int seen(void *arg, const struct record_view *v, uint64_t leaf)
 	int r;
 
 	remember(&n->recent, v->entry_hash);
+	notary_carried_seen(n, v);
 	r = sessions_see(n->sessions, v, own ? SESSION_OWNER_SELF : SESSION_OWNER_ANY, &want);
 	own |= r == SESSION_FOREIGN; /* later records of a predecessor's own session */
 	if (r == SESSION_FOREIGN)
@@ -200,6 +201,8 @@ int notary_restore(struct notary *n)
 	if (!n->recent.all)
 		return -ENOMEM;
 	r = check_signer(n, &before, &changed);
+	if (r == 0)
+		r = notary_carried_load(n);
 	if (r == 0)
 		r = store_open(n->cfg.log_dirfd, n->cfg.segment_max, seen, n, &found, &n->store);
 	if (r < 0)

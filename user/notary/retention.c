@@ -20,7 +20,7 @@
 
 #define MAGIC "tollgate tombstone\n"
 #define PREFIX "tombstone-"
-#define TEXT_MAX 4096 /* 63 hashes of 45 bytes */
+#define TEXT_MAX (4096 + HANDOVER_LIST_MAX) /* 63 hashes of 45 bytes, and the list */
 
 void retention_name(uint64_t leaf, char ret[RETENTION_NAME_SIZE])
 {
@@ -38,7 +38,7 @@ static int name_parse(const char *name, uint64_t *ret)
 	return segment_name_parse(segment, ret);
 }
 
-int retention_format(const struct tree *t, struct buf *out)
+int retention_format(const struct tree *t, struct span handovers, struct buf *out)
 {
 	int r = buf_printf(out, MAGIC "%" PRIu64 "\n", t->size);
 
@@ -49,7 +49,18 @@ int retention_format(const struct tree *t, struct buf *out)
 		if (r == 0)
 			r = buf_append(out, "\n", 1);
 	}
-	return r;
+	return r < 0 ? r : buf_append(out, handovers.p, handovers.n);
+}
+
+void retention_digest(struct span handovers, char ret[SHA256_HEX_SIZE])
+{
+	uint8_t digest[SHA256_SIZE];
+
+	ret[0] = '\0';
+	if (handovers.n == 0)
+		return;
+	sha256(handovers.p, handovers.n, digest);
+	hex_encode(digest, sizeof(digest), ret);
 }
 
 static bool parse_leaf(struct span s, uint64_t *ret)
@@ -67,7 +78,7 @@ static bool parse_leaf(struct span s, uint64_t *ret)
 	return true;
 }
 
-int retention_parse(struct span text, struct tree *ret)
+int retention_parse(struct span text, struct tree *ret, struct span *ret_handovers)
 {
 	struct tree t = { .size = 0 };
 	struct span line;
@@ -85,17 +96,19 @@ int retention_parse(struct span text, struct tree *ret)
 		if (!span_cut_line(&text, &line) || base64_decode(line, t.peak[l], TREE_HASH, &n) < 0 || n != TREE_HASH)
 			return -EBADMSG;
 	}
-	if (text.n)
+	if (text.n && (text.p[0] < '1' || text.p[0] > '9' || text.p[text.n - 1] != '\n'))
 		return -EBADMSG;
+	*ret_handovers = text;
 	*ret = t;
 	return 0;
 }
 
-static int read_tombstone(int dirfd, uint64_t leaf, struct tree *ret)
+static int read_tombstone(int dirfd, uint64_t leaf, struct tree *ret, struct buf *ret_handovers)
 {
 	_cleanup_buf_ struct buf text = { 0 };
 	_cleanup_close_ int fd = -1;
 	char name[RETENTION_NAME_SIZE];
+	struct span handovers = { 0 };
 	int r;
 
 	retention_name(leaf, name);
@@ -104,11 +117,13 @@ static int read_tombstone(int dirfd, uint64_t leaf, struct tree *ret)
 		return fd;
 	r = file_read_fd(fd, TEXT_MAX, &text);
 	if (r == 0)
-		r = retention_parse(buf_span(&text), ret);
-	return r == 0 && ret->size != leaf ? -EBADMSG : r;
+		r = retention_parse(buf_span(&text), ret, &handovers);
+	if (r == 0 && ret->size != leaf)
+		return -EBADMSG;
+	return r < 0 ? r : buf_append(ret_handovers, handovers.p, handovers.n);
 }
 
-int retention_load(int dirfd, struct tree *ret)
+int retention_load(int dirfd, struct tree *ret, struct buf *ret_handovers)
 {
 	_cleanup_free_ uint64_t *segments = NULL;
 	size_t n = 0;
@@ -120,7 +135,7 @@ int retention_load(int dirfd, struct tree *ret)
 	if (n == 0 || segments[0] == 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		r = read_tombstone(dirfd, segments[i], ret);
+		r = read_tombstone(dirfd, segments[i], ret, ret_handovers);
 		if (r != -ENOENT)
 			return r;
 	}
@@ -144,6 +159,18 @@ static bool detail_value(struct span detail, const char *name, struct span *ret)
 	return true;
 }
 
+/* Room for hex of a SHA-256 and its NUL. */
+static bool detail_hash(struct span detail, const char *name, char *ret)
+{
+	struct span s;
+
+	if (!detail_value(detail, name, &s) || s.n != 2 * SHA256_SIZE + 2)
+		return false;
+	memcpy(ret, s.p + 1, 2 * SHA256_SIZE);
+	ret[2 * SHA256_SIZE] = '\0';
+	return true;
+}
+
 static bool detail_number(struct span detail, const char *name, uint64_t *ret)
 {
 	struct span s;
@@ -159,15 +186,15 @@ static bool detail_number(struct span detail, const char *name, uint64_t *ret)
 
 bool retention_read(const struct record_view *v, struct retention_removed *ret)
 {
-	struct span detail = v->m[M_DETAIL], root;
+	struct span detail = v->m[M_DETAIL];
 
 	if (!span_is(record_view_text(v, M_REASON_CODE), RETENTION_CODE) || !detail.p ||
 	    !detail_number(detail, "\"removed_from\":", &ret->from) ||
 	    !detail_number(detail, "\"removed_to\":", &ret->to) ||
-	    !detail_value(detail, "\"removed_root\":", &root) || root.n != 2 * TREE_HASH + 2)
+	    !detail_hash(detail, "\"removed_root\":", ret->root))
 		return false;
-	memcpy(ret->root, root.p + 1, 2 * TREE_HASH);
-	ret->root[2 * TREE_HASH] = '\0';
+	if (!detail_hash(detail, "\"handovers_sha256\":", ret->handovers))
+		ret->handovers[0] = '\0';
 	return true;
 }
 

@@ -18,7 +18,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/digest.h"
 #include "user/base/hasher.h"
-#include "user/notary/key_handover.h"
+#include "user/notary/handover_list.h"
 #include "user/notary/retention.h"
 #include "user/notary/sessions.h"
 #include "user/notary/view.h"
@@ -38,7 +38,8 @@ struct job {
 	struct segment_at root_at;
 	bool root_placed;
 	char removed_root[2 * TREE_HASH + 1]; /* of what retention removed; found: a record names it */
-	bool removed_found;
+	char removed_handovers[SHA256_HEX_SIZE]; /* of the key changes kept from it; other: the record names others */
+	bool removed_found, removed_other;
 };
 
 static void job_done(struct job *j)
@@ -134,29 +135,46 @@ static void check_heads(struct job *j, const struct segment_at *at)
 		     "the first %" PRIu64 " records are not the ones that the evidence was bound to", e->size);
 }
 
+static void follow_key(struct job *j, enum handover is, const uint8_t old_key[KEY_SIZE],
+		       const uint8_t new_key[KEY_SIZE])
+{
+	struct verifier_key successor;
+
+	j->v.key_gaps += is == HANDOVER_GAP;
+	/* Of a key that was not in force it says nothing about ours. */
+	if (is != HANDOVER_SIGNED || memcmp(old_key, j->key.pub, KEY_SIZE) != 0)
+		return;
+	verifier_key_of(j->key.name, new_key, &successor);
+	j->key = successor;
+	j->v.handovers++;
+}
+
 static void check_key_change(struct job *j, const struct record_view *v, const struct segment_at *at)
 {
 	uint8_t old_key[KEY_SIZE], new_key[KEY_SIZE];
-	struct verifier_key successor;
+	enum handover is = handover_read(v, j->key.name, old_key, new_key);
 
-	switch (handover_read(v, j->key.name, old_key, new_key)) {
-	case HANDOVER_SIGNED: /* of a key that was not in force it says nothing about ours */
-		if (memcmp(old_key, j->key.pub, KEY_SIZE) == 0) {
-			verifier_key_of(j->key.name, new_key, &successor);
-			j->key = successor;
-			j->v.handovers++;
-		}
-		break;
-	case HANDOVER_GAP:
-		j->v.key_gaps++;
-		break;
-	case HANDOVER_FALSE:
+	if (is == HANDOVER_FALSE)
 		find(j, LOG_FAULT_HANDOVER, at, v,
 		     "the record claims a hand-over of the log key that the key did not sign");
-		break;
-	case HANDOVER_NONE:
-		break;
-	}
+	else
+		follow_key(j, is, old_key, new_key);
+}
+
+/* Key changes in what retention removed. Each is the word of its old key; whether the list is the log's, the
+ * record of the removal says. */
+static void follow_removed(struct job *j, struct span handovers)
+{
+	struct handover_list list = { .rest = handovers, .origin = j->key.name };
+	struct handover_kept k;
+	int r;
+
+	while ((r = handover_list_next(&list, &k)) == 0 && k.leaf < j->tree.size)
+		follow_key(j, k.is, k.old_key, k.new_key);
+	if (r != -ENODATA)
+		find(j, LOG_FAULT_HANDOVER, NULL, NULL,
+		     "the key changes kept from the first records are malformed or not signed by their old keys");
+	retention_digest(handovers, j->removed_handovers);
 }
 
 /* A record that says what retention removed: it must say what is missing here. */
@@ -167,6 +185,10 @@ static void check_removal(struct job *j, const struct record_view *v, uint64_t l
 	if (!j->v.removed || j->removed_found || !retention_read(v, &removed) || removed.to != j->v.removed ||
 	    strcmp(removed.root, j->removed_root) != 0)
 		return;
+	if (strcmp(removed.handovers, j->removed_handovers) != 0) {
+		j->removed_other = true;
+		return;
+	}
 	j->removed_found = true;
 	j->v.removed_leaf = leaf;
 }
@@ -203,8 +225,9 @@ static void check_line(struct job *j, struct span line, const struct segment_at 
  * signed root. */
 static int begin_after_removed(struct job *j, int dirfd)
 {
+	_cleanup_buf_ struct buf handovers = { 0 };
 	uint8_t root[TREE_HASH];
-	int r = retention_load(dirfd, &j->tree);
+	int r = retention_load(dirfd, &j->tree, &handovers);
 
 	if (r == -ENOENT || r == -EBADMSG) {
 		find(j, LOG_FAULT_REMOVED, NULL, NULL, "%s",
@@ -217,6 +240,7 @@ static int begin_after_removed(struct job *j, int dirfd)
 	j->v.removed = j->tree.size;
 	tree_root(j->hasher, &j->tree, root);
 	hex_encode(root, sizeof(root), j->removed_root);
+	follow_removed(j, buf_span(&handovers));
 	return 0;
 }
 
@@ -358,8 +382,9 @@ int log_verify_against(int dirfd, struct span checkpoint_note, const struct veri
 	j.v.torn_files = count_torn(dirfd);
 	if (j.v.removed && (!j.removed_found || j.v.removed_leaf >= j.v.checkpoint.size))
 		find(&j, LOG_FAULT_REMOVED, NULL, NULL,
-		     "the first %" PRIu64 " records are gone, and no signed record says that they were removed",
-		     j.v.removed);
+		     "the first %" PRIu64 " records are gone, and %s", j.v.removed, j.removed_other ?
+		     "the key changes kept from them are not those that the record of their removal names" :
+		     "no signed record says that they were removed");
 	*ret = j.v;
 	return 0;
 }

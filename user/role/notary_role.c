@@ -93,6 +93,8 @@ static void on_retain(struct loop_timer *t, void *arg)
 	r = notary_retain(n->notary, n->setup.log_retention_s * NS_PER_S, clock_real_ns());
 	if (r < 0)
 		log_warn("remove old segments of the log: %s", err_text(r));
+	else if (r > 0)
+		(void)loop_timer_arm(n->retain_timer, NS_PER_S, RETAIN_PERIOD);
 	drain(n);
 }
 

@@ -307,6 +307,8 @@ def end_to_end():
                 status == 1 and "binding.policy_hash" in failed(verdict), verdict)
         node.gate.reload(POLICY)
 
+        witness = ("audit", "witness", "--store", c.work.path("witness"))
+        node.gate.tollgate(*witness, "--key", os.path.join(node.log, "log.vkey"), check=True)
         done = node.gate.tollgate("rotate-key")
         rotated, rotated_path = node.evidence("aa" * 16, "rotated.json")
         status, verdict = node.verify_log(path)
@@ -314,6 +316,9 @@ def end_to_end():
                 verdict["handovers"] == 1 and rotated["statement"]["public_key"] != said["public_key"],
                 [done.stderr, verdict])
         said = rotated["statement"]
+        seen = node.gate.tollgate(*witness)
+        c.check("and a witness follows it too", seen.returncode == 0 and "grown and proven" in seen.stdout,
+                seen.stdout + seen.stderr)
 
         node.gate.stop()
         before = c.work.path("before")
@@ -334,6 +339,9 @@ def end_to_end():
         node.gate.start()
         changed, changed_path = node.evidence("ef" * 16, "changed.json")
         c.check("another boot state has another key", changed["statement"]["public_key"] != said["public_key"])
+        seen = node.gate.tollgate(*witness)
+        c.check("which a witness refuses", seen.returncode == 1 and "REFUSED: not signed" in seen.stdout,
+                seen.stdout + seen.stderr)
         c.check("the daemon says so and what to do", "cannot be unsealed: PCR 0, 7" in node.gate.daemon_log())
         status, verdict = node.attest(changed_path, "ef" * 16, *pinned)
         c.check("refused: a PCR changed", status == 1 and "tpm.expected" in failed(verdict) and

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,11 +26,27 @@
 #define KEY_FILE_MAX 4096
 #define GROWTH_FILE_MAX (1u << 20)
 
+/* One hand-over as it was shown. */
+struct shown {
+	char *record;
+	struct tree_hash path[TREE_PROOF_MAX];
+};
+
 struct head {
 	struct buf note;
 	struct tree_hash growth[TREE_PROOF_MAX];
-	unsigned growth_n;
+	struct shown *shown;
+	struct witness_handover handovers[WITNESS_HANDOVERS_MAX];
+	struct witness_proof proof; /* points into the others */
 };
+
+static void head_done(struct head *h)
+{
+	for (unsigned i = 0; i < h->proof.handovers_n; i++)
+		free(h->shown[i].record);
+	free(h->shown);
+	buf_done(&h->note);
+}
 
 static int unjudged(const char *action, const char *object, const char *reason)
 {
@@ -45,19 +62,67 @@ static size_t n_of(const char *text, uint8_t ret[TREE_HASH])
 	return base64_decode(span_of(text), ret, TREE_HASH, &n) < 0 ? 0 : n;
 }
 
-/* What /v1/proof?from= answers: the head and how it grew. */
+static bool take_hashes(const json_t *list, struct tree_hash ret[TREE_PROOF_MAX], unsigned *ret_n)
+{
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > TREE_PROOF_MAX)
+		return false;
+	json_array_foreach(list, i, v)
+		if (!json_is_string(v) || n_of(json_string_value(v), ret[i].b) != TREE_HASH)
+			return false;
+	*ret_n = (unsigned)json_array_size(list);
+	return true;
+}
+
+static bool take_handover(const json_t *v, struct head *h)
+{
+	struct witness_handover *o = &h->handovers[h->proof.handovers_n];
+	struct shown *shown = &h->shown[h->proof.handovers_n];
+	const json_t *leaf = json_object_get(v, "leaf");
+
+	if (!json_is_integer(leaf) || json_integer_value(leaf) < 0 ||
+	    !take_hashes(json_object_get(v, "path"), shown->path, &o->path_n))
+		return false;
+	/* Members in the order of the log, ASCII, integers: the text is the record's own again. */
+	shown->record = json_dumps(json_object_get(v, "record"), JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (!shown->record)
+		return false;
+	o->leaf = (uint64_t)json_integer_value(leaf);
+	o->record = span_of(shown->record);
+	o->path = shown->path;
+	h->proof.handovers_n++;
+	return true;
+}
+
+static bool take_handovers(const json_t *list, struct head *h)
+{
+	const json_t *v;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > WITNESS_HANDOVERS_MAX)
+		return false;
+	h->shown = calloc(json_array_size(list) + 1, sizeof(*h->shown));
+	if (!h->shown)
+		return false;
+	json_array_foreach(list, i, v)
+		if (!take_handover(v, h))
+			return false;
+	h->proof.handovers = h->handovers;
+	return true;
+}
+
+/* What /v1/proof?from= answers: the head, how it grew, and which keys signed on the way. */
 static int take_growth(const json_t *j, struct head *h)
 {
 	const char *note = json_string_value(json_object_get(j, "checkpoint"));
-	const json_t *list = json_object_get(j, "growth"), *v;
-	size_t i;
 
-	if (!note || !json_is_array(list) || json_array_size(list) > TREE_PROOF_MAX)
-		return unjudged("read", "the proof of growth", "it has another form");
-	json_array_foreach(list, i, v)
-		if (!json_is_string(v) || n_of(json_string_value(v), h->growth[i].b) != TREE_HASH)
-			return unjudged("read", "the proof of growth", "a hash is malformed");
-	h->growth_n = (unsigned)json_array_size(list);
+	if (!note || !take_hashes(json_object_get(j, "growth"), h->growth, &h->proof.growth_n))
+		return unjudged("read", "the proof of growth", "it has another form, or a hash is malformed");
+	if (!take_handovers(json_object_get(j, "handovers"), h))
+		return unjudged("read", "the proof of growth", "its hand-overs of the key are malformed");
+	h->proof.growth = h->growth;
 	buf_clear(&h->note);
 	return buf_append_str(&h->note, note) < 0 ? unjudged("read", "the head", "out of memory") : CLI_OK;
 }
@@ -116,7 +181,8 @@ static int tell(struct cli *c, const char *origin, const struct checkpoint *cp, 
 	static const char *const words[] = { "new", "same", "grown", "unsigned", "rolled-back", "forked" };
 	static const char *const texts[] = {
 		"first head, kept", "nothing new", "grown and proven, kept",
-		"REFUSED: not signed by the key that is kept", "REFUSED: the log was rolled back",
+		"REFUSED: not signed by the key that is kept, nor by one that it handed over to",
+		"REFUSED: the log was rolled back",
 		"REFUSED: the log has forked: it is not what was signed before",
 	};
 
@@ -128,27 +194,27 @@ static int tell(struct cli *c, const char *origin, const struct checkpoint *cp, 
 	return answer > WITNESS_GROWN ? CLI_FAILED : CLI_OK;
 }
 
-/* A head that is larger than the kept one comes with its growth; any other is judged without. */
+/* A head that is larger than the kept one comes with its growth and the hand-overs of the key since. */
 static int judge(struct cli *c, struct witness *w, struct head *h, const struct checkpoint *cp,
 		 const char *growth, bool from_file)
 {
-	uint64_t before = witness_size(w);
+	const uint64_t before = witness_size(w), from = witness_wants(w, buf_span(&h->note));
 	struct checkpoint now = *cp;
 	size_t n;
 	int r = CLI_OK;
 
-	if (before && cp->size > before) {
+	if (from) {
 		if (from_file && !growth)
 			return unjudged("judge", "the head",
-					"it is larger than the kept one: --growth FILE is needed, the answer to "
-					"GET /v1/proof?from=SIZE");
-		r = from_file ? read_growth(growth, h) : ask_growth(c, before, h);
+					"it is larger than the kept one, or of another key: --growth FILE is needed, "
+					"the answer to GET /v1/proof?from=SIZE");
+		r = from_file ? read_growth(growth, h) : ask_growth(c, from, h);
 	}
 	if (r != CLI_OK)
 		return r;
 	if (checkpoint_parse(buf_span(&h->note), &now, &n) < 0)
 		return unjudged("read", "the head", "it is malformed");
-	r = witness_take(w, buf_span(&h->note), h->growth, h->growth_n);
+	r = witness_take(w, buf_span(&h->note), &h->proof);
 	return r < 0 ? unjudged("keep", "the head", err_text(r)) : tell(c, cp->origin, &now, before, r);
 }
 
@@ -186,7 +252,7 @@ int audit_witness(struct cli *c, int argc, char **argv)
 		{ "checkpoint", required_argument, NULL, 'c' }, { "growth", required_argument, NULL, 'g' }, { 0 },
 	};
 	const char *store = NULL, *key = NULL, *checkpoint = NULL, *growth = NULL;
-	struct head h = { .growth_n = 0 };
+	struct head h = { .shown = NULL };
 	int fd, ch, r;
 
 	optind = 0; /* also after operands, which main() does not allow */
@@ -212,7 +278,7 @@ int audit_witness(struct cli *c, int argc, char **argv)
 	}
 	if (r == CLI_OK)
 		r = run(c, fd, &h, key, growth, checkpoint);
-	buf_done(&h.note);
+	head_done(&h);
 	close(fd);
 	return r;
 }

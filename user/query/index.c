@@ -11,10 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/notary/key_handover.h"
 #include "user/notary/segment.h"
 #include "user/query/index_private.h"
 
-#define INDEX_VERSION 2
+#define INDEX_VERSION 3
 #define UPDATE_COMMIT (64 * BLOCK_RECORDS) /* records in one transaction */
 
 /* Losing the file costs a rebuild, so nothing is spent on making it durable. */
@@ -33,8 +34,9 @@ static const char schema[] =
 	"CREATE TABLE link (session INTEGER, agent INTEGER, server INTEGER, tool INTEGER, first_leaf INTEGER,"
 	" last_leaf INTEGER, records INTEGER, denied INTEGER, PRIMARY KEY (session, agent, server, tool))"
 	" WITHOUT ROWID;"
+	"CREATE TABLE handover (leaf INTEGER PRIMARY KEY);"
 	"CREATE TABLE tip (one INTEGER PRIMARY KEY CHECK (one = 1), leaf INTEGER, entry_hash TEXT);"
-	"PRAGMA user_version = 2;";
+	"PRAGMA user_version = 3;";
 
 static const char *const statement_text[STATEMENTS] = {
 	[ADD_BLOCK] = "INSERT OR REPLACE INTO block VALUES (?,?,?,?,?,?)",
@@ -52,6 +54,7 @@ static const char *const statement_text[STATEMENTS] = {
 	[ADD_LINK] =
 		"INSERT INTO link VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET last_leaf=excluded.last_leaf,"
 		" records=link.records+excluded.records,denied=link.denied+excluded.denied",
+	[ADD_HANDOVER] = "INSERT OR REPLACE INTO handover VALUES (?)",
 	[SET_TIP] = "INSERT OR REPLACE INTO tip VALUES (1,?,?)",
 	[GET_LINES] = "SELECT at FROM line WHERE block=?",
 };
@@ -242,6 +245,12 @@ void index_distrust(struct query_index *x)
 	x->broken = true;
 }
 
+static int add_handover(struct query_index *x, uint64_t leaf)
+{
+	(void)sqlite3_bind_int64(x->st[ADD_HANDOVER], 1, (sqlite3_int64)leaf);
+	return index_finish(x->st[ADD_HANDOVER]);
+}
+
 static int add_line(struct query_index *x, struct span line, const struct segment_at *at)
 {
 	struct record_view v;
@@ -255,6 +264,8 @@ static int add_line(struct query_index *x, struct span line, const struct segmen
 		block_begin(x->block, at);
 	}
 	r = block_add(x->block, line, at->leaf, good ? &v : NULL);
+	if (r == 0 && good && span_is(record_view_text(&v, M_REASON_CODE), HANDOVER_CODE))
+		r = add_handover(x, at->leaf);
 	if (r < 0)
 		return r;
 	x->size = at->leaf + 1;

@@ -66,6 +66,10 @@ int index_records(struct query_index *x, const struct index_filter *f,
 /* -ENOENT when the log has no such leaf. */
 int index_locate(struct query_index *x, uint64_t leaf, struct index_place *ret);
 
+/* Records that say that a key of the log handed over, from <= leaf < to, ascending. As index_records(). */
+int index_handovers(struct query_index *x, uint64_t from, uint64_t to,
+		    int (*fn)(void *arg, const struct index_place *p), void *arg);
+
 /* Newest session first; id and agent p NULL: any. */
 int index_sessions(struct query_index *x, struct span id, struct span agent, unsigned limit,
 		   int (*fn)(void *arg, const struct index_session *s), void *arg);

@@ -34,8 +34,8 @@ static int drop_rows(struct query_index *x, uint64_t first)
 {
 	static const char *const statements[] = {
 		"DELETE FROM hits WHERE block<?", "DELETE FROM line WHERE block<?", "DELETE FROM block WHERE first<?",
-		"DELETE FROM session WHERE last_leaf<?", "DELETE FROM link WHERE last_leaf<?",
-		"DELETE FROM value WHERE records=0 AND ?>0",
+		"DELETE FROM handover WHERE leaf<?", "DELETE FROM session WHERE last_leaf<?",
+		"DELETE FROM link WHERE last_leaf<?", "DELETE FROM value WHERE records=0 AND ?>0",
 	};
 	int r = 0;
 

@@ -245,3 +245,26 @@ int index_locate(struct query_index *x, uint64_t leaf, struct index_place *ret)
 	(void)sqlite3_reset(x->st[GET_LINES]);
 	return r;
 }
+
+int index_handovers(struct query_index *x, uint64_t from, uint64_t to,
+		    int (*fn)(void *arg, const struct index_place *p), void *arg)
+{
+	_cleanup_(sqlite3_finalize_p) sqlite3_stmt *st = NULL;
+	struct index_place place;
+	int step, r = index_prepare(x, "SELECT leaf FROM handover WHERE leaf>=? AND leaf<? ORDER BY leaf", &st);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_int64(st, 1, (sqlite3_int64)from);
+	(void)sqlite3_bind_int64(st, 2, (sqlite3_int64)to);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		r = index_locate(x, (uint64_t)sqlite3_column_int64(st, 0), &place);
+		if (r == 0)
+			r = fn(arg, &place);
+		if (r != 0)
+			return r;
+	}
+	if (step != SQLITE_DONE)
+		x->broken = true;
+	return step == SQLITE_DONE ? 0 : -EIO;
+}

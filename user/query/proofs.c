@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "user/base/base64.h"
 #include "user/base/cleanup.h"
 #include "user/base/hasher.h"
 #include "user/notary/proof.h"
@@ -31,20 +30,6 @@ static void proving_done(struct proving *p)
 {
 	buf_done(&p->note);
 	buf_done(&p->line);
-}
-
-static void member_path(struct json_out *j, const char *name, const struct tree_hash *p, unsigned n)
-{
-	json_out_key(j, name);
-	json_out_array(j);
-	for (unsigned i = 0; i < n; i++) {
-		_cleanup_buf_ struct buf b = { 0 };
-
-		if (base64_append(&b, p[i].b, TREE_HASH) < 0)
-			j->error = j->error ? j->error : -ENOMEM;
-		json_out_string(j, buf_span(&b));
-	}
-	json_out_array_end(j);
 }
 
 /* What the notary signed for COSE: of the latest head, or of the one before it for a moment. */
@@ -128,19 +113,25 @@ static int prove_leaf(struct request *q, struct proving *p, int tree_fd)
 	return tree_check_leaf(h, leaf, p->leaf, p->cp.size, p->path, p->path_n, p->cp.root);
 }
 
-static void write_answer(struct request *q, const struct proving *p)
+static void write_answer(struct request *q, const struct proving *p, int tree_fd)
 {
 	struct json_out j;
+	int r = 0;
 
 	request_begin(q, &j);
 	json_out_member_span(&j, "checkpoint", buf_span(&p->note));
 	if (p->with_growth) {
 		json_out_member_int(&j, "from", (int64_t)p->from);
-		member_path(&j, "growth", p->growth, p->growth_n);
+		request_path(&j, "growth", p->growth, p->growth_n);
+		r = request_handovers(q, &p->cp, p->from, tree_fd, &j);
+	}
+	if (r < 0) {
+		request_refuse(q, 500, "the changes of the log's key cannot be proven; verify the log");
+		return;
 	}
 	if (p->with_leaf) {
 		json_out_member_int(&j, "leaf", (int64_t)p->leaf);
-		member_path(&j, "path", p->path, p->path_n);
+		request_path(&j, "path", p->path, p->path_n);
 		json_out_key(&j, "record");
 		json_out_raw(&j, buf_span(&p->line));
 	}
@@ -155,7 +146,7 @@ void answer_proof(struct request *q)
 	_cleanup_close_ int tree_fd = -1;
 	int r;
 
-	if (!read_params(q, &p) || (p.with_leaf && !request_update(q)))
+	if (!read_params(q, &p) || !request_update(q))
 		return;
 	tree_fd = segment_open(q->src->log_dirfd, STORE_FILE_TREE);
 	r = tree_fd < 0 ? -EBADMSG : 0;
@@ -173,7 +164,7 @@ void answer_proof(struct request *q)
 		return;
 	}
 	if (!request_param(q, "form")) {
-		write_answer(q, &p);
+		write_answer(q, &p, tree_fd);
 		return;
 	}
 	write_receipt(q, &p);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/base/base64.h"
 #include "user/base/cleanup.h"
 #include "user/base/clock.h"
 #include "user/base/digest.h"
@@ -211,6 +212,20 @@ void request_root(struct json_out *j, const struct checkpoint *cp)
 
 	hex_encode(cp->root, TREE_HASH, root);
 	json_out_member_str(j, "root", root);
+}
+
+void request_path(struct json_out *j, const char *name, const struct tree_hash *p, unsigned n)
+{
+	json_out_key(j, name);
+	json_out_array(j);
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_buf_ struct buf b = { 0 };
+
+		if (base64_append(&b, p[i].b, TREE_HASH) < 0)
+			j->error = j->error ? j->error : -ENOMEM;
+		json_out_string(j, buf_span(&b));
+	}
+	json_out_array_end(j);
 }
 
 int request_line(int dirfd, const struct index_place *p, int *fd, uint64_t *segment, struct buf *ret,

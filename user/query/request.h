@@ -44,6 +44,7 @@ int request_file(struct request *q, const char *name, struct buf *ret);
 /* The latest checkpoint. */
 bool request_checkpoint(struct request *q, struct buf *note, struct checkpoint *cp);
 void request_root(struct json_out *j, const struct checkpoint *cp);
+void request_path(struct json_out *j, const char *name, const struct tree_hash *p, unsigned n);
 
 /* Reads a line of the log, which must be a whole, canonical record since it goes out as JSON. *fd and
  * *segment keep the open segment between calls; *fd is -1 at first and the caller's to close. */
@@ -72,6 +73,11 @@ struct line_source {
  * changes. */
 int line_source_put(struct line_source *l, const struct index_place *p, struct json_out *j);
 void line_source_done(struct line_source *l);
+
+/* Key changes that a proof of growth goes over: the member "handovers", [{"leaf","path","record"}…] of the signed
+ * hand-overs from <= leaf < the head's size, each with its path to the head. Removed ones are of what retention
+ * kept of them. 0 or -errno, with a part of it written. */
+int request_handovers(struct request *q, const struct checkpoint *cp, uint64_t from, int tree_fd, struct json_out *j);
 
 /* Parts of the API in files of their own. */
 void answer_evidence(struct request *q);

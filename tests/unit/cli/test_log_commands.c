@@ -265,8 +265,10 @@ static void export_in_every_format(void **state)
 static void a_witness_remembers(void **state)
 {
 	struct world *w = *state;
-	_cleanup_buf_ struct buf out = { 0 }, key = { 0 };
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 }, record = { 0 };
 	char store[128], note[128], command[256];
+	struct log_key *other, *second;
+	uint64_t leaf;
 
 	(void)snprintf(store, sizeof(store), "%s.witness", w->f->dir);
 	(void)snprintf(note, sizeof(note), "%s/" STORE_FILE_CHECKPOINT, w->f->dir);
@@ -283,6 +285,16 @@ static void a_witness_remembers(void **state)
 	SAYS("grown and proven, kept (42 records, before 12)");
 	assert_int_equal(RUN(true, cli_audit, "audit", "witness", "--store", store), CLI_OK);
 	SAYS("{\"answer\":\"same\",\"before\":42,\"origin\":\"node.test\",\"size\":42}");
+	log_key_free(fixture_hand_over(w->f, NULL, &record, &leaf));
+	fixture_fill(w->f, 7, 0);
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), CLI_OK);
+	SAYS("grown and proven, kept (50 records, before 42)");
+	assert_int_equal(log_key_open(NULL, &other), 0);
+	second = fixture_swap_key(w->f, other);
+	fixture_fill(w->f, 10, 0); /* signed by a key that nothing leads to */
+	assert_int_equal(RUN(false, cli_audit, "audit", "witness", "--store", store), CLI_FAILED);
+	SAYS("REFUSED: not signed by the key that is kept, nor by one");
+	log_key_free(fixture_swap_key(w->f, second));
 	w->f->chain.sequence = 0; /* the node begins anew, under the same key */
 	memcpy(w->f->chain.prev, CHAIN_GENESIS, sizeof(CHAIN_GENESIS));
 	assert_int_equal(unlinkat(w->f->dirfd, FIRST, 0), 0);

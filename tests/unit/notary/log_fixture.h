@@ -21,6 +21,7 @@
 #include "user/base/file.h"
 #include "user/notary/chain.h"
 #include "user/notary/checkpoint.h"
+#include "user/notary/key_handover.h"
 #include "user/notary/record.h"
 #include "user/notary/store.h"
 
@@ -133,6 +134,47 @@ static inline void fixture_fill(struct log_fixture *f, unsigned n, uint64_t segm
 	assert_int_equal(verifier_key_text(&f->vk, &note), 0);
 	assert_int_equal(store_replace(s, STORE_FILE_VKEY, buf_span(&note)), 0);
 	store_close(s);
+}
+
+/* Another key signs for the log from here on, and no record says so. The key before it, now the caller's. */
+static inline struct log_key *fixture_swap_key(struct log_fixture *f, struct log_key *key)
+{
+	struct log_key *before = f->key;
+	struct verifier_key vk;
+	uint8_t pub[KEY_SIZE];
+
+	log_key_public(key, pub);
+	verifier_key_of(f->vk.name, pub, &vk);
+	f->vk = vk;
+	f->key = key;
+	return before;
+}
+
+/* The log's key hands over to a new one, by a record that signer signs (NULL: the key itself). As fixture_swap_key(). */
+static inline struct log_key *fixture_hand_over(struct log_fixture *f, struct log_key *signer, struct buf *ret_record,
+						uint64_t *ret_leaf)
+{
+	struct store_recovery found;
+	struct handover_record texts;
+	struct record_line line;
+	struct log_key *next;
+	uint8_t pub[KEY_SIZE];
+	struct record rec;
+	struct store *s;
+
+	assert_int_equal(log_key_open(NULL, &next), 0);
+	log_key_public(next, pub);
+	record_init(&rec, RECORD_NODE, RECORD_NA);
+	assert_int_equal(handover_fill(&rec, &texts, f->vk.name, f->vk.pub, pub, signer ? signer : f->key, "test"), 0);
+	assert_int_equal(record_write(f->writer, &rec, &f->chain, FIXTURE_TIME, &line), 0);
+	chain_advance(&f->chain, &line);
+	assert_int_equal(store_open(f->dirfd, 0, NULL, NULL, &found, &s), 0);
+	*ret_leaf = store_size(s);
+	assert_int_equal(buf_append(ret_record, line.text.p, line.text.n), 0);
+	assert_int_equal(store_append(s, line.text), 0);
+	assert_int_equal(store_flush(s), 0);
+	store_close(s);
+	return fixture_swap_key(f, next);
 }
 
 static inline void fixture_read(const struct log_fixture *f, const char *name, struct buf *ret)

@@ -281,6 +281,49 @@ static void proofs_verify_outside(void **state)
 	get(s, "/v1/proof?record=17", "500", &b);
 }
 
+static void a_proof_of_growth_tells_the_keys(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 }, record = { 0 }, other = { 0 }, text = { 0 };
+	char name[RETENTION_NAME_SIZE];
+	struct log_key *keys[3];
+	uint64_t leaf, another, *all;
+	struct tree t;
+	size_t n;
+	int fd;
+
+	get(s, "/v1/proof?from=9", "200", &b);
+	assert_int_equal(count(&b, "\"handovers\":[]"), 1);
+	assert_int_equal(log_key_open(NULL, &keys[2]), 0);
+	keys[0] = fixture_hand_over(s->f, NULL, &record, &leaf);
+	keys[1] = fixture_hand_over(s->f, keys[2], &other, &another); /* no hand-over: another key signed it */
+	fixture_fill(s->f, 40, 6000);
+	get(s, "/v1/proof?from=9", "200", &b);
+	assert_int_equal(count(&b, "\"handovers\":[{\"leaf\":30,\"path\":["), 1);
+	assert_int_equal(count(&b, "\"record\":"), 1);
+	assert_int_equal(count(&b, buf_cstr(&record)), 1);
+	get(s, "/v1/proof?from=31", "200", &b);
+	assert_int_equal(count(&b, "\"handovers\":[]"), 1);
+
+	assert_int_equal(segment_list(s->f->dirfd, &all, &n), 0); /* what retention keeps of it is told too */
+	assert_true(n > 2 && all[n - 1] > another);
+	fd = openat(s->f->dirfd, STORE_FILE_TREE, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(tree_load(&t, all[n - 1], store_tree_read, &fd), 0);
+	close(fd);
+	assert_int_equal(handover_list_add(&text, leaf, buf_span(&record)), 0);
+	buf_clear(&b);
+	assert_int_equal(retention_format(&t, buf_span(&text), &b), 0);
+	retention_name(all[n - 1], name);
+	fixture_write(s->f, name, buf_span(&b));
+	assert_int_equal(retention_unlink(s->f->dirfd, all[n - 1]), 0);
+	get(s, "/v1/proof?from=9", "200", &b);
+	assert_int_equal(count(&b, "\"handovers\":[{\"leaf\":30,\"path\":["), 1);
+	assert_int_equal(count(&b, buf_cstr(&record)), 1);
+	for (unsigned i = 0; i < 3; i++)
+		log_key_free(keys[i]);
+	free(all);
+}
+
 static void bad_questions_get_json_errors(void **state)
 {
 	static const struct {
@@ -622,6 +665,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(answers_and_filters, setup, teardown),
 		cmocka_unit_test_setup_teardown(gives_claims_and_bundles, setup, teardown),
 		cmocka_unit_test_setup_teardown(proofs_verify_outside, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_proof_of_growth_tells_the_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_questions_get_json_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_who_may_is_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_index_follows_the_log_and_is_rebuilt, setup, teardown),

@@ -191,6 +191,7 @@ class Gate:
         lines = [f"node: {self.settings.get('node', 'test-node')}", f"mode: {self.mode}",
                  f"enforcement: {self.settings.get('enforcement', 'enforce-partial')}",
                  f"durability: {self.settings.get('durability', 'ring')}",
+                 f"audit_queries: {self.settings.get('audit_queries', 'unrecorded')}",
                  f"state_dir: {self.state}", f"run_dir: {self.run_dir}", *self.settings.get("attestation", ()),
                  *self.settings.get("more", ()), "policy:", f"  - {self.policy}", f"catalog: {self.catalog}", "agents:"]
         for agent in self.agents:

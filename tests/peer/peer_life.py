@@ -149,7 +149,7 @@ def query():
     """The audit socket answers a plain HTTP client of root, and nobody else."""
     if not shutil.which("curl"):
         raise g.Skip("curl is not installed")
-    with ledger_case() as c:
+    with ledger_case(audit_queries="recorded") as c:
         c.use(policy=allow("ledger/add_entry"))
         c.run("ledger", ADD, WIPE)
         c.gate.settle(lambda rs: any(r.get("tool_name") == "wipe_ledger" for r in rs))
@@ -166,6 +166,12 @@ def query():
             said = get(path)
             c.check(f"GET {path.split('?')[0]}", said.endswith("200") and said.startswith(("{", "[")), said[:300])
         c.check("an unknown path is 404", get("/v1/nothing").endswith("404"))
+        asked = [r for r in c.gate.records() if r.get("reason_code") == "audit_asked"]
+        mine = [r["detail"] for r in asked if r["detail"]["asked_filter"] == "agent=peer&decision=deny&limit=5"]
+        c.check("who asked what, and how much was answered, is on record", len(mine) == 1 and
+                mine[0]["asked_path"] == "/v1/records" and mine[0]["asked_rows"] >= 1 and mine[0]["asked_uid"] == 0 and
+                mine[0]["asked_pid"] > 0 and "asked_unit" in mine[0], asked)
+        c.check("but not who looked whether all is well", not any(r["detail"]["asked_path"] == "/v1/health" for r in asked))
         said = get("/v1/records", user=65534)
         c.check("another user gets nothing", "wipe_ledger" not in said and not said.endswith("200"), said[:200])
         proof = c.gate.tollgate("audit", "prove", "0", "--json")

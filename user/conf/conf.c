@@ -21,6 +21,7 @@
 static const char *const mode_names[] = { "enforcing", "advisory", "silent", NULL };
 static const char *const enforcement_names[] = { "enforce", "enforce-partial", "observe", NULL };
 static const char *const attestation_names[] = { "auto", "azure", "tpm", "software-only", NULL };
+static const char *const audit_queries_names[] = { "unrecorded", "recorded", NULL };
 static const char *const durability_names[] = { "ring", "written", "synced", NULL };
 
 static int set_policy(struct conf_read *r, const struct tree_node *n, const struct conf_field *f,
@@ -149,6 +150,8 @@ static const struct conf_field top_fields[] = {
 	{ .key = "users", .set = conf_set_map, .more = users_fields },
 	{ .key = "attestation", .set = conf_set_map, .more = attestation_fields },
 	{ .key = "audit_group", .set = conf_set_text, .off = offsetof(struct conf, audit_group) },
+	{ .key = "audit_queries", .set = conf_set_enum, .off = offsetof(struct conf, audit_queries),
+	  .why = "unrecorded or recorded", .more = audit_queries_names },
 	{ .key = "retention", .set = conf_set_seconds, .off = offsetof(struct conf, retention_s),
 	  .min = 3600, .max = 36500ull * 86400, .why = "records must live long enough to be read" },
 	{ .key = "limits", .set = conf_set_map, .more = limits_fields },

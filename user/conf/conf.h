@@ -64,6 +64,11 @@ struct conf_user {
 	gid_t gid;
 };
 
+enum conf_audit_queries {
+	CONF_QUERIES_UNRECORDED = 0,
+	CONF_QUERIES_RECORDED, /* a question to the audit socket is answered when the log has it */
+};
+
 /* The configuration, tollgate.conf(5). Filled by conf_load() or conf_parse(), released by conf_free(). */
 struct conf {
 	char *file; /* where it came from */
@@ -85,6 +90,7 @@ struct conf {
 	} attestation;
 	char **container_stores; /* where engines keep what they know of their containers */
 	unsigned ncontainer_stores;
+	enum conf_audit_queries audit_queries;
 	char *audit_group;
 	gid_t audit_gid; /* valid after conf_resolve(); (gid_t)-1 when the group does not exist */
 

@@ -3,6 +3,7 @@
 #define TOLLGATE_QUERY_ANSWERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "user/base/buf.h"
 #include "user/base/span.h"
@@ -34,6 +35,7 @@ struct answer {
 	unsigned status; /* HTTP */
 	bool text; /* body is text/plain, else application/json */
 	bool cose; /* application/cose */
+	uint64_t rows; /* records, sessions, edges, claims and names in it */
 	struct buf body;
 };
 

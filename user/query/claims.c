@@ -168,6 +168,7 @@ void answer_claims(struct request *q)
 		json_out_member_str(&j, "session_id", all[i].id);
 		json_out_object_end(&j);
 	}
+	q->out->rows = names.n;
 	json_out_array_end(&j);
 	json_out_member_bool(&j, "cut", names.more);
 	request_end(q, &j);
@@ -241,6 +242,7 @@ static int one_entry(void *arg, const struct index_place *p)
 	if (b->error < 0)
 		return b->error;
 	json_out_raw(b->j, buf_span(&line));
+	b->q->out->rows++;
 	return --b->left == 0;
 }
 

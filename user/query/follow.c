@@ -17,6 +17,7 @@ struct follow {
 	struct record_query rq;
 	struct line_source lines;
 	struct buf out;
+	uint64_t rows;
 	int error;
 };
 
@@ -81,6 +82,11 @@ void follow_close(struct follow *f)
 	free(f);
 }
 
+uint64_t follow_rows(const struct follow *f)
+{
+	return f->rows;
+}
+
 void follow_beat(struct follow *f)
 {
 	if (buf_len(&f->out) == 0)
@@ -103,6 +109,7 @@ static int one_line(void *arg, const struct index_place *p)
 	if (r < 0)
 		return r;
 	f->rq.f.from = p->leaf + 1;
+	f->rows++;
 	return buf_len(&f->out) >= FOLLOW_CHUNK;
 }
 

@@ -3,6 +3,7 @@
 #define TOLLGATE_QUERY_FOLLOW_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "user/query/answers.h"
@@ -25,6 +26,8 @@ struct follow *follow_open(struct answer_source *src, const char *path, const st
 ssize_t follow_read(struct follow *f, char *ret, size_t max);
 /* An empty line goes out next, which tells whether the reader still lives. */
 void follow_beat(struct follow *f);
+/* Records given so far. */
+uint64_t follow_rows(const struct follow *f);
 void follow_close(struct follow *f);
 
 #endif

@@ -54,6 +54,7 @@ static void write_receipt(struct request *q, const struct proving *p)
 	q->out->text = !p->cose;
 	q->out->cose = p->cose;
 	q->out->status = 200;
+	q->out->rows = 1;
 	r = p->cose ? receipt_write(&p->head, &p->vk, p->leaf, p->path, p->path_n, &q->out->body) :
 		      proof_write(buf_span(&p->line), p->leaf, p->path, p->path_n, buf_span(&p->note), &q->out->body);
 	if (r < 0)
@@ -130,6 +131,7 @@ static void write_answer(struct request *q, const struct proving *p, int tree_fd
 		return;
 	}
 	if (p->with_leaf) {
+		q->out->rows = 1;
 		json_out_member_int(&j, "leaf", (int64_t)p->leaf);
 		request_path(&j, "path", p->path, p->path_n);
 		json_out_key(&j, "record");

@@ -32,6 +32,7 @@
 struct stream {
 	struct query *q;
 	struct MHD_Connection *connection;
+	struct ucred peer; /* who began it */
 	struct follow *follow;
 	bool suspended, over;
 	uint64_t beat_ns, seen; /* seen: the index when there was nothing for this stream */
@@ -70,7 +71,7 @@ static bool in_group(int fd, const struct ucred *peer, gid_t gid)
 }
 
 /* 0 when the peer may ask, else enum query_denied; the refusal is told. */
-static int judge_peer(struct query *q, struct MHD_Connection *c)
+static int judge_peer(struct query *q, struct MHD_Connection *c, struct ucred *ret_peer)
 {
 	const union MHD_ConnectionInfo *info = mhd.get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct ucred peer = { 0 };
@@ -85,6 +86,7 @@ static int judge_peer(struct query *q, struct MHD_Connection *c)
 		why = QUERY_DENIED_CREDENTIALS;
 	if (why && q->cfg.denied)
 		q->cfg.denied(q->cfg.arg, (enum query_denied)why, peer.pid, peer.uid);
+	*ret_peer = peer;
 	return why;
 }
 
@@ -105,6 +107,36 @@ static enum MHD_Result take_param(void *arg, enum MHD_ValueKind kind, const char
 	}
 	p->all[p->n++] = (struct answer_param){ { key, key_n }, { value, value_n } };
 	return MHD_YES;
+}
+
+static void write_filter(const struct params *p, struct buf *out)
+{
+	for (unsigned i = 0; i < p->n && buf_len(out) < QUERY_FILTER_MAX; i++) {
+		const struct answer_param *one = &p->all[i];
+
+		if ((i && buf_append(out, "&", 1) < 0) || buf_append(out, one->name.p, one->name.n) < 0 ||
+		    buf_append(out, "=", 1) < 0 || buf_append(out, one->value.p, one->value.n) < 0)
+			return;
+	}
+}
+
+/* Whoever cannot be recorded is not answered. */
+static int record_asked(struct query *q, const struct ucred *peer, const char *url, const struct params *p,
+			const struct answer *a, enum query_stream stream)
+{
+	_cleanup_buf_ struct buf filter = { 0 };
+	struct query_asked asked = {
+		.pid = peer->pid, .uid = peer->uid, .path = url, .status = stream ? MHD_HTTP_OK : a->status,
+		.rows = a->rows, .stream = stream,
+	};
+
+	if (!q->cfg.asked || strcmp(url, "/v1/health") == 0)
+		return 0;
+	write_filter(p, &filter);
+	asked.filter = buf_span(&filter);
+	if (asked.filter.n > QUERY_FILTER_MAX)
+		asked.filter.n = QUERY_FILTER_MAX;
+	return q->cfg.asked(q->cfg.arg, &asked);
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *c, struct answer *a)
@@ -166,6 +198,14 @@ static void stream_free(void *arg)
 			s->q->streams_n--;
 			break;
 		}
+	if (s->q->cfg.asked) {
+		const struct query_asked end = {
+			.pid = s->peer.pid, .uid = s->peer.uid, .path = "/v1/records", .status = MHD_HTTP_OK,
+			.rows = follow_rows(s->follow), .stream = QUERY_STREAM_ENDS,
+		};
+
+		(void)s->q->cfg.asked(s->q->cfg.arg, &end); /* told already; nothing is left to be withheld */
+	}
 	follow_close(s->follow);
 	free(s);
 }
@@ -174,6 +214,7 @@ static void stream_free(void *arg)
 static void wake_streams(struct query *q)
 {
 	uint64_t now = clock_mono_ns();
+	struct ucred peer;
 
 	for (struct stream *s = q->streams; s; s = s->next) {
 		bool wake = q->closing || s->seen != index_size(q->src.index);
@@ -181,7 +222,7 @@ static void wake_streams(struct query *q)
 		if (now - s->beat_ns >= STREAM_BEAT_NS) {
 			s->beat_ns = now;
 			follow_beat(s->follow);
-			s->over |= judge_peer(q, s->connection) != 0; /* it may have entered a scope */
+			s->over |= judge_peer(q, s->connection, &peer) != 0; /* it may have entered a scope */
 			wake = true;
 		}
 		if (!s->suspended || !wake)
@@ -191,7 +232,8 @@ static void wake_streams(struct query *q)
 	}
 }
 
-static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, struct follow *f)
+static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, struct follow *f,
+				   const struct ucred *peer)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *resp;
@@ -201,7 +243,9 @@ static enum MHD_Result send_stream(struct query *q, struct MHD_Connection *c, st
 		follow_close(f);
 		return MHD_NO;
 	}
-	*s = (struct stream){ .q = q, .connection = c, .follow = f, .beat_ns = clock_mono_ns(), .next = q->streams };
+	*s = (struct stream){
+		.q = q, .connection = c, .peer = *peer, .follow = f, .beat_ns = clock_mono_ns(), .next = q->streams,
+	};
 	q->streams = s;
 	q->streams_n++;
 	resp = mhd.create_response_from_callback(MHD_SIZE_UNKNOWN, FOLLOW_CHUNK, stream_read, s, stream_free);
@@ -227,6 +271,25 @@ static struct follow *open_stream(struct query *q, const char *url, const struct
 	return follow_open(&q->src, url, p->all, p->n, a);
 }
 
+/* The answer, or the stream that is one. */
+static struct follow *make_answer(struct query *q, struct MHD_Connection *c, const char *url, const char *method,
+				  struct params *p, struct answer *a)
+{
+	if (strcmp(method, "GET") != 0) {
+		answer_error(a, MHD_HTTP_METHOD_NOT_ALLOWED, method, url, "this socket only answers GET");
+		return NULL;
+	}
+	(void)mhd.get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, p);
+	if (p->bad)
+		answer_error(a, MHD_HTTP_BAD_REQUEST, method, url,
+			     "parameters are name=value, without zero bytes, and not many");
+	else if (strcmp(url, "/v1/records") == 0 && follow_wanted(p->all, p->n))
+		return open_stream(q, url, p, a);
+	else
+		answer_make(&q->src, url, p->all, p->n, a);
+	return NULL;
+}
+
 static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_n, void **con_cls)
 {
@@ -235,6 +298,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 	struct answer a = { 0 };
 	struct params params = { .n = 0 };
 	struct follow *f = NULL;
+	struct ucred peer;
 	enum MHD_Result r;
 	int why;
 
@@ -246,22 +310,18 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
 		*upload_n = 0;
 		return MHD_YES;
 	}
-	why = judge_peer(q, c);
-	if (why) {
+	why = judge_peer(q, c, &peer);
+	if (why)
 		answer_error(&a, MHD_HTTP_FORBIDDEN, method, url, denied_text(why));
-	} else if (strcmp(method, "GET") != 0) {
-		answer_error(&a, MHD_HTTP_METHOD_NOT_ALLOWED, method, url, "this socket only answers GET");
-	} else {
-		(void)mhd.get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, take_param, &params);
-		if (params.bad)
-			answer_error(&a, MHD_HTTP_BAD_REQUEST, method, url,
-				     "parameters are name=value, without zero bytes, and not many");
-		else if (strcmp(url, "/v1/records") == 0 && follow_wanted(params.all, params.n))
-			f = open_stream(q, url, &params, &a);
-		else
-			answer_make(&q->src, url, params.all, params.n, &a);
+	else
+		f = make_answer(q, c, url, method, &params, &a);
+	if (!why && record_asked(q, &peer, url, &params, &a, f ? QUERY_STREAM_BEGINS : QUERY_NO_STREAM) < 0) {
+		follow_close(f);
+		f = NULL;
+		answer_error(&a, MHD_HTTP_SERVICE_UNAVAILABLE, method, url,
+			     "the question could not be recorded, so it is not answered; tollgate status says why");
 	}
-	r = f ? send_stream(q, c, f) : send_answer(c, &a);
+	r = f ? send_stream(q, c, f, &peer) : send_answer(c, &a);
 	buf_done(&a.body);
 	return r;
 }

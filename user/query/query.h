@@ -38,6 +38,19 @@ enum query_denied {
 	QUERY_DENIED_UNKNOWN, /* the kernel did not say who it is */
 };
 
+/* A question that somebody may ask, with what it was answered. All borrowed. */
+struct query_asked {
+	pid_t pid;
+	uid_t uid;
+	const char *path;
+	struct span filter; /* its parameters, decoded, name=value joined by '&'; cut at QUERY_FILTER_MAX */
+	unsigned status; /* HTTP */
+	uint64_t rows; /* in the answer, or that a stream has given */
+	enum query_stream { QUERY_NO_STREAM = 0, QUERY_STREAM_BEGINS, QUERY_STREAM_ENDS } stream;
+};
+
+#define QUERY_FILTER_MAX 1000 /* bytes */
+
 struct query_config {
 	int listen_fd; /* bound and listening UNIX stream socket; owned by the query from query_open() on */
 	int log_dirfd; /* borrowed */
@@ -47,6 +60,9 @@ struct query_config {
 	bool (*in_scope)(void *arg, pid_t pid);
 	/* Tells of a refusal, to be recorded. May be NULL. */
 	void (*denied)(void *arg, enum query_denied why, pid_t pid, uid_t uid);
+	/* Records a question before its answer goes out, and the end of a stream after it. 0, or -errno: it is then not
+	 * answered. Everything is asked for but /v1/health. NULL: questions are not recorded. */
+	int (*asked)(void *arg, const struct query_asked *asked);
 	/* Appends evidence for a nonce as JSON, and waits for it: 0 or -errno, -EBUSY when it was asked for too
 	 * often. NULL: there is none. */
 	int (*evidence)(void *arg, struct span nonce, struct buf *json);

@@ -167,7 +167,7 @@ static void write_found(struct request *q, const struct record_query *rq, const 
 	json_out_key(&j, "records");
 	json_out_array(&j);
 	for (unsigned i = 0; i < f->n; i++)
-		(void)line_source_put(&l, &f->all[rq->f.newest ? f->n - 1 - i : i], &j);
+		q->out->rows += line_source_put(&l, &f->all[rq->f.newest ? f->n - 1 - i : i], &j) == 0;
 	line_source_done(&l);
 	json_out_array_end(&j);
 	json_out_member_bool(&j, "cut", f->cut);

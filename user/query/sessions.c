@@ -41,10 +41,18 @@ static void member_time(struct json_out *j, const char *name, uint64_t us)
 	json_out_member_str(j, name, us && us < UINT64_MAX / 1000 ? iso : NULL);
 }
 
+/* Where a list goes. */
+struct listing {
+	struct json_out j;
+	struct answer *out;
+};
+
 static int one_session(void *arg, const struct index_session *s)
 {
-	struct json_out *j = arg;
+	struct listing *l = arg;
+	struct json_out *j = &l->j;
 
+	l->out->rows++;
 	json_out_object(j);
 	member_text(j, "agent", s->agent);
 	json_out_member_int(j, "denied", (int64_t)s->denied);
@@ -62,18 +70,20 @@ static int one_session(void *arg, const struct index_session *s)
 	return 0;
 }
 
-static int one_link(void *arg, const struct index_link *l)
+static int one_link(void *arg, const struct index_link *k)
 {
-	struct json_out *j = arg;
+	struct listing *l = arg;
+	struct json_out *j = &l->j;
 
+	l->out->rows++;
 	json_out_object(j);
-	member_text(j, "agent", l->agent);
-	json_out_member_int(j, "denied", (int64_t)l->denied);
-	json_out_member_int(j, "first_leaf", (int64_t)l->first_leaf);
-	json_out_member_int(j, "last_leaf", (int64_t)l->last_leaf);
-	json_out_member_int(j, "records", (int64_t)l->records);
-	member_text(j, "server", l->server);
-	member_text(j, "tool", l->tool);
+	member_text(j, "agent", k->agent);
+	json_out_member_int(j, "denied", (int64_t)k->denied);
+	json_out_member_int(j, "first_leaf", (int64_t)k->first_leaf);
+	json_out_member_int(j, "last_leaf", (int64_t)k->last_leaf);
+	json_out_member_int(j, "records", (int64_t)k->records);
+	member_text(j, "server", k->server);
+	member_text(j, "tool", k->tool);
 	json_out_object_end(j);
 	return 0;
 }
@@ -84,21 +94,21 @@ static void answer_list(struct request *q, const char *member, bool links)
 	static const char *const names[] = { "agent", "session", "limit", NULL };
 	_cleanup_buf_ struct buf keep = { 0 }, keep_id = { 0 };
 	struct span agent = { 0 }, id = { 0 };
+	struct listing l = { .out = q->out };
 	uint64_t limit;
-	struct json_out j;
 	int r;
 
 	if (!request_known(q, names) || !request_filter(q, "agent", &keep, &agent) ||
 	    !request_filter(q, "session", &keep_id, &id) ||
 	    !request_number(q, "limit", QUERY_LIMIT_DEFAULT, QUERY_LIMIT_MAX, &limit) || !request_update(q))
 		return;
-	request_begin(q, &j);
-	json_out_key(&j, member);
-	json_out_array(&j);
-	r = links ? index_links(q->src->index, id, agent, (unsigned)limit, one_link, &j) :
-		    index_sessions(q->src->index, id, agent, (unsigned)limit, one_session, &j);
-	json_out_array_end(&j);
-	request_end(q, &j);
+	request_begin(q, &l.j);
+	json_out_key(&l.j, member);
+	json_out_array(&l.j);
+	r = links ? index_links(q->src->index, id, agent, (unsigned)limit, one_link, &l) :
+		    index_sessions(q->src->index, id, agent, (unsigned)limit, one_session, &l);
+	json_out_array_end(&l.j);
+	request_end(q, &l.j);
 	if (r < 0)
 		request_refuse(q, 500, "the index cannot be read");
 }
@@ -115,8 +125,10 @@ void answer_graph(struct request *q)
 
 static int one_count(void *arg, struct span text, uint64_t records)
 {
-	struct json_out *j = arg;
+	struct listing *l = arg;
+	struct json_out *j = &l->j;
 
+	l->out->rows++;
 	json_out_object(j);
 	member_text(j, "name", text);
 	json_out_member_int(j, "records", (int64_t)records);
@@ -128,28 +140,28 @@ void answer_statistics(struct request *q)
 {
 	static const char *const members[] = { "agent", "decision", "server", "tool", "type" };
 	static const char *const names[] = { NULL };
+	struct listing l = { .out = q->out };
 	struct index_totals t;
-	struct json_out j;
 	int r;
 
 	if (!request_known(q, names) || !request_update(q))
 		return;
 	r = index_totals(q->src->index, &t);
-	request_begin(q, &j);
+	request_begin(q, &l.j);
 	for (unsigned i = 0; i < ARRAY_SIZE(members) && r == 0; i++) {
-		json_out_key(&j, members[i]);
-		json_out_array(&j);
-		r = index_counts(q->src->index, members[i], STATISTICS_NAMES, one_count, &j);
-		json_out_array_end(&j);
+		json_out_key(&l.j, members[i]);
+		json_out_array(&l.j);
+		r = index_counts(q->src->index, members[i], STATISTICS_NAMES, one_count, &l);
+		json_out_array_end(&l.j);
 	}
 	if (r == 0) {
-		member_time(&j, "first_time", t.first_us);
-		member_time(&j, "last_time", t.last_us);
-		json_out_member_int(&j, "open_sessions", (int64_t)t.open_sessions);
-		json_out_member_int(&j, "records", (int64_t)t.records);
-		json_out_member_int(&j, "sessions", (int64_t)t.sessions);
+		member_time(&l.j, "first_time", t.first_us);
+		member_time(&l.j, "last_time", t.last_us);
+		json_out_member_int(&l.j, "open_sessions", (int64_t)t.open_sessions);
+		json_out_member_int(&l.j, "records", (int64_t)t.records);
+		json_out_member_int(&l.j, "sessions", (int64_t)t.sessions);
 	}
-	request_end(q, &j);
+	request_end(q, &l.j);
 	if (r < 0)
 		request_refuse(q, 500, "the index cannot be read");
 }

@@ -84,14 +84,19 @@ enum msg_type {
 	MSG_NOTARY_CLAIM_IS, /* JSON text, no NUL */
 	MSG_NOTARY_SALT, /* struct msg_salt: the salts of some payloads of one record */
 	MSG_NOTARY_SALT_IS, /* JSON text, no NUL. Secret from all but who asked */
+	MSG_NOTARY_ASKED, /* struct msg_asked: record that somebody asked the audit socket */
+	MSG_NOTARY_ASKED_IS, /* struct msg_asked_is */
 
 	/* supervisor <-> query */
-	MSG_QUERY_LISTEN = 160, /* + 3 fds: the audit socket; a channel for MSG_QUERY_SCOPE; one for the next */
+	MSG_QUERY_LISTEN = 160, /* + 3 fds: the audit socket; a channel for MSG_QUERY_SCOPE; one for evidence; and,
+				 * where questions are recorded, one for MSG_QUERY_ASKED */
 	MSG_QUERY_SCOPE, /* struct msg_pid: is this process inside an agent's scope? */
 	MSG_QUERY_SCOPE_IS, /* struct msg_flag */
 	MSG_QUERY_EVIDENCE, /* struct msg_evidence, of which the supervisor fills in the hashes */
 	MSG_QUERY_EVIDENCE_IS, /* struct msg_evidence_is + 1 fd when it was made */
 	MSG_QUERY_REFUSED, /* struct msg_pid: a peer was refused; the supervisor records it */
+	MSG_QUERY_ASKED, /* struct msg_asked, of which the supervisor fills in the unit */
+	MSG_QUERY_ASKED_IS, /* struct msg_asked_is */
 };
 
 struct msg_key {
@@ -206,6 +211,24 @@ struct msg_evidence {
 struct msg_evidence_is {
 	uint32_t serial;
 	int32_t error; /* 0 or -errno */
+};
+
+struct msg_asked {
+	uint32_t serial; /* of the question; the answer has it too */
+	int32_t pid;
+	uint32_t uid;
+	uint32_t status; /* HTTP, of the answer that waits for this */
+	uint32_t stream; /* enum query_stream */
+	uint32_t pad;
+	uint64_t rows;
+	char path[MSG_NAME_MAX];
+	char filter[MSG_TEXT_MAX];
+	char unit[MSG_REASON_MAX]; /* systemd's of the process, or its cgroup */
+};
+
+struct msg_asked_is {
+	uint32_t serial;
+	int32_t error; /* 0: it is in the log; or -errno */
 };
 
 struct msg_snapshot {

@@ -27,6 +27,7 @@
 #include "user/notary/notary.h"
 #include "user/notary/salt.h"
 #include "user/gate/gate.h"
+#include "user/query/query.h"
 #include "user/role/member.h"
 #include "user/role/notary_evidence.h"
 #include "user/role/notary_open.h"
@@ -397,6 +398,47 @@ static int tell_salt(struct notary_role *n, const struct ipc_msg *m)
 	return member_tell(&n->member, MSG_NOTARY_SALT_IS, m->cookie, buf_span(&text).p, buf_len(&text));
 }
 
+/* Written, and synced where calls are, before the answer to the question goes out. */
+static int record_asked(struct notary_role *n, const struct msg_asked *ask)
+{
+	static const char *const reasons[] = {
+		"the audit socket was asked", "the audit socket began to stream records",
+		"a stream of records ended",
+	};
+	const struct record_kv kv[] = {
+		{ "asked_path", span_of(ask->path), 0 },
+		{ "asked_filter", span_of(ask->filter), 0 },
+		{ "asked_pid", { NULL, 0 }, ask->pid },
+		{ "asked_rows", { NULL, 0 }, (int64_t)(ask->rows & RECORD_INT_MAX) },
+		{ "asked_status", { NULL, 0 }, ask->status },
+		{ "asked_uid", { NULL, 0 }, ask->uid },
+		{ "asked_unit", span_of(ask->unit), 0 },
+	};
+	struct record rec;
+
+	record_init(&rec, RECORD_NODE, RECORD_NA);
+	rec.reason = span_of(reasons[ask->stream]);
+	rec.reason_code = SPAN("audit_asked");
+	rec.detail = kv;
+	rec.detail_n = ARRAY_SIZE(kv);
+	return notary_record(n->notary, &rec);
+}
+
+static int tell_asked(struct notary_role *n, const struct ipc_msg *m)
+{
+	const struct msg_asked *ask = m->body;
+	struct msg_asked_is is = { 0 };
+
+	if (m->len != sizeof(*ask) || ask->stream > QUERY_STREAM_ENDS ||
+	    !msg_string_ok(ask->path, sizeof(ask->path)) || !msg_string_ok(ask->filter, sizeof(ask->filter)) ||
+	    !msg_string_ok(ask->unit, sizeof(ask->unit)))
+		return -EBADMSG;
+	is.serial = ask->serial;
+	is.error = record_asked(n, ask);
+	drain(n); /* arms the timer that signs */
+	return member_tell(&n->member, MSG_NOTARY_ASKED_IS, 0, &is, sizeof(is));
+}
+
 /* Opens the log as the role's own user, inside its sandbox. */
 static int open_log(struct notary_role *n, const struct msg_setup *setup)
 {
@@ -503,6 +545,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 		return tell_claim(n, m);
 	case MSG_NOTARY_SALT:
 		return tell_salt(n, m);
+	case MSG_NOTARY_ASKED:
+		return tell_asked(n, m);
 	default:
 		return -EBADMSG;
 	}

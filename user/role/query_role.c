@@ -23,6 +23,7 @@
 #define NS_PER_MS 1000000ull
 #define EVIDENCE_TIMEOUT_MS 10000 /* a TPM takes up to a second for each of a handful of signatures */
 #define EVIDENCE_MAX (96u << 20) /* both of the kernel's logs at their limits */
+#define ASKED_TIMEOUT_MS 5000 /* a busy disk; a question that is not recorded by then is not answered */
 #define SCOPE_TIMEOUT_MS 2000 /* a supervisor that does not answer counts as "inside" */
 
 struct query_role {
@@ -32,6 +33,7 @@ struct query_role {
 	struct loop_timer *timer;
 	int log_dirfd, scope_fd; /* scope_fd: a channel of its own, for questions that wait for their answer */
 	int evidence_fd; /* another, whose answers may come too late */
+	int asked_fd; /* a third like it; -1: questions are not recorded */
 	uint32_t serial;
 	char index_path[PROC_PATH_MAX + 16];
 };
@@ -99,6 +101,32 @@ static int evidence(void *arg, struct span nonce, struct buf *json)
 	return r;
 }
 
+static int asked(void *arg, const struct query_asked *a)
+{
+	struct query_role *q = arg;
+	struct msg_asked ask = {
+		.serial = ++q->serial, .pid = a->pid, .uid = a->uid, .status = a->status,
+		.stream = a->stream, .rows = a->rows,
+	};
+	struct msg_asked_is is;
+	int r;
+
+	if (q->asked_fd < 0)
+		return 0;
+	(void)snprintf(ask.path, sizeof(ask.path), "%s", a->path);
+	(void)snprintf(ask.filter, sizeof(ask.filter), "%.*s", (int)a->filter.n, a->filter.n ? a->filter.p : "");
+	r = ipc_put(q->asked_fd, MSG_QUERY_ASKED, 0, &ask, sizeof(ask), NULL, 0);
+	do { /* answers to questions that were given up come first */
+		if (r == 0)
+			r = ipc_wait(q->asked_fd, ASKED_TIMEOUT_MS, MSG_QUERY_ASKED_IS, &is, sizeof(is), NULL, 0);
+	} while (r == 0 && is.serial != ask.serial);
+	if (r == 0)
+		r = is.error;
+	if (r < 0)
+		log_warn("record a question of pid %d, uid %u: %s", a->pid, a->uid, err_text(r));
+	return r;
+}
+
 static void on_denied(void *arg, enum query_denied why, pid_t pid, uid_t uid)
 {
 	struct query_role *q = arg;
@@ -113,12 +141,15 @@ static int on_listen(struct query_role *q, struct ipc_msg *m)
 	struct query_config c = {
 		.log_dirfd = q->log_dirfd, .index_path = q->index_path,
 		.audit_gid = q->member.spec.audit_gid, .in_scope = in_scope, .denied = on_denied,
-		.evidence = evidence, .arg = q,
+		.evidence = evidence, .asked = asked, .arg = q,
 	};
 	int r;
 
-	if (m->nfds != 3)
+	if (m->nfds != 3 && m->nfds != 4)
 		return -EBADMSG;
+	if (q->asked_fd >= 0)
+		close(q->asked_fd);
+	q->asked_fd = m->nfds == 4 ? ipc_take_fd(m, 3) : -1;
 	if (q->evidence_fd >= 0)
 		close(q->evidence_fd);
 	q->evidence_fd = ipc_take_fd(m, 2);
@@ -153,7 +184,7 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 int query_role_run(void)
 {
 	static const struct member_ops ops = { .message = on_message };
-	static struct query_role role = { .scope_fd = -1, .evidence_fd = -1 };
+	static struct query_role role = { .scope_fd = -1, .evidence_fd = -1, .asked_fd = -1 };
 	struct query_role *q = &role;
 	struct sandbox_spec sandbox = { .npaths = 2 };
 	int r = member_init(&q->member, ROLE_QUERY);

@@ -149,7 +149,7 @@ struct supervisor {
 
 	unsigned nproxies;
 	struct sup_proxy proxies[SUP_PROXIES_MAX];
-	struct ipc *notary, *query, *query_scope, *query_evidence;
+	struct ipc *notary, *query, *query_scope, *query_evidence, *query_asked;
 	struct ipc *injector; /* the spare; NULL while there is none */
 	struct ipc *taking; /* the injector that has the last takeover; NULL once it is gone */
 	int audit_fd;
@@ -195,6 +195,11 @@ void sup_exit(struct supervisor *s, int status);
 /* A new channel on which the query role asks for evidence; *ret_fd is the role's end, the caller's. */
 int sup_evidence_channel(struct supervisor *s, int *ret_fd);
 int sup_evidence_answer(struct supervisor *s, struct ipc_msg *m);
+
+/* --- sup_asked.c */
+/* A new channel on which the query role has questions recorded; *ret_fd is the role's end, the caller's. */
+int sup_asked_channel(struct supervisor *s, int *ret_fd);
+int sup_asked_answer(struct supervisor *s, const struct ipc_msg *m);
 
 /* --- sup_members.c */
 int sup_members_start(struct supervisor *s);

@@ -293,6 +293,8 @@ static int from_notary(struct ipc *c, struct ipc_msg *m, void *arg)
 		return sup_rotated(s, m);
 	case MSG_NOTARY_EVIDENCE_IS:
 		return sup_evidence_answer(s, m);
+	case MSG_NOTARY_ASKED_IS:
+		return sup_asked_answer(s, m);
 	default:
 		return -EBADMSG;
 	}
@@ -445,7 +447,8 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 /* The question "is this process in a scope?" waits for its answer, so it has a channel of its own. */
 static int query_up(struct supervisor *s, struct ipc_msg *m)
 {
-	int pair[2], fds[3], r = connect_to(s, m, &query_ops, s, &s->query);
+	const bool recorded = s->conf.audit_queries == CONF_QUERIES_RECORDED;
+	int pair[2], fds[4] = { s->audit_fd, -1, -1, -1 }, r = connect_to(s, m, &query_ops, s, &s->query);
 
 	if (r < 0)
 		return r;
@@ -454,13 +457,14 @@ static int query_up(struct supervisor *s, struct ipc_msg *m)
 		return r;
 	ipc_free(s->query_scope);
 	s->query_scope = NULL;
-	fds[0] = s->audit_fd;
 	fds[1] = pair[1];
-	fds[2] = -1;
 	r = sup_evidence_channel(s, &fds[2]);
+	if (r >= 0 && recorded)
+		r = sup_asked_channel(s, &fds[3]);
 	if (r >= 0)
-		r = ipc_send(s->query, MSG_QUERY_LISTEN, 0, NULL, 0, fds, 3);
+		r = ipc_send(s->query, MSG_QUERY_LISTEN, 0, NULL, 0, fds, recorded ? 4 : 3);
 	cleanup_close(&fds[2]);
+	cleanup_close(&fds[3]);
 	close(pair[1]);
 	if (r >= 0)
 		r = ipc_new(s->loop, pair[0], &query_ops, s, &s->query_scope);

@@ -103,6 +103,7 @@ static const struct {
 	{ "agents: []\nattestation: {pcrs: [-1]}\n", 2, 22, "a number from 0 to 15" },
 	{ "agents: []\nlimits: []\n", 2, 9, "limits: keys and values" },
 	{ "agents: []\nhttp: {idle_timeout: 30}\n", 2, 22, "no time" },
+	{ "agents: []\naudit_queries: yes\n", 2, 16, "unrecorded or recorded" },
 	{ "agents: []\nretention: 90\n", 2, 12, "no time" },
 	{ "agents: []\nretention: 59m\n", 2, 12, "below 3600s" },
 	{ "agents: []\nretention: 99999d\n", 2, 12, "above" },
@@ -199,6 +200,7 @@ static const char good[] =
 	"  request_timeout: 10m\n"
 	"  idle_timeout: 1h\n"
 	"retention: 90d\n"
+	"audit_queries: recorded\n"
 	"agents:\n"
 	"- name: claude\n"
 	"  sponsor: Anna Müller <anna@example.org>\n"
@@ -241,6 +243,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->limits.conversations, 50);
 	assert_int_equal(c->limits.list_pages, 10);
 	assert_int_equal(c->retention_s, 90 * 86400);
+	assert_int_equal(c->audit_queries, CONF_QUERIES_RECORDED);
 	assert_int_equal(c->limits.log_segment_bytes, 2 << 20);
 	assert_int_equal(c->http.connect_ms, 1500);
 	assert_int_equal(c->http.header_ms, 5000);
@@ -254,7 +257,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->agents[0].ngroups, 2);
 	assert_string_equal(c->agents[0].groups[1], "trial");
 	assert_string_equal(c->agents[0].script, "/opt/claude/cli.js");
-	assert_int_equal(c->agents[0].line, 28);
+	assert_int_equal(c->agents[0].line, 29);
 	assert_true(c->agents[0].uid == CONF_UID_ANY);
 	assert_int_equal(c->agents[2].uid, 1234);
 	assert_string_equal(c->agents[3].cgroup, "/machine.slice/box");

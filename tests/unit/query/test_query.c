@@ -23,8 +23,10 @@ struct server {
 	struct log_fixture *f;
 	struct query *q;
 	char sock[100], index[100];
-	bool scoped;
-	unsigned denied[4];
+	bool scoped, recorded, unrecordable;
+	unsigned denied[4], asked_n;
+	struct query_asked asked; /* the last one */
+	char path[64], filter[QUERY_FILTER_MAX + 1];
 	gid_t gid;
 };
 
@@ -38,12 +40,26 @@ static void on_denied(void *arg, enum query_denied why, pid_t pid, uid_t uid)
 	((struct server *)arg)->denied[why]++;
 }
 
+static int on_asked(void *arg, const struct query_asked *asked)
+{
+	struct server *s = arg;
+
+	if (s->unrecordable)
+		return -ENOSPC;
+	s->asked_n++;
+	s->asked = *asked;
+	assert_true(asked->filter.n <= QUERY_FILTER_MAX);
+	(void)snprintf(s->path, sizeof(s->path), "%s", asked->path);
+	(void)snprintf(s->filter, sizeof(s->filter), "%.*s", (int)asked->filter.n, asked->filter.p);
+	return 0;
+}
+
 static void serve(struct server *s)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct query_config c = {
 		.log_dirfd = s->f->dirfd, .index_path = s->index, .audit_gid = s->gid,
-		.in_scope = in_scope, .denied = on_denied, .arg = s,
+		.in_scope = in_scope, .denied = on_denied, .asked = s->recorded ? on_asked : NULL, .arg = s,
 	};
 
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->sock);
@@ -448,6 +464,60 @@ static void a_damaged_line_is_not_passed_on(void **state)
 	assert_int_equal(count(&b, "\"record\":null"), 1);
 }
 
+static void was_asked(struct server *s, unsigned n, const char *filter, unsigned status, uint64_t rows)
+{
+	assert_int_equal(s->asked_n, n);
+	assert_string_equal(s->filter, filter);
+	assert_int_equal(s->asked.status, status);
+	assert_int_equal(s->asked.rows, rows);
+	assert_int_equal(s->asked.uid, geteuid());
+	assert_true(s->asked.pid > 0 && s->asked.pid != getpid());
+}
+
+static void questions_are_recorded_or_not_answered(void **state)
+{
+	struct server *s = *state;
+	_cleanup_buf_ struct buf b = { 0 };
+	char target[2048];
+
+	get(s, "/v1/records", "200", &b); /* not unless the configuration says so */
+	assert_int_equal(s->asked_n, 0);
+	query_close(s->q);
+	s->recorded = true;
+	serve(s);
+	get(s, "/v1/health", "200", &b); /* says nothing of records */
+	assert_int_equal(s->asked_n, 0);
+	get(s, "/v1/records?tool=write_file&limit=4", "200", &b);
+	assert_string_equal(s->path, "/v1/records");
+	was_asked(s, 1, "tool=write_file&limit=4", 200, 4);
+	get(s, "/v1/records?agent=a%26b%3D", "200", &b);
+	was_asked(s, 2, "agent=a&b=", 200, 0);
+	get(s, "/v1/sessions", "200", &b);
+	was_asked(s, 3, "", 200, 1);
+	get(s, "/v1/graph", "200", &b);
+	was_asked(s, 4, "", 200, count(&b, "\"tool\":"));
+	get(s, "/v1/proof?record=7", "200", &b);
+	was_asked(s, 5, "record=7", 200, 1);
+	get(s, "/v1/nothing?x=y", "404", &b);
+	assert_string_equal(s->path, "/v1/nothing");
+	was_asked(s, 6, "x=y", 404, 0);
+	(void)snprintf(target, sizeof(target), "/v1/records?agent=%01500d", 0);
+	get(s, target, "200", &b);
+	assert_int_equal(s->asked_n, 7);
+	assert_int_equal(strlen(s->filter), QUERY_FILTER_MAX);
+	s->scoped = true; /* refused as ever, and told as that */
+	get(s, "/v1/records", "403", &b);
+	assert_int_equal(s->asked_n, 7);
+	assert_int_equal(s->denied[QUERY_DENIED_SCOPE], 1);
+	s->scoped = false;
+	s->unrecordable = true;
+	get(s, "/v1/records", "503", &b);
+	assert_int_equal(count(&b, "could not be recorded"), 1);
+	assert_int_equal(count(&b, "leaf"), 0);
+	get(s, "/v1/records?follow=1&limit=5", "503", &b);
+	assert_int_equal(count(&b, "leaf"), 0);
+}
+
 /* Asks without end and reads until the answer holds what is waited for; the log grows meanwhile. */
 static void a_stream_follows_the_log(void **state)
 {
@@ -457,6 +527,10 @@ static void a_stream_follows_the_log(void **state)
 	_cleanup_buf_ struct buf got = { 0 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	bool grown = false;
+
+	query_close(s->q);
+	s->recorded = true;
+	serve(s);
 
 	(void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", s->sock);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
@@ -482,8 +556,17 @@ static void a_stream_follows_the_log(void **state)
 	assert_int_equal(count(&got, "{\"leaf\":28,"), 1);
 	assert_null(strstr(buf_cstr(&got), "{\"leaf\":27,"));
 	assert_null(strstr(buf_cstr(&got), "write_file"));
+	assert_int_equal(s->asked_n, 1);
+	assert_int_equal(s->asked.stream, QUERY_STREAM_BEGINS);
+	assert_string_equal(s->filter, "follow=1&limit=2&tool=read_file");
 	close(fd);
 	get(s, "/v1/health", "200", &got);
+	query_close(s->q); /* at the latest then the stream is over */
+	assert_int_equal(s->asked_n, 2);
+	assert_int_equal(s->asked.stream, QUERY_STREAM_ENDS);
+	assert_int_equal(s->asked.rows, 8);
+	s->recorded = false;
+	serve(s);
 }
 
 /* Retention took the first segments: nothing is said of them any more, whether we were running or not. */
@@ -670,6 +753,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_who_may_is_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_index_follows_the_log_and_is_rebuilt, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_line_is_not_passed_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(questions_are_recorded_or_not_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stream_follows_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(removed_records_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_index_that_lies_is_not_believed, setup, teardown),

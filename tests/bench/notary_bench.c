@@ -3,7 +3,6 @@
  * Records per second from the ring to the log, and the cost of building one. Prints figures, judges
  * nothing. usage: notary_bench [RECORDS]
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,40 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "user/base/clock.h"
+#include "tests/bench/log_fixture.h"
 #include "user/notary/notary.h"
 #include "user/notary/recorder.h"
-#include "user/notary/salt.h"
 
 #define LATENCY_SAMPLES 100000
-
-static void fill(struct record *rec, const struct chain *c, char commit[SHA256_PREFIXED_SIZE])
-{
-	static const struct span ids[] = { { "allow-reads", 11 } };
-	static const char args[] = "{\"path\":\"/srv/data/report.txt\",\"limit\":100}";
-
-	record_init(rec, RECORD_TOOL_CALL, RECORD_ALLOW);
-	salt_commit_next(c, SALT_REQUEST, SPAN(args), commit);
-	rec->call_id = SPAN("8f14e45f-ceea-467f-a0e6-1a3f2b9c0d11");
-	rec->tool_name = SPAN("read_file");
-	rec->server_identity = SPAN("filesystem");
-	rec->policy_rule_matched = ids[0];
-	rec->request_payload_hash = span_of(commit);
-	rec->agent = SPAN("coder");
-	rec->agent_pid = 4711;
-	rec->method = SPAN("tools/call");
-	rec->direction = SPAN("client-to-server");
-	rec->transport = SPAN("stdio");
-	rec->mode = SPAN("enforcing");
-	rec->policy_ids = ids;
-	rec->policy_ids_n = 1;
-	rec->policy_epoch = rec->catalog_epoch = 1;
-	rec->latency_us = 14;
-	rec->message_bytes = 180;
-}
 
 static void produce(int fd, unsigned n)
 {
@@ -62,7 +34,7 @@ static void produce(int fd, unsigned n)
 	if (recorder_begin(w, &c, &rec, &pos) < 0)
 		_exit(1);
 	for (unsigned i = 0; i < n;) {
-		fill(&rec, &c, commit);
+		fill(&rec, &c, i, commit);
 		r = recorder_put(w, &c, &rec, &pos);
 		if (r == 0)
 			i++;
@@ -87,8 +59,8 @@ static void bench_build(void)
 	if (record_writer_new(&w) < 0 || chain_start(&c, key) < 0)
 		exit(1);
 	t0 = clock_mono_ns();
-	for (int i = 0; i < LATENCY_SAMPLES; i++)
-		fill(&rec, &c, commit);
+	for (unsigned i = 0; i < LATENCY_SAMPLES; i++)
+		fill(&rec, &c, i, commit);
 	t1 = clock_mono_ns();
 	printf("commit to a payload           %5llu ns\n",
 	       (unsigned long long)((t1 - t0) / LATENCY_SAMPLES));
@@ -104,22 +76,15 @@ static void bench_build(void)
 	record_writer_free(w);
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void drain_all(struct notary *n, pid_t child, unsigned want)
 {
 	struct notary_status st = { 0 };
-	uint64_t t0 = clock_mono_ns(), cpu = 0, dt;
+	uint64_t t0 = clock_mono_ns();
+	double cpu = 0, clock;
 	int status;
 
 	while (st.size < want) {
-		uint64_t a = cpu_ns();
+		double a = cpu_s();
 		int r = notary_drain(n, 65536);
 
 		if (r < 0) {
@@ -129,29 +94,14 @@ static void drain_all(struct notary *n, pid_t child, unsigned want)
 		if (r == 0)
 			usleep(100);
 		else
-			cpu += cpu_ns() - a;
+			cpu += cpu_s() - a;
 		notary_status(n, &st);
 	}
-	dt = clock_mono_ns() - t0;
+	clock = seconds_since(t0);
 	(void)waitpid(child, &status, 0);
 	printf("append                        %7.0f records/s of one CPU's time, %7.0f records/s of wall time\n",
-	       (double)want * 1e9 / (double)cpu, (double)want * 1e9 / (double)dt);
+	       (double)want / cpu, (double)want / clock);
 	printf("checkpoints                   %llu\n", (unsigned long long)st.checkpoints);
-}
-
-static void remove_dir(const char *dir)
-{
-	char path[512];
-	struct dirent *e;
-	DIR *d = opendir(dir);
-
-	while (d && (e = readdir(d))) {
-		(void)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		(void)unlink(path);
-	}
-	if (d)
-		closedir(d);
-	(void)rmdir(dir);
 }
 
 int main(int argc, char **argv)
@@ -179,7 +129,7 @@ int main(int argc, char **argv)
 	t0 = clock_mono_ns();
 	if (notary_open(&cfg, &notary) < 0)
 		return 1;
-	printf("recover                       %7.0f records/s\n", (double)n * 1e9 / (double)(clock_mono_ns() - t0));
+	printf("recover                       %7.0f records/s\n", (double)n / seconds_since(t0));
 	notary_close(notary);
 	remove_dir(dir);
 	return 0;

@@ -183,6 +183,68 @@ def disclosure():
     return c
 
 
+def recipient(c, name):
+    """A key pair as a recipient makes it, with OpenSSL's own tool."""
+    key, public = c.work.path(f"{name}.pem"), c.work.path(f"{name}.pub")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out", key], check=True, capture_output=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True, capture_output=True)
+    return key, public
+
+
+def receipt_of(c, wanted, name):
+    """A receipt of the first record that is wanted, once a checkpoint covers it."""
+    row = next(r for r in c.gate.get("/v1/records?limit=10000")["records"] if wanted(r["record"]))
+    deadline = time.monotonic() + ENDED
+    while c.gate.get("/v1/checkpoint")["size"] <= row["leaf"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    c.gate.tollgate("audit", "prove", str(row["leaf"]), "-o", c.work.path(name), check=True)
+    return c.work.path(name)
+
+
+def escrow():
+    """Payloads are kept for who holds a key that the node never had, and each opens its own record alone."""
+    with ledger_case() as c:
+        key, public = recipient(c, "auditor")
+        other, _ = recipient(c, "stranger")
+        c.settings["more"] = ["escrow:", f"  recipient: {public}"]
+        c.use(policy=allow("ledger/add_entry"))
+        c.run("ledger", ADD, WIPE)
+        c.gate.settle(lambda records: any(r.get("entry_type") == "session_end" and r.get("agent") for r in records))
+        folder, log_key = os.path.join(c.gate.state, "escrow"), os.path.join(c.gate.state, "log", "log.vkey")
+        kept = b"".join(open(os.path.join(folder, f), "rb").read() for f in os.listdir(folder))
+        c.check("payloads are kept, and not in clear", kept.count(b"tollgate-escrow\n") > 4 and b"add_entry" not in kept and
+                b"wipe_ledger" not in kept, len(kept))
+        c.check("by root alone", os.stat(folder).st_mode & 0o7777 == 0o700 and os.stat(folder).st_uid == 0)
+        call = receipt_of(c, lambda r: r.get("tool_name") == "add_entry", "call")
+        made = next(r for r in c.gate.records() if r.get("tool_name") == "add_entry")
+        answer = receipt_of(c, lambda r: r.get("entry_type") == "response" and r.get("call_id") == made["call_id"], "answer")
+        denied = receipt_of(c, lambda r: r.get("tool_name") == "wipe_ledger", "denied")
+
+        def opened(receipt, by=key, **kwargs):
+            return c.gate.tollgate("audit", "escrow", "open", "--key", by, "--escrow", folder, "--log-key", log_key, receipt,
+                                   **kwargs)
+
+        said = opened(call)
+        c.check("a call opens", said.returncode == 0 and json.loads(said.stdout)["params"]["name"] == "add_entry" and
+                "the record is of the log" in said.stderr, said.stdout + said.stderr)
+        said = opened(answer)
+        c.check("so does its answer", said.returncode == 0 and "result" in json.loads(said.stdout), said.stdout + said.stderr)
+        said = opened(denied)
+        c.check("and a call that was denied", said.returncode == 0 and "wipe_ledger" in said.stdout, said.stdout + said.stderr)
+        said = opened(call, by=other)
+        c.check("not by another key", said.returncode == 1 and "another key" in said.stderr and not said.stdout, said.stderr)
+        start = next(r for r in c.gate.records() if r.get("entry_type") == "session_start" and r.get("agent"))
+        raw = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True, capture_output=True)
+        c.check("the session says whose key it is", start["detail"]["escrow_key"] == raw.stdout[-32:].hex(), start["detail"])
+        os.chmod(c.work.path("auditor.pub"), 0o666)
+        c.gate.stop()
+        c.gate.start(ready=False)
+        c.check("a key that anybody may change is refused", c.gate.daemon.wait(60) != 0)
+        os.chmod(c.work.path("auditor.pub"), 0o644)
+        c.gate.start()
+    return c
+
+
 class Issuer:
     """Signs agent manifests of version 0.1. Without other than ASCII text, sorted JSON is RFC 8785."""
 
@@ -256,4 +318,4 @@ def bound_manifest():
 
 
 if __name__ == "__main__":
-    main(claims, disclosure, bound_manifest)
+    main(claims, disclosure, escrow, bound_manifest)

@@ -24,6 +24,7 @@ static const char usage_text[] =
 	"       tollgate audit prove --disclose LEAF FIELD[=FILE]... [-o FILE]\n"
 	"       tollgate audit tiles DIR --log LOGDIR\n"
 	"       tollgate audit witness --store DIR [--key FILE|STRING] [--checkpoint FILE [--growth FILE]]\n"
+	"       tollgate audit escrow open --key FILE --escrow DIR [--log-key FILE|STRING] [-o FILE] RECEIPT\n"
 	"\n"
 	"filters: --agent NAME  --session ID  --server NAME  --tool NAME  --decision WORD  --type WORD\n"
 	"         --since TIME  --until TIME\n"
@@ -33,7 +34,9 @@ static const char usage_text[] =
 	"         beside it, which --record writes.\n"
 	"tiles    the log as C2SP tlog-tiles, for anyone to fetch and check.\n"
 	"witness  keeps signed heads in DIR, and says no to a log that has forked or been rolled back:\n"
-	"         exit status 0 it grew from what DIR holds, 1 it did not, 3 that could not be judged.\n";
+	"         exit status 0 it grew from what DIR holds, 1 it did not, 3 that could not be judged.\n"
+	"escrow   opens the payload of a record with the recipient's X25519 key, and holds it against the record;\n"
+	"         exit status 3: DIR, a copy of the node's escrow folder, holds none of it.\n";
 
 /* Is there an operand? Every option of this word has an argument of its own. */
 static bool names_session(int argc, char **argv)
@@ -74,6 +77,7 @@ static const struct {
 	{ "prove", prove, false },
 	{ "tiles", audit_tiles, true },
 	{ "witness", audit_witness, true },
+	{ "escrow", audit_escrow, true },
 };
 
 int audit_usage(void)

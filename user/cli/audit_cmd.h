@@ -14,6 +14,7 @@ int audit_prove(struct cli *c, int argc, char **argv);
 int audit_report(struct cli *c, int argc, char **argv); /* sessions, graph, stats */
 int audit_tiles(struct cli *c, int argc, char **argv);
 int audit_witness(struct cli *c, int argc, char **argv);
+int audit_escrow(struct cli *c, int argc, char **argv);
 
 /* Prints how `tollgate audit` is used on standard error; the exit status for that. */
 int audit_usage(void);

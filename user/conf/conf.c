@@ -94,6 +94,11 @@ static const struct conf_field attestation_fields[] = {
 	{ 0 },
 };
 
+static const struct conf_field escrow_fields[] = {
+	{ .key = "recipient", .set = conf_set_path, .off = offsetof(struct conf, escrow.recipient) },
+	{ 0 },
+};
+
 static const struct conf_field users_fields[] = {
 	{ .key = "proxy", .set = set_user, .off = offsetof(struct conf, proxy) },
 	{ .key = "notary", .set = set_user, .off = offsetof(struct conf, notary) },
@@ -150,6 +155,7 @@ static const struct conf_field top_fields[] = {
 	{ .key = "users", .set = conf_set_map, .more = users_fields },
 	{ .key = "attestation", .set = conf_set_map, .more = attestation_fields },
 	{ .key = "audit_group", .set = conf_set_text, .off = offsetof(struct conf, audit_group) },
+	{ .key = "escrow", .set = conf_set_map, .more = escrow_fields },
 	{ .key = "audit_queries", .set = conf_set_enum, .off = offsetof(struct conf, audit_queries),
 	  .why = "unrecorded or recorded", .more = audit_queries_names },
 	{ .key = "retention", .set = conf_set_seconds, .off = offsetof(struct conf, retention_s),
@@ -370,6 +376,7 @@ void conf_free(struct conf *c)
 	free(c->query.name);
 	free(c->audit_group);
 	free(c->attestation.tpm);
+	free(c->escrow.recipient);
 	for (unsigned i = 0; i < c->nagents; i++)
 		agent_done(&c->agents[i]);
 	free(c->agents);

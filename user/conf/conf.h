@@ -90,6 +90,9 @@ struct conf {
 	} attestation;
 	char **container_stores; /* where engines keep what they know of their containers */
 	unsigned ncontainer_stores;
+	struct {
+		char *recipient; /* file with the public key; NULL: no payload is kept */
+	} escrow;
 	enum conf_audit_queries audit_queries;
 	char *audit_group;
 	gid_t audit_gid; /* valid after conf_resolve(); (gid_t)-1 when the group does not exist */

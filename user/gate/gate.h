@@ -9,6 +9,7 @@
 #include "user/mcp/tape.h"
 #include "user/notary/record.h"
 
+struct escrow;
 struct mcp_judge;
 struct record_writer;
 struct recorder;
@@ -29,6 +30,7 @@ struct gate_facts {
 	char program_hash[SHA256_PREFIXED_SIZE], kernel_hash[SHA256_PREFIXED_SIZE];
 	uint8_t public_key[SHA256_SIZE]; /* Ed25519, of the log */
 	char salt_epoch[64];
+	char escrow_key[2 * SHA256_SIZE + 1]; /* the recipient of payloads, in hex; "": none */
 };
 
 struct gate_limits {
@@ -47,6 +49,7 @@ struct gate {
 	struct snapshot *current; /* NULL before the first commit */
 	struct snapshot *staged;
 	struct recorder *recorder;
+	struct escrow *escrow; /* payloads are kept there, sealed, before they are recorded; NULL: they are not */
 	bool notary_up;
 	struct mcp_judge *judge;
 	struct tape tape; /* of the message being judged */

@@ -16,6 +16,7 @@
 #include "user/gate/note.h"
 #include "user/gate/snapshot.h"
 #include "user/mcp/catalog.h"
+#include "user/notary/escrow.h"
 #include "user/notary/salt.h"
 
 /* "SESSION/SEQUENCE" of the record that the call got. Written by hand: formatted output costs as much as parsing a
@@ -252,6 +253,18 @@ static void commit_payload(const struct judging *j, enum salt_member m, char ret
 		salt_commit_next(&j->conv->chain, m, j->text, ret);
 }
 
+/* What cannot be kept must not happen: its record would promise a payload that nobody has. */
+static void keep_payload(struct judging *j)
+{
+	const struct gate_conv *c = j->conv;
+	int r = c->gate->escrow ? escrow_put(c->gate->escrow, &c->chain, is_answer(j) ? SALT_RESPONSE : SALT_REQUEST,
+					     j->text) : 0;
+
+	if (r < 0)
+		judging_refuse(j, JSONRPC_E_INTERNAL, "escrow", "the payload cannot be kept for its recipient: %s",
+			       strerrordesc_np(-r));
+}
+
 static void record_one(struct judging *j)
 {
 	char payload[SHA256_PREFIXED_SIZE], id[SHA256_PREFIXED_SIZE];
@@ -260,6 +273,7 @@ static void record_one(struct judging *j)
 	struct record_kv kv[2];
 	struct record rec;
 
+	keep_payload(j);
 	note_init(&rec, c, type_of(j), denied(j) ? RECORD_DENY :
 		  j->would_deny ? RECORD_ADVISORY_DENY : RECORD_ALLOW);
 	commit_payload(j, is_answer(j) ? SALT_RESPONSE : SALT_REQUEST, payload);

@@ -134,6 +134,8 @@ static int fill_facts(struct gate_conv *c, struct record *rec, struct record_kv 
 	if (*c->snap->pins_hash && rec->detail_n < RECORD_DETAIL_MAX)
 		kv[rec->detail_n++] = (struct record_kv){ .key = "catalog_pins_hash",
 							  .s = span_of(c->snap->pins_hash) };
+	if (c->gate->escrow && rec->detail_n < RECORD_DETAIL_MAX)
+		kv[rec->detail_n++] = (struct record_kv){ .key = "escrow_key", .s = span_of(f->escrow_key) };
 	fill_manifest(c, rec, kv);
 	rec->detail = kv;
 	return 0;

@@ -59,17 +59,16 @@ int escrow_seal(const uint8_t recipient[HPKE_KEY], const struct chain *c, enum s
 	return r;
 }
 
-int escrow_put(int fd, const uint8_t recipient[HPKE_KEY], const struct chain *c, enum salt_member m,
-	       struct span payload)
+int escrow_put(const struct escrow *e, const struct chain *c, enum salt_member m, struct span payload)
 {
 	_cleanup_buf_ struct buf entry = { .limit = ESCROW_HEAD + (size_t)SEALED_MAX };
-	int r = escrow_seal(recipient, c, m, payload, &entry);
+	int r = escrow_seal(e->recipient, c, m, payload, &entry);
 	ssize_t n;
 
 	if (r < 0)
 		return r;
 	do {
-		n = write(fd, buf_span(&entry).p, buf_len(&entry));
+		n = write(e->fd, buf_span(&entry).p, buf_len(&entry));
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (size_t)n < buf_len(&entry) ? -ENOSPC : 0;
 }

@@ -35,16 +35,22 @@ struct escrow_entry {
 int escrow_seal(const uint8_t recipient[HPKE_KEY], const struct chain *c, enum salt_member m, struct span payload,
 		struct buf *out);
 
+/* Where a producer keeps its payloads; NULL stands for a node without escrow. */
+struct escrow {
+	int fd; /* append-only */
+	uint8_t recipient[HPKE_KEY];
+};
+
 /* The same, written to an append-only file in one piece. A piece that does not fit is -ENOSPC, and skipped by
  * readers. */
-int escrow_put(int fd, const uint8_t recipient[HPKE_KEY], const struct chain *c, enum salt_member m,
-	       struct span payload);
+int escrow_put(const struct escrow *e, const struct chain *c, enum salt_member m, struct span payload);
 
 /* The next entry of a file's text; what is none is passed over. False at the end. Total on any text. */
 bool escrow_next(struct span *rest, struct escrow_entry *ret);
 
 /* Decrypts an entry of the record and appends the payload. 0; -EBADMSG: sealed to another key, or changed;
  * -EUCLEAN: it is not what the record commits to; -ENOENT: it is of another record; -ENOMEM; -EIO. */
-int escrow_open(const struct escrow_entry *e, const uint8_t key[HPKE_KEY], const struct record_view *v, struct buf *out);
+int escrow_open(const struct escrow_entry *e, const uint8_t key[HPKE_KEY], const struct record_view *v,
+		struct buf *out);
 
 #endif

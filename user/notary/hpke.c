@@ -154,7 +154,9 @@ static int encrypt(const struct context *c, struct span aad, const struct span *
 	    (aad.n && EVP_EncryptUpdate(ctx, NULL, &len, (const uint8_t *)aad.p, (int)aad.n) <= 0))
 		return -EIO;
 	for (unsigned i = 0; i < n; i++) {
-		if (pieces[i].n && EVP_EncryptUpdate(ctx, to, &len, (const uint8_t *)pieces[i].p, (int)pieces[i].n) <= 0)
+		const uint8_t *from = (const uint8_t *)pieces[i].p;
+
+		if (pieces[i].n && EVP_EncryptUpdate(ctx, to, &len, from, (int)pieces[i].n) <= 0)
 			return -EIO;
 		to += pieces[i].n;
 	}

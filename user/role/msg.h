@@ -55,6 +55,7 @@ enum msg_type {
 	MSG_OWNER_IS, /* struct msg_owner_is: answer to MSG_OWNER */
 	MSG_SESSIONS, /* nothing. Answer: MSG_SESSIONS_ARE */
 	MSG_COUNTS, /* nothing. Answer: MSG_COUNTS_ARE */
+	MSG_ESCROW, /* struct msg_escrow + 1 fd: keep payloads here from now on, sealed; before MSG_RING */
 
 	/* proxy -> supervisor */
 	MSG_SNAPSHOT_DONE = 64, /* struct msg_snapshot_done */
@@ -196,6 +197,10 @@ struct msg_instance {
 struct msg_recording {
 	struct msg_instance instance;
 	uint8_t public_key[SHA256_SIZE];
+};
+
+struct msg_escrow {
+	uint8_t recipient[SHA256_SIZE]; /* X25519 */
 };
 
 #define MSG_NONCE_MAX 64

@@ -24,6 +24,7 @@
 #include "user/gate/stdio_end.h"
 #include "user/kern/flow.h"
 #include "user/net/net.h"
+#include "user/notary/escrow.h"
 #include "user/notary/recorder.h"
 #include "user/role/member.h"
 #include "user/role/owner_ask.h"
@@ -50,6 +51,7 @@ struct proxy {
 	struct loop_timer *sweep, *room;
 	struct loop_io *progress;
 	int ring, wake, progress_fd;
+	struct escrow escrow;
 	struct msg_setup setup;
 };
 
@@ -154,6 +156,22 @@ static int on_ring(struct proxy *p, struct ipc_msg *m)
 		return log_err(r, "attach ring: %s", err_text(r));
 	memcpy(p->gate->facts.public_key, rec->public_key, sizeof(rec->public_key));
 	memcpy(p->gate->facts.salt_epoch, rec->instance.epoch, sizeof(rec->instance.epoch));
+	return 0;
+}
+
+/* The first time, and whenever a file is full. */
+static int on_escrow(struct proxy *p, struct ipc_msg *m)
+{
+	const struct msg_escrow *e = m->body;
+
+	if (m->len != sizeof(*e) || m->nfds != 1)
+		return -EBADMSG;
+	if (p->gate->escrow)
+		close(p->escrow.fd);
+	p->escrow.fd = ipc_take_fd(m, 0);
+	memcpy(p->escrow.recipient, e->recipient, sizeof(e->recipient));
+	hex_encode(e->recipient, sizeof(e->recipient), p->gate->facts.escrow_key);
+	p->gate->escrow = &p->escrow;
 	return 0;
 }
 
@@ -396,6 +414,8 @@ static int on_message(struct member *member, struct ipc_msg *m, void *arg)
 	case MSG_SNAPSHOT_COMMIT:
 	case MSG_SNAPSHOT_ABORT:
 		return on_epoch(p, m);
+	case MSG_ESCROW:
+		return on_escrow(p, m);
 	case MSG_RING:
 		return on_ring(p, m);
 	case MSG_NOTARY:

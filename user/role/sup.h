@@ -59,6 +59,7 @@ struct sup_proxy {
 	bool offered; /* has the epoch on offer and has not answered */
 	bool committed; /* judges by the node's epoch */
 	bool recording;
+	int escrow_fd; /* its present file; -1: none */
 	struct msg_counts counts; /* as of its last answer */
 };
 
@@ -153,6 +154,7 @@ struct supervisor {
 	struct ipc *injector; /* the spare; NULL while there is none */
 	struct ipc *taking; /* the injector that has the last takeover; NULL once it is gone */
 	int audit_fd;
+	uint8_t escrow_key[SHA256_SIZE]; /* X25519, of the payloads' recipient where one is configured */
 	struct msg_notary_up notary_up;
 	bool notary_there, rings_made;
 	struct sup_ring rings[SUP_PRODUCERS_MAX];
@@ -196,6 +198,13 @@ void sup_exit(struct supervisor *s, int status);
 int sup_evidence_channel(struct supervisor *s, int *ret_fd);
 int sup_evidence_answer(struct supervisor *s, struct ipc_msg *m);
 
+/* --- sup_escrow.c; nothing of it does anything where no recipient is configured */
+/* Reads the recipient's key. 0 or -errno, said. */
+int sup_escrow_read(struct supervisor *s);
+/* Gives a proxy a file for payloads, before it records. 0 or -errno, said. */
+int sup_escrow_offer(struct supervisor *s, struct sup_proxy *p);
+void sup_escrow_tick(struct supervisor *s);
+
 /* --- sup_asked.c */
 /* A new channel on which the query role has questions recorded; *ret_fd is the role's end, the caller's. */
 int sup_asked_channel(struct supervisor *s, int *ret_fd);
@@ -204,6 +213,8 @@ int sup_asked_answer(struct supervisor *s, const struct ipc_msg *m);
 /* --- sup_members.c */
 int sup_members_start(struct supervisor *s);
 int sup_from_keeper(struct supervisor *s, struct ipc_msg *m);
+/* Proxies that do not record yet, such as for want of a file for payloads, are given what they need once more. */
+void sup_members_again(struct supervisor *s);
 /* Channel of the proxy that serves an agent, or NULL while it is down. */
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
 /* Puts a listener into the keeper's hands and the proxy's. */

@@ -205,14 +205,21 @@ static void tell_proxy_ring(struct supervisor *s, struct sup_proxy *p)
 	struct msg_flag there = { .value = 1 };
 	int fds[] = { r->ring, r->wake, r->progress };
 
-	if (!p->channel || !r->instanced || !s->notary_there)
-		return;
+	if (!p->channel || !r->instanced || !s->notary_there || sup_escrow_offer(s, p) < 0)
+		return; /* without a recorder it denies */
 	memcpy(m.public_key, s->notary_up.public_key, sizeof(m.public_key));
 	if (ipc_send(p->channel, MSG_RING, 0, &m, sizeof(m), fds, 3) < 0 ||
 	    ipc_send(p->channel, MSG_NOTARY, 0, &there, sizeof(there), NULL, 0) < 0)
 		return;
 	p->recording = true;
 	sup_check_ready(s);
+}
+
+void sup_members_again(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->nproxies; i++)
+		if (!s->proxies[i].recording)
+			tell_proxy_ring(s, &s->proxies[i]);
 }
 
 /* --- the notary ----------------------------------------------------------------------------------- */

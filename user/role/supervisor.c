@@ -197,6 +197,7 @@ static void on_tick(struct loop_timer *t, void *arg)
 		look_at_all(s, (uint64_t)lost);
 	sup_enrol_tick(s);
 	sup_health_tick(s);
+	sup_escrow_tick(s);
 	if (s->ticks % SWEEP_TICKS == 0 && kern_stdio_attached(s->kern))
 		(void)kern_stdio_sweep(s->kern);
 }
@@ -327,11 +328,11 @@ static int read_files(struct supervisor *s)
 		return log_err(-EINVAL, "configuration: %s", e.text);
 	for (unsigned i = 0; i < s->conf.nwarnings; i++)
 		log_warn("configuration: %s", s->conf.warnings[i]);
-	if (sup_numbers_settle(s) < 0)
+	if (sup_numbers_settle(s) < 0 || sup_escrow_read(s) < 0)
 		return -EINVAL;
 	s->nproxies = count_proxies(&s->conf);
 	for (unsigned i = 0; i < s->nproxies; i++)
-		s->proxies[i] = (struct sup_proxy){ .sup = s, .index = i };
+		s->proxies[i] = (struct sup_proxy){ .sup = s, .index = i, .escrow_fd = -1 };
 	if (sup_set_read(s, 1, &s->current, &text) < 0)
 		return log_err(-EINVAL, "policy and catalog: %s",
 			       buf_cstr(&text) ? buf_cstr(&text) : "out of memory");

@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 
 #include "tests/unit/notary/log_fixture.h"
+#include "user/notary/escrow.h"
 #include "user/notary/receipt.h"
+#include "user/notary/salt.h"
 #include "user/query/query.h"
 
 #define FIRST "0000000000000000.jsonl"
@@ -308,6 +310,78 @@ static void a_witness_remembers(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* A call whose payload is kept in the file of the escrow, and signed. */
+static void keep_call(struct world *w, const char *payload, const uint8_t recipient[HPKE_KEY], const char *file)
+{
+	_cleanup_buf_ struct buf entry = { 0 };
+	struct log_fixture *f = w->f;
+	char commit[SHA256_PREFIXED_SIZE];
+	struct store_recovery found;
+	struct record_line line;
+	struct record rec;
+	struct store *s;
+
+	assert_int_equal(escrow_seal(recipient, &f->chain, SALT_REQUEST, span_of(payload), &entry), 0);
+	fixture_write(f, file, buf_span(&entry));
+	record_init(&rec, RECORD_TOOL_CALL, RECORD_ALLOW);
+	salt_commit_next(&f->chain, SALT_REQUEST, span_of(payload), commit);
+	rec.request_payload_hash = span_of(commit);
+	assert_int_equal(record_write(f->writer, &rec, &f->chain, FIXTURE_TIME, &line), 0);
+	chain_advance(&f->chain, &line);
+	assert_int_equal(store_open(f->dirfd, 0, NULL, NULL, &found, &s), 0);
+	assert_int_equal(store_append(s, line.text), 0);
+	assert_int_equal(store_flush(s), 0);
+	store_close(s);
+	fixture_fill(f, 1, 0);
+}
+
+static void a_kept_payload_is_opened(void **state)
+{
+	static const char pem[] = "-----BEGIN PRIVATE KEY-----\n"
+		"MC4CAQAwBQYDK2VuBCIEIEYSxVAmP8itWDdd8/VXqsUx0mhQkD5VqfI/IdhTTorI\n-----END PRIVATE KEY-----\n";
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = { 0 }, key = { 0 };
+	uint8_t recipient[HPKE_KEY];
+	char secret[128], receipt[128], file[128];
+	const char *dir = w->f->dir;
+
+	assert_int_equal(hex_decode("3948cfe0ad1ddb695d780e59077195da6c56506b027329794ab02bca80815c4d", 64, recipient, 32), 0);
+	(void)snprintf(secret, sizeof(secret), "%s/secret.pem", dir);
+	(void)snprintf(receipt, sizeof(receipt), "%s/call", dir);
+	(void)snprintf(file, sizeof(file), "%s/payload", dir);
+	assert_int_equal(verifier_key_text(&w->f->vk, &key), 0);
+	fixture_write(w->f, "secret.pem", span_of(pem));
+	keep_call(w, "{\"path\":\"/etc\"}", recipient, "escrow-1");
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "12", "-o", receipt), CLI_OK);
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "3", "-o", w->receipt), CLI_OK);
+
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, receipt), CLI_OK);
+	SAYS("{\"path\":\"/etc\"}");
+	SAYS("whether it is of the log, --log-key would tell");
+	assert_int_equal(RUN(true, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, "--log-key",
+			     buf_cstr(&key), receipt), CLI_OK);
+	SAYS("{\"log_proven\":true,\"member\":\"request\",\"payload\":\"eyJwYXRoIjoiL2V0YyJ9\",\"sequence\":12,");
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, "-o", file, receipt),
+			 CLI_OK);
+	buf_clear(&out);
+	fixture_read(w->f, "payload", &out);
+	SAYS("{\"path\":\"/etc\"}");
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, w->receipt),
+			 CLI_UNSEEN);
+	SAYS("the escrow holds none of this record");
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", receipt, "--escrow", dir, receipt), CLI_FAILED);
+	SAYS("not an X25519 private key");
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, secret), CLI_FAILED);
+	SAYS("not a receipt");
+	recipient[0] ^= 1; /* the next one is for somebody else */
+	keep_call(w, "x", recipient, "escrow-2");
+	assert_int_equal(RUN(false, cli_audit, "audit", "prove", "14", "-o", receipt), CLI_OK);
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, "--escrow", dir, receipt), CLI_FAILED);
+	SAYS("sealed to another key");
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "open", "--key", secret, receipt), CLI_USAGE);
+	assert_int_equal(RUN(false, cli_audit, "audit", "escrow", "close", "--key", secret, receipt), CLI_USAGE);
+}
+
 static void tiles_are_written_once(void **state)
 {
 	struct world *w = *state;
@@ -367,6 +441,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(verify_usage, setup, teardown),
 		cmocka_unit_test_setup_teardown(audit_asks_and_prints, setup, teardown),
 		cmocka_unit_test_setup_teardown(export_in_every_format, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_kept_payload_is_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_witness_remembers, setup, teardown),
 		cmocka_unit_test_setup_teardown(tiles_are_written_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(tail_follows, setup, teardown),

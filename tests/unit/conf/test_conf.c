@@ -104,6 +104,8 @@ static const struct {
 	{ "agents: []\nlimits: []\n", 2, 9, "limits: keys and values" },
 	{ "agents: []\nhttp: {idle_timeout: 30}\n", 2, 22, "no time" },
 	{ "agents: []\naudit_queries: yes\n", 2, 16, "unrecorded or recorded" },
+	{ "agents: []\nescrow: {recipient: key.pem}\n", 2, 21, "absolute" },
+	{ "agents: []\nescrow: {sender: /k}\n", 2, 10, "sender" },
 	{ "agents: []\nretention: 90\n", 2, 12, "no time" },
 	{ "agents: []\nretention: 59m\n", 2, 12, "below 3600s" },
 	{ "agents: []\nretention: 99999d\n", 2, 12, "above" },

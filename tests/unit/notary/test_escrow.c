@@ -181,14 +181,13 @@ static void a_full_disk_is_told(void **state)
 {
 	struct log_fixture *f = *state;
 	uint8_t pub[64];
-	int fd;
+	struct escrow e = { .fd = open("/dev/full", O_WRONLY | O_CLOEXEC) };
 
-	(void)from_hex(rfc_public, pub);
-	fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (e.fd < 0)
 		skip();
-	assert_int_equal(escrow_put(fd, pub, &f->chain, SALT_REQUEST, SPAN("x")), -ENOSPC);
-	close(fd);
+	memcpy(e.recipient, from_hex(rfc_public, pub).p, sizeof(e.recipient));
+	assert_int_equal(escrow_put(&e, &f->chain, SALT_REQUEST, SPAN("x")), -ENOSPC);
+	close(e.fd);
 }
 
 int main(void)

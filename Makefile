@@ -223,7 +223,7 @@ models:
 	scripts/models
 
 # Programs with threads, under the thread sanitizer: the others have one each.
-THREADED = enrol/test_listener kern/test_scope policy/test_authorize query/test_query
+THREADED = enrol/test_listener kern/test_scope notary/test_read_ahead policy/test_authorize query/test_query
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread $(patsubst %,$(BUILD)/tsan/tests/unit/%,$(THREADED))
 	set -e; for test in $(THREADED); do $(BUILD)/tsan/tests/unit/$$test; done

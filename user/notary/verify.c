@@ -19,6 +19,7 @@
 #include "user/base/digest.h"
 #include "user/base/hasher.h"
 #include "user/notary/handover_list.h"
+#include "user/notary/read_ahead.h"
 #include "user/notary/retention.h"
 #include "user/notary/sessions.h"
 #include "user/notary/view.h"
@@ -48,7 +49,7 @@ static void job_done(struct job *j)
 	sessions_free(j->sessions);
 }
 
-DEFINE_CLEANUP(struct segment_reader *, segment_reader_close)
+DEFINE_CLEANUP(struct read_ahead *, read_ahead_close)
 
 const char *log_fault_text(enum log_fault f)
 {
@@ -193,14 +194,14 @@ static void check_removal(struct job *j, const struct record_view *v, uint64_t l
 	j->v.removed_leaf = leaf;
 }
 
-static void check_line(struct job *j, struct span line, const struct segment_at *at)
+static void check_line(struct job *j, const struct read_ahead_line *l)
 {
 	struct tree_hash stored[TREE_LEVELS + 1];
-	uint8_t leaf[TREE_HASH];
+	const struct segment_at *at = &l->at;
 	struct record_view v;
 	size_t where = 0;
 
-	if (record_view_parse(line, &v, &where) < 0) {
+	if (record_view_parse(l->line, &v, &where) < 0) {
 		find(j, LOG_FAULT_FORM, at, NULL, "not a canonical record from byte %zu of the line on",
 		     where);
 	} else {
@@ -213,8 +214,7 @@ static void check_line(struct job *j, struct span line, const struct segment_at 
 		if (span_is(record_view_text(&v, M_ENTRY_TYPE), "fault"))
 			j->v.fault_records++;
 	}
-	tree_leaf_hash(j->hasher, line, leaf);
-	(void)tree_append(j->hasher, &j->tree, leaf, stored);
+	(void)tree_append(j->hasher, &j->tree, l->leaf, stored);
 	j->v.records++;
 	check_heads(j, at);
 	if (j->v.records % COMMIT_EVERY == 0)
@@ -246,33 +246,32 @@ static int begin_after_removed(struct job *j, int dirfd)
 
 static int check_records(struct job *j, int dirfd)
 {
-	_cleanup_(segment_reader_close_p) struct segment_reader *reader = NULL;
+	_cleanup_(read_ahead_close_p) struct read_ahead *reader = NULL;
 	int r = begin_after_removed(j, dirfd);
 
 	if (r == 0)
-		r = segment_reader_open(dirfd, j->tree.size, &reader);
+		r = read_ahead_open(dirfd, j->tree.size, &reader);
 	if (r < 0)
 		return r;
 	check_heads(j, NULL); /* of the empty log */
 	for (;;) {
-		struct segment_at at;
-		struct span line;
+		const struct read_ahead_line *l;
 
-		r = segment_read(reader, &line, &at);
+		r = read_ahead_next(reader, &l);
 		if (r == -ENODATA)
 			return 0;
 		if (r == -EILSEQ)
-			find(j, LOG_FAULT_TORN, &at, NULL, "the line has no end (%zu bytes)", line.n);
+			find(j, LOG_FAULT_TORN, &l->at, NULL, "the line has no end (%zu bytes)", l->line.n);
 		else if (r == -ENXIO)
-			find(j, LOG_FAULT_SEGMENT, &at, NULL,
+			find(j, LOG_FAULT_SEGMENT, &l->at, NULL,
 			     "the records before this segment end at leaf %" PRIu64, j->tree.size);
 		else if (r == -E2BIG)
-			find(j, LOG_FAULT_FORM, &at, NULL, "the line is longer than any record");
+			find(j, LOG_FAULT_FORM, &l->at, NULL, "the line is longer than any record");
 		else if (r < 0)
-			find(j, LOG_FAULT_READ, &at, NULL, "%s", strerrordesc_np(-r));
+			find(j, LOG_FAULT_READ, &l->at, NULL, "%s", strerrordesc_np(-r));
 		if (r < 0)
 			return 0;
-		check_line(j, line, &at);
+		check_line(j, l);
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "user/gate/snapshot.h"
 #include "user/mcp/catalog.h"
 #include "user/net/head.h"
+#include "user/net/hello.h"
 #include "user/net/media.h"
 
 bool http_end_loopback(const struct gate_http *h)
@@ -306,13 +307,14 @@ static void on_room(void *arg)
 static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *first)
 {
 	struct gate_http *h = net_conn_owner(c);
+	const char *name = first->hello ? first->hello->name : "";
 	char target[300];
 	struct gate_verdict v;
 
-	if (lone_conv(h, "opaque") < 0 || (first->kind == NET_FIRST_TLS && first->malformed))
+	if (lone_conv(h, "opaque") < 0 || (first->kind == NET_FIRST_TLS && !first->hello))
 		return NET_DENY;
-	(void)snprintf(target, sizeof(target), first->sni ? "%s:%u" :
-		       strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", first->sni ? first->sni : h->host,
+	(void)snprintf(target, sizeof(target), *name ? "%s:%u" :
+		       strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", *name ? name : h->host,
 		       h->origin.port);
 	gate_judge_connect(h->lone, target, &v);
 	return http_end_after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);

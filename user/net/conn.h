@@ -12,6 +12,7 @@
 struct net_conn;
 struct net_exchange;
 struct net_listener;
+struct tls_hello;
 
 /* What the gate decides. Zero denies. */
 enum net_verdict {
@@ -64,8 +65,7 @@ enum net_first_kind {
 struct net_first {
 	enum net_first_kind kind;
 	struct span bytes; /* what has arrived; forwarded first when allowed */
-	const char *sni; /* NET_FIRST_TLS with a well-formed server_name (RFC 6066), else NULL */
-	bool malformed; /* NET_FIRST_TLS that is no well-formed ClientHello */
+	const struct tls_hello *hello; /* NET_FIRST_TLS: what it says; NULL when it is not well-formed */
 };
 
 /*

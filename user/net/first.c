@@ -8,7 +8,7 @@
 #include <sys/epoll.h>
 
 #include "user/net/conn_int.h"
-#include "user/net/sni.h"
+#include "user/net/hello.h"
 
 #define METHOD_MAX 24
 #define FIRST_LINE_MAX 8192 /* an unknown method must show its version within so many bytes */
@@ -71,11 +71,10 @@ static enum guess guess(struct span in)
 	return guess_line(in, n);
 }
 
-static void ask_opaque(struct net_conn *c, enum net_first_kind kind, const char *sni,
-		       bool malformed)
+static void ask_opaque(struct net_conn *c, enum net_first_kind kind, const struct tls_hello *hello)
 {
 	struct net_first first = {
-		.kind = kind, .bytes = buf_span(&c->client.in), .sni = sni, .malformed = malformed
+		.kind = kind, .bytes = buf_span(&c->client.in), .hello = hello
 	};
 
 	conn_ask(c, ST_ASK_OPAQUE);
@@ -85,12 +84,12 @@ static void ask_opaque(struct net_conn *c, enum net_first_kind kind, const char 
 /* False when more of the hello is needed and may come. */
 static bool ask_tls(struct net_conn *c, bool final)
 {
-	char name[SNI_SIZE];
-	int r = sni_parse(buf_span(&c->client.in), name);
+	struct tls_hello hello;
+	int r = hello_read(buf_span(&c->client.in), &hello);
 
 	if (r == -EAGAIN && !final)
 		return false;
-	ask_opaque(c, NET_FIRST_TLS, r > 0 ? name : NULL, r < 0);
+	ask_opaque(c, NET_FIRST_TLS, r == 0 ? &hello : NULL);
 	return true;
 }
 
@@ -117,7 +116,7 @@ bool step_first(struct net_conn *c)
 	if (g == GUESS_HTTP)
 		c->state = ST_HEAD;
 	else
-		ask_opaque(c, NET_FIRST_OTHER, NULL, false);
+		ask_opaque(c, NET_FIRST_OTHER, NULL);
 	return true;
 }
 
@@ -127,11 +126,11 @@ void first_expired(struct net_conn *c)
 	struct span in = buf_span(&c->client.in);
 
 	if (in.n == 0)
-		ask_opaque(c, NET_FIRST_SILENT, NULL, false);
+		ask_opaque(c, NET_FIRST_SILENT, NULL);
 	else if (guess(in) == GUESS_TLS)
 		ask_tls(c, true);
 	else
-		ask_opaque(c, NET_FIRST_OTHER, NULL, false);
+		ask_opaque(c, NET_FIRST_OTHER, NULL);
 }
 
 /* RFC 8446 6: a fatal alert access_denied, which a TLS client reports by name. */

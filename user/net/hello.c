@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads the server name from a TLS ClientHello, in the proxy. Total on any bytes; nothing else of
- * TLS is understood here.
+ * Reads where a connection is to go from a TLS ClientHello, in the proxy. Total on any bytes; nothing
+ * else of TLS is understood here.
  */
-#include "user/net/sni.h"
+#include "user/net/hello.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
 	RECORD_HANDSHAKE = 22,
 	HELLO_CLIENT = 1,
 	EXT_SERVER_NAME = 0,
+	EXT_ALPN = 16,
+	EXT_ECH_FIRST = 0xfe08, /* the drafts' numbers, up to the final one */
+	EXT_ECH = 0xfe0d,
+	EXT_ESNI = 0xffce, /* what came before it */
 	NAME_TYPE_HOST = 0,
 };
 
@@ -51,71 +55,94 @@ static struct reader vector(struct reader *r, unsigned width)
 	return take(r, number(r, width));
 }
 
-static int host_name(struct reader ext, char ret[SNI_SIZE])
+static int host_name(struct reader ext, struct tls_hello *h)
 {
 	struct reader list = vector(&ext, 2), name;
-	char out[SNI_SIZE];
 	size_t type;
 
 	type = number(&list, 1);
 	name = vector(&list, 2);
 	if (ext.n || list.n || ext.bad || list.bad || name.bad || type != NAME_TYPE_HOST)
 		return -EBADMSG;
-	if (name.n == 0 || name.n >= SNI_SIZE)
-		return -EBADMSG;
-	for (size_t i = 0; i < name.n; i++) {
-		uint8_t ch = name.p[i];
-
-		if (ch >= 'A' && ch <= 'Z')
-			ch |= 0x20;
-		if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' ||
-		      ch == '.' || ch == '_'))
-			return -EBADMSG;
-		out[i] = (char)ch;
-	}
-	out[name.n] = '\0';
-	memcpy(ret, out, name.n + 1);
-	return 1;
+	return name_read((struct span){ (const char *)name.p, name.n }, h->name);
 }
 
-static int hello(struct reader h, char ret[SNI_SIZE])
+/* Policies compare text, so what is none (the random values of RFC 8701) is spelled out. */
+static void protocol_text(struct reader p, char ret[HELLO_PROTOCOL_SIZE])
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < p.n; i++)
+		plain &= p.p[i] > 0x20 && p.p[i] < 0x7f;
+	if (plain) {
+		memcpy(ret, p.p, p.n);
+		ret[p.n] = '\0';
+		return;
+	}
+	memcpy(ret, "0x", 3);
+	for (size_t i = 0; i < p.n; i++)
+		(void)snprintf(ret + 2 + 2 * i, 3, "%02x", p.p[i]);
+}
+
+static int protocols(struct reader ext, struct tls_hello *h)
+{
+	struct reader list = vector(&ext, 2);
+
+	if (ext.n || list.bad || list.n == 0)
+		return -EBADMSG;
+	while (list.n) {
+		struct reader p = vector(&list, 1);
+
+		if (p.bad || p.n == 0 || p.n > HELLO_PROTOCOL_MAX || h->alpn_n == HELLO_ALPN_MAX)
+			return -EBADMSG;
+		protocol_text(p, h->alpn[h->alpn_n++]);
+	}
+	return 0;
+}
+
+static int extension(size_t type, struct reader ext, struct tls_hello *h)
+{
+	if (type == EXT_SERVER_NAME)
+		return *h->name ? -EBADMSG : host_name(ext, h);
+	if (type == EXT_ALPN)
+		return h->alpn_n ? -EBADMSG : protocols(ext, h);
+	if ((type >= EXT_ECH_FIRST && type <= EXT_ECH) || type == EXT_ESNI)
+		h->encrypted = true;
+	return 0;
+}
+
+static int hello(struct reader r, struct tls_hello *ret)
 {
 	struct reader exts;
-	bool found = false;
 
-	take(&h, 2 + 32); /* version, random */
-	vector(&h, 1); /* session id */
-	vector(&h, 2); /* cipher suites */
-	vector(&h, 1); /* compression methods */
-	if (h.bad)
+	take(&r, 2 + 32); /* version, random */
+	vector(&r, 1); /* session id */
+	vector(&r, 2); /* cipher suites */
+	vector(&r, 1); /* compression methods */
+	if (r.bad)
 		return -EBADMSG;
-	if (h.n == 0)
+	if (r.n == 0)
 		return 0;
-	exts = vector(&h, 2);
-	if (h.bad || h.n)
+	exts = vector(&r, 2);
+	if (r.bad || r.n)
 		return -EBADMSG;
 	while (exts.n) {
 		size_t type = number(&exts, 2);
 		struct reader ext = vector(&exts, 2);
 
-		if (exts.bad)
+		if (exts.bad || extension(type, ext, ret) < 0)
 			return -EBADMSG;
-		if (type != EXT_SERVER_NAME)
-			continue;
-		if (found || host_name(ext, ret) < 0)
-			return -EBADMSG;
-		found = true;
 	}
-	return found;
+	return 0;
 }
 
-int sni_parse(struct span in, char ret[SNI_SIZE])
+int hello_read(struct span in, struct tls_hello *ret)
 {
 	struct reader r = { (const uint8_t *)in.p, in.n, false };
-	uint8_t msg[SNI_HELLO_MAX];
+	uint8_t msg[HELLO_MAX];
 	size_t have = 0, want = 4;
-	char name[SNI_SIZE];
-	int found;
+	struct tls_hello found = { 0 };
+	int rc;
 
 	while (have < want) {
 		size_t type, n;
@@ -145,8 +172,8 @@ int sni_parse(struct span in, char ret[SNI_SIZE])
 			return -EAGAIN;
 		take(&r, body.n);
 	}
-	found = hello((struct reader){ msg + 4, want - 4, false }, name);
-	if (found > 0)
-		memcpy(ret, name, sizeof(name));
-	return found;
+	rc = hello((struct reader){ msg + 4, want - 4, false }, &found);
+	if (rc == 0)
+		*ret = found;
+	return rc;
 }

@@ -22,6 +22,7 @@
 #include "user/base/cleanup.h"
 #include "user/base/loop.h"
 #include "user/net/conn.h"
+#include "user/net/hello.h"
 #include "user/net/listener.h"
 
 #define RIG_TURNS 5000 /* of at most 2 ms: then what is waited for will not come */
@@ -79,7 +80,8 @@ static inline enum net_verdict rig_opaque(struct net_conn *c, const struct net_f
 	struct rig *g = rig_of(c);
 
 	buf_printf(&g->log, "opaque kind=%d sni=%s bad=%d n=%zu\n", first->kind,
-		   first->sni ? first->sni : "-", first->malformed, first->bytes.n);
+		   first->hello && *first->hello->name ? first->hello->name : "-",
+		   first->kind == NET_FIRST_TLS && !first->hello, first->bytes.n);
 	return g->opaque;
 }
 

@@ -137,6 +137,19 @@ static int ask_prompt(struct question *q)
 	return tell(q, q->resource, "name", q->rq->item, q->rq->server, NULL);
 }
 
+/* Whether the resource is a Host: no server of the catalog has a part in it. */
+static bool is_host(enum mcp_action a)
+{
+	return a == MCP_CONNECT || a == MCP_CONNECT_INTERNAL || a == MCP_CONNECT_METADATA || a == MCP_RESOLVE;
+}
+
+static struct span connect_action(enum mcp_action a)
+{
+	return a == MCP_CONNECT ? SPAN("connect") :
+	       a == MCP_CONNECT_INTERNAL ? SPAN("connect/internal") :
+	       a == MCP_CONNECT_METADATA ? SPAN("connect/metadata") : SPAN("resolve");
+}
+
 /* "host:port"; an IPv6 address stands in brackets, which are not part of the name. */
 static int ask_host(struct question *q)
 {
@@ -151,7 +164,7 @@ static int ask_host(struct question *q)
 		name.n = (size_t)(colon - item.p);
 	if (name.n >= 2 && name.p[0] == '[' && name.p[name.n - 1] == ']')
 		name = (struct span){ name.p + 1, name.n - 2 };
-	q->action = (struct cedar_uid){ SPAN("Action"), SPAN("connect") };
+	q->action = (struct cedar_uid){ SPAN("Action"), connect_action(q->rq->action) };
 	q->resource = (struct cedar_uid){ SPAN("Host"), item };
 	cedar_open_record(b);
 	string_member(b, "name", name);
@@ -191,6 +204,9 @@ static int ask(struct question *q, bool *ret_server)
 	case MCP_PROMPT_LIST_ENTRY:
 		return ask_prompt(q);
 	case MCP_CONNECT:
+	case MCP_CONNECT_INTERNAL:
+	case MCP_CONNECT_METADATA:
+	case MCP_RESOLVE:
 		return ask_host(q);
 	case MCP_RESOURCE_READ:
 		q->action = (struct cedar_uid){ SPAN("Action"), SPAN("resources/read") };
@@ -244,6 +260,21 @@ static void optional_string(struct cedar_build *b, const char *key, const char *
 		string_member(b, key, span_of(v));
 }
 
+static void put_connection(struct cedar_build *b, const struct mcp_connection *c)
+{
+	if (c->host.n)
+		string_member(b, "host", c->host);
+	cedar_key(b, SPAN("address"));
+	cedar_put_ip(b, c->address);
+	cedar_key(b, SPAN("port"));
+	cedar_put_long(b, c->port);
+	cedar_key(b, SPAN("alpn"));
+	cedar_open_set(b);
+	for (size_t i = 0; i < c->n_alpn; i++)
+		cedar_put_string(b, c->alpn[i]);
+	cedar_close(b);
+}
+
 static int put_context(struct question *q)
 {
 	const struct mcp_request *rq = q->rq;
@@ -261,6 +292,8 @@ static int put_context(struct question *q)
 		cedar_open_record(b);
 		cedar_close(b);
 	}
+	if (is_host(rq->action) && rq->connection)
+		put_connection(b, rq->connection);
 	cedar_key(b, SPAN("session"));
 	cedar_open_record(b);
 	string_set(b, "labels", rq->labels, rq->n_labels);
@@ -313,7 +346,9 @@ static const char *missing(const struct question *q)
 {
 	if (!q->agent)
 		return "the agent is not known";
-	if (q->rq->action != MCP_CONNECT && !mcp_server_name_ok(q->rq->server))
+	if (is_host(q->rq->action))
+		return q->rq->connection || q->rq->action == MCP_RESOLVE ? NULL : "the connection's address is not known";
+	if (!mcp_server_name_ok(q->rq->server))
 		return "the server has no usable name";
 	return NULL;
 }

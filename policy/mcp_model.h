@@ -9,13 +9,17 @@
  *	Server::"NAME" in Boundary::"B"       name, boundary
  *	Tool::"SERVER/TOOL" in Server         name, server, sensitivity
  *	Resource::"URI", Prompt::"SERVER/NAME" in Server     uri or name, server
- *	Host::"NAME:PORT"                     name, port
+ *	Host::"NAME:PORT", Host::"NAME"       name, port (none for a name that is only to be resolved)
  *	Action::"SERVER/TOOL" in Action::"tools/call"; Action::"method/NAME" in Action::"method";
- *	Action::"resources/read", "prompts/get", "connect", "spawn", "server/use",
- *	"sampling/createMessage", "elicitation/create", "roots/list"
+ *	Action::"resources/read", "prompts/get", "connect", "connect/internal", "connect/metadata",
+ *	"resolve", "spawn", "server/use", "sampling/createMessage", "elicitation/create", "roots/list"
+ *
+ * A connection to an address that is not the public network's has an action of its own, so that no
+ * permit of "connect" covers it by accident: whoever serves a name chooses its addresses.
  *
  * The context: input (of a tool call: a record of its arguments), session {labels, calls, age,
- * workflow}, flow {sources, labels}, transport, attestation, time (datetime). An attribute or
+ * workflow}, flow {sources, labels}, transport, attestation, time (datetime); of a connection also
+ * host (the name that the client gave), address (ipaddr), port and alpn (set). An attribute or
  * member that has no value (no sponsor, no workflow) is absent: policies test it with `has`.
  * mcp_schema.h writes all of it as a Cedar schema, which every policy must be valid under.
  *
@@ -114,6 +118,18 @@ enum mcp_action {
 	MCP_ELICITATION, /* likewise */
 	MCP_ROOTS, /* likewise */
 	MCP_PROMPT_LIST_ENTRY, /* item: prompt; like MCP_TOOL_LIST_ENTRY */
+	MCP_CONNECT_INTERNAL, /* like MCP_CONNECT: this machine, its link, a private network */
+	MCP_CONNECT_METADATA, /* likewise: a cloud's metadata service */
+	MCP_RESOLVE, /* item: a host name whose addresses are asked for; server is not used */
+};
+
+/* What is known of a connection beside its item. */
+struct mcp_connection {
+	struct span host; /* as the client named it; empty: it did not */
+	struct span address; /* numeric, without brackets */
+	int64_t port;
+	const struct span *alpn; /* protocols that the client offers */
+	size_t n_alpn;
 };
 
 struct mcp_request {
@@ -121,8 +137,9 @@ struct mcp_request {
 	enum mcp_action action;
 	const char *agent; /* the (inner) agent; NULL is denied */
 	const char *outer; /* in whose scope it was started, or NULL: both must be allowed */
-	const char *server; /* name in the catalog; NULL is denied, but for MCP_CONNECT */
+	const char *server; /* name in the catalog; NULL is denied, but for MCP_CONNECT and its like */
 	struct span item; /* valid UTF-8 */
+	const struct mcp_connection *connection; /* MCP_CONNECT, _INTERNAL, _METADATA; NULL is denied */
 
 	/* Gives context.input: must put exactly one record into b, or cedar_build_fail(). Called
 	 * once per principal that is judged. NULL: the message has no arguments. Ignored for list

@@ -151,13 +151,13 @@ static int tell_policies(struct explanation *x)
 
 static int explain_test(struct explanation *x, const json_t *t)
 {
-	static const char *lists[3][POLICY_SUITE_LIST_MAX];
+	static struct policy_suite_room room;
 	const char *name = policy_suite_text(t, "name");
 	struct mcp_request rq;
 	struct mcp_answer a;
 	int r = 0;
 
-	if (policy_suite_request(t, lists, &rq) < 0)
+	if (policy_suite_request(t, &room, &rq) < 0)
 		return policy_suite_complain(&x->files, x->files.tests, "a test asks for nothing that can be judged");
 	x->explained++;
 	mcp_judge_decide(x->judge, x->model, &rq, &a);

@@ -212,7 +212,10 @@ static int take_action(const json_t *t, struct mcp_request *rq)
 		enum mcp_action action;
 	} asks[] = { { "tool", MCP_TOOL_CALL },		{ "listed", MCP_TOOL_LIST_ENTRY },
 		     { "resource", MCP_RESOURCE_READ }, { "prompt", MCP_PROMPT_GET },
-		     { "method", MCP_METHOD },		{ "connect", MCP_CONNECT } };
+		     { "method", MCP_METHOD },		{ "connect", MCP_CONNECT },
+		     { "connect/internal", MCP_CONNECT_INTERNAL },
+		     { "connect/metadata", MCP_CONNECT_METADATA },
+		     { "resolve", MCP_RESOLVE } };
 	static const struct {
 		const char *name;
 		enum mcp_action action;
@@ -237,7 +240,29 @@ static int take_action(const json_t *t, struct mcp_request *rq)
 	return -EINVAL;
 }
 
-int policy_suite_request(const json_t *t, const char *lists[3][POLICY_SUITE_LIST_MAX], struct mcp_request *rq)
+/* Of a connection: its host, and its port as the item has it. An address that the test leaves open is one of those
+ * that documents use. */
+static void take_connection(const json_t *t, struct policy_suite_room *room, struct mcp_request *rq)
+{
+	const char *address = policy_suite_text(t, "address"), *host = policy_suite_text(t, "host");
+	const json_t *alpn = json_object_get(t, "alpn");
+	const char *colon = rq->item.n ? memrchr(rq->item.p, ':', rq->item.n) : NULL;
+	struct mcp_connection *c = &room->connection;
+
+	*c = (struct mcp_connection){ .host = span_of(host ? host : ""),
+				      .address = span_of(address ? address : "192.0.2.1"), .alpn = room->alpn };
+	for (const char *p = colon; p && ++p < rq->item.p + rq->item.n && c->port < 65536;)
+		c->port = c->port * 10 + (*p - '0');
+	for (size_t i = 0; i < json_array_size(alpn) && i < POLICY_SUITE_LIST_MAX; i++) {
+		const char *s = json_string_value(json_array_get(alpn, i));
+
+		if (s)
+			room->alpn[c->n_alpn++] = span_of(s);
+	}
+	rq->connection = c;
+}
+
+int policy_suite_request(const json_t *t, struct policy_suite_room *room, struct mcp_request *rq)
 {
 	const json_t *session = json_object_get(t, "session"), *flow = json_object_get(t, "flow");
 	const char *time = policy_suite_text(t, "time"), *transport = policy_suite_text(t, "transport");
@@ -256,14 +281,18 @@ int policy_suite_request(const json_t *t, const char *lists[3][POLICY_SUITE_LIST
 		rq->input = put_input;
 		rq->input_ctx = json_object_get(t, "input");
 	}
-	rq->labels = lists[0];
-	rq->n_labels = strings_of(json_object_get(session, "labels"), lists[0], POLICY_SUITE_LIST_MAX);
-	rq->flow_sources = lists[1];
-	rq->n_flow_sources = strings_of(json_object_get(flow, "sources"), lists[1], POLICY_SUITE_LIST_MAX);
-	rq->flow_labels = lists[2];
-	rq->n_flow_labels = strings_of(json_object_get(flow, "labels"), lists[2], POLICY_SUITE_LIST_MAX);
+	rq->labels = room->lists[0];
+	rq->n_labels = strings_of(json_object_get(session, "labels"), room->lists[0], POLICY_SUITE_LIST_MAX);
+	rq->flow_sources = room->lists[1];
+	rq->n_flow_sources = strings_of(json_object_get(flow, "sources"), room->lists[1], POLICY_SUITE_LIST_MAX);
+	rq->flow_labels = room->lists[2];
+	rq->n_flow_labels = strings_of(json_object_get(flow, "labels"), room->lists[2], POLICY_SUITE_LIST_MAX);
 	if (time && clock_parse_iso(time, &now) < 0)
 		return -EINVAL;
 	rq->time_ms = (int64_t)(now / 1000000);
-	return take_action(t, rq);
+	if (take_action(t, rq) < 0)
+		return -EINVAL;
+	if (rq->action == MCP_CONNECT || rq->action == MCP_CONNECT_INTERNAL || rq->action == MCP_CONNECT_METADATA)
+		take_connection(t, room, rq);
+	return 0;
 }

@@ -46,8 +46,14 @@ int policy_suite_complain(const struct policy_suite *s, const char *path, const 
 /* The text of a member, or NULL. */
 const char *policy_suite_text(const json_t *object, const char *name);
 
-/* What one test asks. The lists are room for what the request borrows. -EINVAL: nothing that can be
- * judged. */
-int policy_suite_request(const json_t *test, const char *lists[3][POLICY_SUITE_LIST_MAX], struct mcp_request *rq);
+/* What a request borrows. */
+struct policy_suite_room {
+	const char *lists[3][POLICY_SUITE_LIST_MAX];
+	struct span alpn[POLICY_SUITE_LIST_MAX];
+	struct mcp_connection connection;
+};
+
+/* What one test asks. -EINVAL: nothing that can be judged. */
+int policy_suite_request(const json_t *test, struct policy_suite_room *room, struct mcp_request *rq);
 
 #endif

@@ -44,7 +44,7 @@ static void describe(const struct mcp_answer *a, struct buf *out)
 
 static void run_test(struct suite *s, const json_t *t)
 {
-	static const char *lists[3][POLICY_SUITE_LIST_MAX];
+	static struct policy_suite_room room;
 	const char *want = policy_suite_text(t, "expect");
 	struct mcp_request rq;
 	struct mcp_answer a;
@@ -55,7 +55,7 @@ static void run_test(struct suite *s, const json_t *t)
 		policy_results_add(&s->results, t, false, "a test whose \"expect\" is neither allow nor deny");
 		return;
 	}
-	if (policy_suite_request(t, lists, &rq) < 0) {
+	if (policy_suite_request(t, &room, &rq) < 0) {
 		policy_results_add(&s->results, t, false, "a test that asks for nothing that can be judged");
 		return;
 	}

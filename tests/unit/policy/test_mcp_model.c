@@ -486,9 +486,11 @@ static void other_actions(void **state)
 
 static void hosts(void **state)
 {
+	struct mcp_connection to = { .address = SPAN("198.51.100.7"), .port = 443 };
 	struct mcp_request rq = { .action = MCP_CONNECT,
 				  .agent = "claude",
-				  .item = SPAN("api.example.com:443") };
+				  .item = SPAN("api.example.com:443"),
+				  .connection = &to };
 	struct mcp_answer a;
 
 	assert_int_equal(
@@ -515,6 +517,52 @@ static void hosts(void **state)
 	decide("permit(principal, action == Action::\"connect\", resource) when { resource has port && resource.port > 0 };",
 	       &rq, &a);
 	assert_int_equal(a.decision, MCP_DENY);
+}
+
+/* What is known of a connection, and that each kind of address needs a permit of its own. */
+static void connections(void **state)
+{
+	static const struct span alpn[] = { SPAN("h2"), SPAN("http/1.1") };
+	struct mcp_connection to = { .host = SPAN("api.example.com"), .address = SPAN("198.51.100.7"),
+				     .port = 443, .alpn = alpn, .n_alpn = 2 };
+	struct mcp_request rq = { .action = MCP_CONNECT, .agent = "claude",
+				  .item = SPAN("api.example.com:443"), .connection = &to };
+	const char *any = "permit(principal, action == Action::\"connect\", resource);";
+
+	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource) when {"
+				  " context has host && context.host == \"api.example.com\" &&"
+				  " context.address.isInRange(ip(\"198.51.100.0/24\")) && context.port == 443 &&"
+				  " [\"h2\", \"http/1.1\"].containsAll(context.alpn) };", rq), MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource) when {"
+				  " [\"h2\"].containsAll(context.alpn) };", rq), MCP_DENY);
+	assert_int_equal(decision(any, rq), MCP_ALLOW);
+	to.host = SPAN("");
+	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource) when {"
+				  " context has host };", rq), MCP_DENY);
+	to.address = SPAN("fd00:ec2::254");
+	rq.action = MCP_CONNECT_METADATA;
+	assert_int_equal(decision(any, rq), MCP_DENY);
+	assert_int_equal(decision("permit(principal, action == Action::\"connect/internal\", resource);", rq), MCP_DENY);
+	assert_int_equal(decision("permit(principal, action == Action::\"connect/metadata\", resource) when {"
+				  " context.address == ip(\"fd00:ec2::254\") };", rq), MCP_ALLOW);
+	rq.action = MCP_CONNECT_INTERNAL;
+	assert_int_equal(decision(any, rq), MCP_DENY);
+	assert_int_equal(decision("permit(principal, action == Action::\"connect/internal\", resource);", rq), MCP_ALLOW);
+	to.address = SPAN("no address");
+	assert_int_equal(decision("permit(principal, action, resource);", rq), MCP_DENY);
+	rq.connection = NULL;
+	assert_int_equal(decision("permit(principal, action, resource);", rq), MCP_DENY);
+}
+
+static void names_to_resolve(void **state)
+{
+	struct mcp_request rq = { .action = MCP_RESOLVE, .agent = "claude", .item = SPAN("api.example.com") };
+
+	assert_int_equal(decision("permit(principal, action == Action::\"connect\", resource);", rq), MCP_DENY);
+	assert_int_equal(decision("permit(principal, action in [Action::\"connect\", Action::\"resolve\"], resource)"
+				  " when { resource.name like \"*.example.com\" };", rq), MCP_ALLOW);
+	assert_int_equal(decision("permit(principal, action == Action::\"resolve\", resource)"
+				  " when { resource has port };", rq), MCP_DENY);
 }
 
 /* A name must never be read as another server's tool, or as a method. */
@@ -697,6 +745,8 @@ int main(void)
 		cmocka_unit_test(both_agents_must_be_allowed),
 		cmocka_unit_test(other_actions),
 		cmocka_unit_test(hosts),
+		cmocka_unit_test(connections),
+		cmocka_unit_test(names_to_resolve),
 		cmocka_unit_test(names_have_one_reading),
 		cmocka_unit_test(unlisted_tools_have_no_attributes),
 		cmocka_unit_test(bad_input_denies),

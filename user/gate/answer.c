@@ -45,7 +45,7 @@ void judging_ask(struct judging *j, enum mcp_action action, struct span item,
 	char why[JUDGING_REASON_MAX];
 
 	j->asked = true;
-	if (gate_ask(j->conv, action, j->x->dir, item, input, &j->answer) == MCP_ALLOW)
+	if (gate_ask(j->conv, action, j->x->dir, item, input, j->connection, &j->answer) == MCP_ALLOW)
 		return;
 	gate_ask_reason(&j->answer, why, sizeof(why));
 	judging_object(j, "policy", "%s", why);

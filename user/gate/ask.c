@@ -43,7 +43,8 @@ static bool question_of(struct gate_conv *c, enum mcp_action action, enum mcp_di
 }
 
 enum mcp_decision gate_ask(struct gate_conv *c, enum mcp_action action, enum mcp_dir dir,
-			   struct span item, struct gate_input *input, struct mcp_answer *ret)
+			   struct span item, struct gate_input *input, const struct mcp_connection *connection,
+			   struct mcp_answer *ret)
 {
 	char name[SERVER_NAME_MAX];
 	struct mcp_request rq;
@@ -53,6 +54,7 @@ enum mcp_decision gate_ask(struct gate_conv *c, enum mcp_action action, enum mcp
 		return MCP_DENY;
 	}
 	rq.item = item;
+	rq.connection = connection;
 	if (input) {
 		rq.input = gate_input_build;
 		rq.input_ctx = input;

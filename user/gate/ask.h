@@ -9,9 +9,10 @@ struct gate_conv;
 struct gate_input;
 
 /* Puts one question about a conversation to the policy of its epoch. item names the tool, prompt, URI or
- * method; input is NULL when the message has no arguments. Returns the decision; ret says why. */
+ * method; input is NULL when the message has no arguments, connection when it is a message. Returns the decision; ret says why. */
 enum mcp_decision gate_ask(struct gate_conv *c, enum mcp_action action, enum mcp_dir dir,
-			   struct span item, struct gate_input *input, struct mcp_answer *ret);
+			   struct span item, struct gate_input *input, const struct mcp_connection *connection,
+			   struct mcp_answer *ret);
 
 /* The same for the elements of a list: whether the agent may have each of them. */
 void gate_ask_list(struct gate_conv *c, enum mcp_action action, const struct span *items, size_t n, bool *ret);

@@ -58,7 +58,7 @@ static void find_server(struct gate_conv *c)
 	c->why_unlisted[sizeof(c->why_unlisted) - 1] = '\0';
 	c->use_denied = false;
 	if (c->server)
-		c->use_denied = gate_ask(c, MCP_SERVER_USE, MCP_TO_SERVER, SPAN(""), NULL, &a) != MCP_ALLOW;
+		c->use_denied = gate_ask(c, MCP_SERVER_USE, MCP_TO_SERVER, SPAN(""), NULL, NULL, &a) != MCP_ALLOW;
 }
 
 static int copy_peers(struct gate_conv *c, const struct gate_peers *p)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "user/base/json_out.h"
+#include "user/gate/connect.h"
 #include "user/gate/http_session.h"
 #include "user/gate/snapshot.h"
 #include "user/mcp/catalog.h"
@@ -212,14 +213,12 @@ static enum net_verdict judge_verb(struct gate_http *h, struct net_exchange *x,
 static enum net_verdict judge_unlisted(struct gate_http *h, struct net_exchange *x,
 				       const struct net_request *rq)
 {
-	char target[CONV_ADDRESS_MAX + 16];
+	struct gate_connect to = { .dest = net_conn_dest(h->conn), .name = "" };
 	struct gate_verdict v;
 
 	if (rq->body.n && jsonrpc_looks(rq->body))
 		return judge_post(h, x, rq);
-	(void)snprintf(target, sizeof(target), strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", h->host,
-		       h->origin.port);
-	gate_judge_connect(h->conv, target, &v);
+	gate_judge_connect(h->conv, &to, &v);
 	if (v.act != GATE_FORWARD)
 		return http_end_after_log(h, x, v.pos, http_end_reply_error(x, 403, v.reason));
 	h->plain = true;
@@ -307,16 +306,16 @@ static void on_room(void *arg)
 static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *first)
 {
 	struct gate_http *h = net_conn_owner(c);
-	const char *name = first->hello ? first->hello->name : "";
-	char target[300];
+	struct gate_connect to = { .dest = net_conn_dest(c), .name = first->hello ? first->hello->name : "",
+				   .hello = first->hello };
 	struct gate_verdict v;
 
-	if (lone_conv(h, "opaque") < 0 || (first->kind == NET_FIRST_TLS && !first->hello))
+	if (lone_conv(h, "opaque") < 0)
 		return NET_DENY;
-	(void)snprintf(target, sizeof(target), *name ? "%s:%u" :
-		       strchr(h->host, ':') ? "[%s]:%u" : "%s:%u", *name ? name : h->host,
-		       h->origin.port);
-	gate_judge_connect(h->lone, target, &v);
+	if (first->kind == NET_FIRST_TLS && !first->hello)
+		gate_judge_refused(h->lone, "the TLS hello is not well-formed", &v);
+	else
+		gate_judge_connect(h->lone, &to, &v);
 	return http_end_after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);
 }
 

@@ -225,7 +225,7 @@ static enum record_type type_of(const struct judging *j)
 {
 	if (is_answer(j))
 		return RECORD_RESPONSE;
-	if (strcmp(j->conv->transport, "opaque") == 0)
+	if (j->connection || strcmp(j->conv->transport, "opaque") == 0)
 		return RECORD_CONNECT;
 	return j->msg.method == MCP_TOOLS_CALL ? RECORD_TOOL_CALL : RECORD_METHOD;
 }
@@ -310,6 +310,11 @@ static void record_one(struct judging *j)
 		kv[1] = (struct record_kv){ .key = "hidden_names", .s = span_of(j->dropped_names) };
 		rec.detail = kv;
 		rec.detail_n = 2;
+	}
+	if (j->connection) {
+		kv[0] = (struct record_kv){ .key = "address", .s = j->connection->address };
+		rec.detail = kv;
+		rec.detail_n = 1;
 	}
 	if (note_put(c, &rec) < 0)
 		judging_refuse(j, JSONRPC_E_INTERNAL, "log", "the log takes no record");
@@ -513,8 +518,7 @@ void gate_judge_overlong(struct gate_conv *c, const struct gate_context *x, stru
 }
 
 /* What is judged without being a message: asked, recorded, and either let through or not. */
-static void judge_act(struct gate_conv *c, enum mcp_action action, const char *item,
-		      struct gate_verdict *ret)
+void gate_judge_question(struct gate_conv *c, const struct gate_question *q, struct gate_verdict *ret)
 {
 	static const struct gate_context to_server = { .dir = MCP_TO_SERVER };
 	struct judging j;
@@ -522,13 +526,16 @@ static void judge_act(struct gate_conv *c, enum mcp_action action, const char *i
 	*ret = (struct gate_verdict){ .act = GATE_DROP, .pos = c->pos };
 	begin(&j, c, &to_server, SPAN(""));
 	j.rpc.kind = JSONRPC_NOTIFICATION;
-	j.rpc.name = span_of(item);
+	j.rpc.name = q->item;
+	j.connection = q->connection;
 	if (gate_conv_refresh(c) < 0)
 		judging_refuse(&j, JSONRPC_E_INTERNAL, "log", "the log takes no record");
-	else if (action == MCP_METHOD && c->use_denied)
+	else if (q->action == MCP_METHOD && c->use_denied)
 		judging_object(&j, "policy", "policy does not let this agent use this server");
+	else if (q->objection)
+		judging_object(&j, q->reason_code, "%s", q->objection);
 	else
-		judging_ask(&j, action, span_of(item), NULL);
+		judging_ask(&j, q->action, q->item, NULL);
 	record_one(&j);
 	c->gate->count.judged++;
 	ret->pos = c->pos;
@@ -542,12 +549,9 @@ static void judge_act(struct gate_conv *c, enum mcp_action action, const char *i
 
 void gate_judge_plain(struct gate_conv *c, const char *name, struct gate_verdict *ret)
 {
-	judge_act(c, MCP_METHOD, name, ret);
-}
+	struct gate_question q = { .action = MCP_METHOD, .item = span_of(name) };
 
-void gate_judge_connect(struct gate_conv *c, const char *target, struct gate_verdict *ret)
-{
-	judge_act(c, MCP_CONNECT, target, ret);
+	gate_judge_question(c, &q, ret);
 }
 
 void gate_judge_refused(struct gate_conv *c, const char *why, struct gate_verdict *ret)

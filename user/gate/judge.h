@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/mcp_model.h"
 #include "user/base/span.h"
 #include "user/mcp/jsonrpc.h"
 #include "user/mcp/message.h"
@@ -52,12 +53,20 @@ struct gate_context {
 void gate_judge(struct gate_conv *c, const struct gate_context *x, struct span text,
 		struct gate_verdict *ret);
 
+/* What is judged without being a message. */
+struct gate_question {
+	enum mcp_action action;
+	struct span item;
+	const struct mcp_connection *connection; /* of MCP_CONNECT and its like */
+	const char *reason_code, *objection; /* it may not be, whatever policy says; or NULL */
+};
+
+/* ret->act is FORWARD or DROP. */
+void gate_judge_question(struct gate_conv *c, const struct gate_question *q, struct gate_verdict *ret);
+
 /* Something a host does that is not a message: opening a stream, ending a session ("http/GET"). Judged as
  * a method of that name; ret->act is FORWARD or DROP. */
 void gate_judge_plain(struct gate_conv *c, const char *name, struct gate_verdict *ret);
-
-/* A connection that is not MCP: Action::"connect" on "name:port". ret->act is FORWARD or DROP. */
-void gate_judge_connect(struct gate_conv *c, const char *target, struct gate_verdict *ret);
 
 /* Something the transport refused by itself, before there was a message: recorded, never let through. */
 void gate_judge_refused(struct gate_conv *c, const char *why, struct gate_verdict *ret);

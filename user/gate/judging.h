@@ -26,6 +26,7 @@ struct judging {
 	/* of the element being judged: the message, or one of a batch */
 	struct jsonrpc_msg rpc;
 	struct mcp_msg msg;
+	const struct mcp_connection *connection; /* it is no message but a connection, or NULL */
 	struct mcp_answer answer; /* of policy, when it was asked */
 	bool asked;
 	bool deny; /* must not go on, whatever the mode */

@@ -12,6 +12,18 @@ static bool is_digit(char ch)
 	return ch >= '0' && ch <= '9';
 }
 
+/* "1", "0x1f": with such a last label some clients take the whole for an address. */
+static bool is_number(const char *s)
+{
+	const char *digits = "0123456789";
+
+	if (s[0] == '0' && s[1] == 'x') {
+		digits = "0123456789abcdef";
+		s += 2;
+	}
+	return s[strspn(s, digits)] == '\0';
+}
+
 int name_read(struct span in, char ret[NAME_SIZE])
 {
 	char out[NAME_SIZE];
@@ -35,9 +47,9 @@ int name_read(struct span in, char ret[NAME_SIZE])
 			return -EBADMSG;
 		}
 	}
-	if (label == in.n || is_digit(out[label]))
-		return -EBADMSG;
 	out[in.n] = '\0';
+	if (label == in.n || is_number(out + label))
+		return -EBADMSG;
 	memcpy(ret, out, in.n + 1);
 	return 0;
 }

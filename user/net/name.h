@@ -10,7 +10,7 @@
 /*
  * Reads a host name in the one spelling that is compared and judged: lower case, labels of 1 to 63
  * letters, digits, '-' and '_', no dot at the end. 0, or -EBADMSG (ret untouched) for anything else,
- * also for what a client may take for an address because its last label begins with a digit.
+ * also for what a client may take for an address because its last label is a number.
  */
 int name_read(struct span in, char ret[NAME_SIZE]);
 

@@ -34,7 +34,7 @@ ifneq ($(SANITIZE),)
 SAN = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 LIBS = -lbpf -lelf -lz -lcrypto -ljansson -lseccomp -lyaml -lsqlite3 -lsystemd \
-	-ltss2-esys -ltss2-tctildr -ltss2-mu
+	-ltss2-esys -ltss2-tctildr -ltss2-mu -lcares
 
 # A room is one folder and one archive. Its line names the rooms below it: what is not named does
 # not link, so the arrows of docs/architecture.md hold by construction.

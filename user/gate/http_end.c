@@ -20,6 +20,7 @@
 #include "user/net/head.h"
 #include "user/net/hello.h"
 #include "user/net/media.h"
+#include "user/net/resolver.h"
 
 bool http_end_loopback(const struct gate_http *h)
 {
@@ -316,6 +317,12 @@ static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *fi
 		gate_judge_refused(h->lone, "the TLS hello is not well-formed", &v);
 	else
 		gate_judge_connect(h->lone, &to, &v);
+	if (v.act == GATE_FORWARD && first->hello) {
+		enum net_verdict nv = http_dial_named(h, first);
+
+		if (nv != NET_FORWARD)
+			return nv;
+	}
 	return http_end_after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);
 }
 
@@ -370,6 +377,7 @@ static void on_closed(struct net_conn *c)
 	struct gate_http *h = net_conn_owner(c);
 
 	gate_forget(h->side->gate, h);
+	resolver_cancel(h->query);
 	leave_conv(h);
 	gate_conv_close(h->lone, "the connection ended");
 	*h->link = h->next;

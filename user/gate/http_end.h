@@ -12,6 +12,7 @@ struct gate_http;
 struct http_answer;
 struct http_sessions;
 struct proc_identity;
+struct resolver;
 
 /*
  * The HTTP side of a proxy's gate. A connection is judged as what its first bytes say it is; a loopback
@@ -27,6 +28,7 @@ struct gate_http_side {
 	struct gate *gate;
 	struct net *net;
 	struct http_sessions *sessions;
+	struct resolver *resolver; /* NULL: connections go to the addresses that agents chose */
 	const struct gate_http_ops *ops;
 	void *arg;
 	struct gate_http *ends; /* open connections */

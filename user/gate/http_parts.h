@@ -7,6 +7,7 @@
  *
  *	http_end       its life, its requests, and what waits for the log
  *	http_owner     who owns the socket that a loopback server listens on
+ *	http_dial      the address that a name is dialed at
  *	http_response  what comes back: answers, and the events of a stream
  */
 
@@ -20,6 +21,7 @@ enum waiting {
 	WAIT_NOTHING = 0,
 	WAIT_OWNER_REQUEST, /* to judge the request */
 	WAIT_OWNER_DIALED, /* to let the first byte out */
+	WAIT_NAME, /* of the host, to be resolved */
 	WAIT_LOG,
 	WAIT_ROOM_REQUEST, /* in the log, for the record of what is to be judged */
 	WAIT_ROOM_RESPONSE,
@@ -47,7 +49,10 @@ struct gate_http {
 		struct net_request request;
 		struct net_response response;
 		struct net_event event;
+		struct span first; /* a TLS hello */
 	};
+	struct resolver_query *query; /* WAIT_NAME */
+	unsigned families; /* of addresses that the name was asked for */
 	struct buf head; /* of the request: a stream that it opens may bring requests that must be answered */
 	bool plain; /* the exchange is no MCP: a host that Action::"connect" allows */
 };
@@ -74,6 +79,11 @@ enum net_verdict http_end_refuse(struct gate_http *h, struct net_exchange *x, un
 /* NET_LATER, or an answer when nobody can be asked. what: for which of the two questions. */
 enum net_verdict http_owner_ask(struct gate_http *h, struct net_exchange *x, enum waiting what);
 enum net_verdict http_owner_dialed(struct net_conn *c, struct net_exchange *x, int fd);
+
+/* --- http_dial.c */
+/* Has an allowed TLS connection dialed at an address of the host that it names: NET_LATER until that is known.
+ * NET_FORWARD when it goes where the agent said. */
+enum net_verdict http_dial_named(struct gate_http *h, const struct net_first *first);
 
 /* --- http_response.c */
 enum net_mode http_response_mode(struct net_exchange *x, const struct net_response *resp);

@@ -398,6 +398,14 @@ void conn_expired(struct net_conn *c)
 		conn_run(c);
 }
 
+int net_conn_redirect(struct net_conn *c, const struct net_dest *to)
+{
+	if (c->server.fd >= 0 || (c->state != ST_ASK_OPAQUE && c->state != ST_ASK_REQUEST))
+		return -EBUSY;
+	c->dest = *to;
+	return 0;
+}
+
 void *net_conn_owner(const struct net_conn *c)
 {
 	return c->owner;

@@ -133,6 +133,9 @@ void net_conn_close(struct net_conn *c);
  * the connection before it returns. */
 void net_conn_resume(struct net_conn *c, enum net_verdict v);
 
+/* Has it dialed elsewhere than the client said: while ->opaque or ->request is open. 0, or -EBUSY. */
+int net_conn_redirect(struct net_conn *c, const struct net_dest *to);
+
 void *net_conn_owner(const struct net_conn *c);
 const struct net_dest *net_conn_dest(const struct net_conn *c);
 /* Bytes received from the client and from the server. */

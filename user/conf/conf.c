@@ -19,6 +19,7 @@
 #define POLICY_MAX 64 /* files and folders named in the configuration */
 
 static const char *const mode_names[] = { "enforcing", "advisory", "silent", NULL };
+static const char *const resolve_names[] = { "own", "agent", NULL };
 static const char *const enforcement_names[] = { "enforce", "enforce-partial", "observe", NULL };
 static const char *const attestation_names[] = { "auto", "azure", "tpm", "software-only", NULL };
 static const char *const audit_queries_names[] = { "unrecorded", "recorded", NULL };
@@ -137,6 +138,13 @@ static const struct conf_field http_fields[] = {
 	{ 0 },
 };
 
+static const struct conf_field names_fields[] = {
+	{ .key = "resolve", .set = conf_set_enum, .off = offsetof(struct conf, names.resolve),
+	  .why = "own or agent", .more = resolve_names },
+	{ .key = "servers", .set = conf_set_servers, .off = offsetof(struct conf, names.servers) },
+	{ 0 },
+};
+
 static const struct conf_field top_fields[] = {
 	{ .key = "node", .set = conf_set_name, .off = offsetof(struct conf, node) },
 	{ .key = "mode", .set = conf_set_enum, .off = offsetof(struct conf, mode),
@@ -162,6 +170,7 @@ static const struct conf_field top_fields[] = {
 	  .min = 3600, .max = 36500ull * 86400, .why = "records must live long enough to be read" },
 	{ .key = "limits", .set = conf_set_map, .more = limits_fields },
 	{ .key = "http", .set = conf_set_map, .more = http_fields },
+	{ .key = "names", .set = conf_set_map, .more = names_fields },
 	{ .key = "agents", .set = conf_set_agents },
 	{ 0 },
 };
@@ -248,6 +257,9 @@ static int add_warnings(struct conf *c, bool enforcement_said)
 				 "so mode enforcing denies only what happens to pass through");
 	if (r == 0 && c->mode != CONF_MODE_ENFORCING)
 		r = conf_warn(c, "mode is %s: policy denies nothing", mode_names[c->mode]);
+	if (r == 0 && c->names.resolve == CONF_RESOLVE_AGENT)
+		r = conf_warn(c, "names.resolve is agent: agents may send anything to any name server, and a "
+				 "connection is judged by the name that it shows, wherever it goes");
 	if (r == 0 && c->nagents == 0)
 		r = conf_warn(c, "no agents: nothing is enrolled");
 	return r;
@@ -377,6 +389,7 @@ void conf_free(struct conf *c)
 	free(c->audit_group);
 	free(c->attestation.tpm);
 	free(c->escrow.recipient);
+	free(c->names.servers);
 	for (unsigned i = 0; i < c->nagents; i++)
 		agent_done(&c->agents[i]);
 	free(c->agents);

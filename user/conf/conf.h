@@ -36,6 +36,15 @@ enum conf_attestation {
 	CONF_ATTESTATION_SOFTWARE,
 };
 
+/* Who asks name servers. */
+enum conf_resolve {
+	CONF_RESOLVE_OWN = 0, /* Tollgate, for agents and for itself: names are judged, and dialed where it found them */
+	CONF_RESOLVE_AGENT, /* agents, any server they like; connections go where they say */
+};
+
+#define CONF_NAME_SERVERS_MAX 4
+#define CONF_NAME_SERVER_MAX 56 /* bytes of one: an IPv6 address in brackets, and a port */
+
 #define CONF_UID_ANY ((uid_t)-1)
 
 /* One agent: a name and the selectors that all must hold for a process to be it. Unset strings are NULL. */
@@ -107,6 +116,11 @@ struct conf {
 	struct {
 		unsigned header_ms, body_ms, request_ms, idle_ms, connect_ms;
 	} http;
+
+	struct {
+		enum conf_resolve resolve;
+		char *servers; /* "192.0.2.53,[2001:db8::53]:5353"; NULL: those of /etc/resolv.conf */
+	} names;
 
 	struct conf_agent *agents;
 	unsigned nagents;

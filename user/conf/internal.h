@@ -53,6 +53,7 @@ int conf_set_bytes(struct conf_read *r, const struct tree_node *n, const struct 
 int conf_set_millis(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 /* A longer time, in seconds, into a uint64_t. */
 int conf_set_seconds(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
+int conf_set_servers(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 int conf_set_map(struct conf_read *r, const struct tree_node *n, const struct conf_field *f, void *dst);
 
 /* Reads a list of at most f->max different values, each by set, into an array that grows; f->why says what it is a list

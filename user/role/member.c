@@ -126,7 +126,9 @@ int member_tell(struct member *m, uint32_t type, uint64_t cookie, const void *bo
 
 bool setup_valid(const struct msg_setup *s)
 {
-	return msg_string_ok(s->node, sizeof(s->node)) && msg_string_ok(s->boot_id, sizeof(s->boot_id)) &&
+	return msg_string_ok(s->node, sizeof(s->node)) &&
+	       msg_string_ok(s->name_servers, sizeof(s->name_servers)) && s->own_names <= 1 &&
+	       msg_string_ok(s->boot_id, sizeof(s->boot_id)) &&
 	       msg_string_ok(s->program_hash, sizeof(s->program_hash)) &&
 	       msg_string_ok(s->kernel_hash, sizeof(s->kernel_hash)) &&
 	       msg_string_ok(s->policy_hash, sizeof(s->policy_hash)) &&

@@ -19,6 +19,7 @@
 #define MSG_REASON_MAX 256
 #define MSG_TEXT_MAX 1024
 #define MSG_KEY_MAX 64
+#define MSG_SERVERS_MAX 256
 #define MSG_HEAD_MAX 4096 /* copy of a conversation's first bytes, from the kernel */
 
 #define ROLE_CHANNEL_FD 3 /* where a role finds its channel to the keeper */
@@ -174,10 +175,11 @@ struct msg_setup {
 	uint64_t log_segment_bytes, log_retention_s; /* 0: keep everything */
 	uint32_t request_timeout_ms, idle_timeout_ms;
 	uint32_t connect_timeout_ms, header_timeout_ms, body_timeout_ms;
-	uint32_t pad;
+	uint32_t own_names; /* proxy: 1: it resolves names, for agents too */
 	uint32_t audit_gid;
 	uint32_t fresh; /* notary: no producer of an earlier log session lives */
 	char node[MSG_NAME_MAX];
+	char name_servers[MSG_SERVERS_MAX]; /* as resolver_servers() takes them; "": those of the machine */
 	char boot_id[40];
 	char program_hash[SHA256_PREFIXED_SIZE]; /* of the tollgated image */
 	char kernel_hash[SHA256_PREFIXED_SIZE]; /* of the loaded kernel programs */

@@ -24,6 +24,7 @@
 #include "user/gate/stdio_end.h"
 #include "user/kern/flow.h"
 #include "user/net/net.h"
+#include "user/net/resolver.h"
 #include "user/notary/escrow.h"
 #include "user/notary/recorder.h"
 #include "user/role/member.h"
@@ -45,6 +46,7 @@ struct proxy {
 	struct member member;
 	struct gate *gate;
 	struct net *net;
+	struct resolver *resolver;
 	struct gate_http_side http;
 	struct owner_asks asks;
 	struct steered *listeners;
@@ -348,6 +350,9 @@ static int on_setup(struct proxy *p, const struct ipc_msg *m)
 	memcpy(f->boot_id, s->boot_id, sizeof(f->boot_id));
 	memcpy(f->program_hash, s->program_hash, sizeof(f->program_hash));
 	memcpy(f->kernel_hash, s->kernel_hash, sizeof(f->kernel_hash));
+	p->http.resolver = s->own_names ? p->resolver : NULL;
+	if (*s->name_servers && resolver_servers(p->resolver, s->name_servers) < 0)
+		return -EBADMSG;
 	if (!p->net) {
 		struct net_limits l = { .body_max = s->message_max, .event_max = s->message_max,
 					.idle_ms = s->idle_timeout_ms,
@@ -465,6 +470,8 @@ static int begin(struct proxy *p)
 	p->http.ops = &http_ops;
 	p->http.arg = p;
 	r = http_sessions_new(p->gate, &p->http.sessions);
+	if (r >= 0)
+		r = resolver_new(p->member.loop, &p->resolver);
 	if (r < 0)
 		return r;
 	p->gate->room_awaited = on_room_awaited;
@@ -481,6 +488,7 @@ static void finish(struct proxy *p)
 		unlisten(p, &p->listeners->at);
 	http_answers_free(&p->http);
 	net_free(p->net);
+	resolver_free(p->resolver);
 	http_sessions_free(p->http.sessions);
 	gate_free(p->gate);
 }

@@ -98,10 +98,11 @@ static const char *const names_proxy[] = {
 };
 
 static const uint64_t domains_inet[] = { AF_INET, AF_INET6 };
-static const uint64_t type_stream[] = { SOCK_STREAM };
+/* Connections to servers, and questions to name servers. */
+static const uint64_t types_proxy[] = { SOCK_STREAM, SOCK_DGRAM };
 
 static const struct seccomp_rule rules_proxy[] = {
-	{ "socket", { INT_IN(0, domains_inet), BITS_IN(1, TYPE_MASK, type_stream) } },
+	{ "socket", { INT_IN(0, domains_inet), BITS_IN(1, TYPE_MASK, types_proxy) } },
 	{ 0 },
 };
 

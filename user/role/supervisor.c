@@ -253,6 +253,9 @@ static int fill_setup(struct supervisor *s)
 	m->header_timeout_ms = s->conf.http.header_ms;
 	m->body_timeout_ms = s->conf.http.body_ms;
 	m->audit_gid = s->conf.audit_gid;
+	m->own_names = s->conf.names.resolve == CONF_RESOLVE_OWN;
+	(void)snprintf(m->name_servers, sizeof(m->name_servers), "%s",
+		       s->conf.names.servers ? s->conf.names.servers : "");
 	(void)snprintf(m->node, sizeof(m->node), "%s", s->conf.node);
 	read_boot_id(m->boot_id);
 	return 0;

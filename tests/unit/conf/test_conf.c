@@ -97,6 +97,13 @@ static const struct {
 	{ "agents: []\nlimits: {message_bytes: 9999999999999999999999999999}\n", 2, 25, "no size" },
 	{ "agents: []\nlimits: {connections: 1}\n", 2, 23, "below 16" },
 	{ "agents: []\nattestation: {provider: sgx}\n", 2, 25, "is not auto, azure, tpm or software-only" },
+	{ "agents: []\nnames: {resolve: yes}\n", 2, 18, "is not own or agent" },
+	{ "agents: []\nnames: {servers: 192.0.2.53}\n", 2, 18, "a list of addresses" },
+	{ "agents: []\nnames: {servers: []}\n", 2, 18, "a list of addresses" },
+	{ "agents: []\nnames: {servers: [ns.example]}\n", 2, 19, "an address is expected" },
+	{ "agents: []\nnames: {servers: [\"192.0.2.53:0\"]}\n", 2, 19, "an address is expected" },
+	{ "agents: []\nnames: {servers: [\"[2001:db8::1\"]}\n", 2, 19, "an address is expected" },
+	{ "agents: []\nnames: {servers: [\"2001:db8::1]:53\"]}\n", 2, 19, "an address is expected" },
 	{ "agents: []\nattestation: {pcrs: 7}\n", 2, 21, "a list of PCR numbers" },
 	{ "agents: []\nattestation: {pcrs: []}\n", 2, 21, "a list of PCR numbers" },
 	{ "agents: []\nattestation: {pcrs: [0, 16]}\n", 2, 25, "reset without a reboot" },
@@ -201,6 +208,7 @@ static const char good[] =
 	"  body_timeout: 7s\n"
 	"  request_timeout: 10m\n"
 	"  idle_timeout: 1h\n"
+	"names: {resolve: agent, servers: [192.0.2.53, \"192.0.2.54:5353\", 2001:db8::53, \"[2001:db8::54]:5353\"]}\n"
 	"retention: 90d\n"
 	"audit_queries: recorded\n"
 	"agents:\n"
@@ -233,6 +241,8 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->attestation.provider, CONF_ATTESTATION_TPM);
 	assert_string_equal(c->attestation.tpm, "device:/dev/tpmrm1");
 	assert_int_equal(c->attestation.pcrs, 1 << 0 | 1 << 2 | 1 << 7);
+	assert_int_equal(c->names.resolve, CONF_RESOLVE_AGENT);
+	assert_string_equal(c->names.servers, "192.0.2.53,192.0.2.54:5353,[2001:db8::53],[2001:db8::54]:5353");
 	assert_int_equal(c->npolicy, 2);
 	assert_string_equal(c->policy[1], "/etc/tollgate/more");
 	assert_string_equal(c->catalog, "/etc/tollgate/c.json");
@@ -387,6 +397,8 @@ static void test_default(void **state)
 	assert_string_equal(c.run_dir, "/run/tollgate");
 	assert_int_equal(c.attestation.provider, CONF_ATTESTATION_AUTO);
 	assert_int_equal(c.attestation.pcrs, 0x81);
+	assert_int_equal(c.names.resolve, CONF_RESOLVE_OWN);
+	assert_null(c.names.servers);
 	assert_string_equal(c.policy[0], "/etc/tollgate/policy.d");
 	assert_string_equal(c.proxy.name, "_tollgate-proxy");
 	assert_int_equal(c.limits.message_bytes, 16 << 20);

@@ -64,7 +64,7 @@ struct tg_origin {
 	__u64 netns; /* cookie */
 	__u64 exe_ino;
 	__u32 exe_dev; /* as in struct tg_file_key */
-	__u32 pad;
+	__u32 via; /* port of ours that it was steered to */
 };
 
 struct tg_flow_key {
@@ -81,10 +81,15 @@ struct tg_listener_key {
 	__u32 pad;
 };
 
+/* The ports are for connections, and for datagrams to name servers. */
 struct tg_listener {
 	__u16 port4; /* on 127.0.0.1; 0: none */
 	__u16 port6; /* on ::1; 0: none */
 };
+
+/* Of packets that a scope's programs sent to its listener: what else comes to a datagram's socket is not an agent's.
+ * Only who may change the machine's network can set it otherwise. */
+#define TG_NAMES_MARK 0x74676e73
 
 struct tg_port_key {
 	__u64 netns;
@@ -139,6 +144,7 @@ enum {
 	TG_STATE_UDP_DNS = 1 << 1, /* UDP to port 53 passes */
 	TG_STATE_UDP_ANY = 1 << 2, /* every UDP passes */
 	TG_STATE_OBSERVE = 1 << 3, /* what steering and fence would refuse is told, and passes */
+	TG_STATE_NAMES = 1 << 4, /* UDP to port 53 is steered */
 };
 
 /* The one entry of the state map. User space writes the first five members only. */
@@ -388,6 +394,7 @@ enum tg_stat {
 	TG_STAT_FENCE_MOUNT,
 	TG_STAT_FENCE_PIN,
 	TG_STAT_FENCE_KILLED, /* because nothing here can refuse the call */
+	TG_STAT_DATAGRAM_STEERED, /* per destination that was set, not per datagram of a connected socket */
 	TG_STAT_MAX_,
 };
 

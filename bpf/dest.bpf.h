@@ -73,4 +73,11 @@ static __always_inline bool udp_passes(u16 port)
 	return (st->flags & TG_STATE_UDP_DNS) && port == DNS_PORT;
 }
 
+static __always_inline bool names_steered(u16 port)
+{
+	struct tg_state *st = state_get();
+
+	return st && (st->flags & TG_STATE_NAMES) && port == DNS_PORT;
+}
+
 #endif

@@ -33,43 +33,13 @@ int sock_create_fence(struct bpf_sock *ctx)
 	return refused();
 }
 
-static __always_inline int datagram(struct bpf_sock_addr *ctx, const struct dest *d)
-{
-	if (udp_passes(d->port)) {
-		count(TG_STAT_CONNECT_UDP_ALLOWED);
-		return PASS;
-	}
-	refuse_event(ctx, d, TG_STAT_FENCE_DATAGRAM, label_of_cgroup());
-	return refused();
-}
-
-/* Datagrams whose destination comes with the call; connected ones were judged by connect4 and connect6.
- * Sees mapped addresses and io_uring too (since 4.18). */
-SEC("cgroup/sendmsg4")
-int sendmsg4_fence(struct bpf_sock_addr *ctx)
-{
-	struct dest d = {};
-
-	dest4(ctx, &d);
-	return datagram(ctx, &d);
-}
-
-SEC("cgroup/sendmsg6")
-int sendmsg6_fence(struct bpf_sock_addr *ctx)
-{
-	struct dest d = {};
-
-	dest6(ctx, &d);
-	return datagram(ctx, &d);
-}
-
 /* A listener's port that is free while its daemon is down would hand another agent's connections to who binds it.
  * After the bind, because only then a port that was not named is known. */
 static __always_inline int bound(struct bpf_sock *ctx)
 {
 	struct tg_port_key key = { .netns = bpf_get_netns_cookie(ctx), .port = ctx->src_port };
 
-	if (ctx->protocol == IPPROTO_UDP || !bpf_map_lookup_elem(&listener_ports, &key))
+	if (!bpf_map_lookup_elem(&listener_ports, &key))
 		return PASS;
 	fence_event(TG_STAT_FENCE_BIND, NULL, key.port);
 	return refused();
@@ -85,6 +55,19 @@ SEC("cgroup/post_bind6")
 int post_bind6_fence(struct bpf_sock *ctx)
 {
 	return bound(ctx);
+}
+
+/* Whether the socket was steered to this port of ours. */
+static __always_inline bool to_names(struct __sk_buff *skb, u16 port)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct tg_origin *o;
+
+	if (skb->ifindex != LOOPBACK_IFINDEX || !sk)
+		return false;
+	sk = bpf_sk_fullsock(sk);
+	o = sk ? bpf_sk_storage_get(&origins, sk, 0, 0) : NULL;
+	return o && o->via == port;
 }
 
 /* What really leaves, whatever call made it. A steered connection ends on this machine, so TCP has no business on
@@ -108,9 +91,14 @@ int egress_fence(struct __sk_buff *skb)
 	}
 	if (protocol == IPPROTO_TCP && skb->ifindex == LOOPBACK_IFINDEX)
 		return PASS;
-	if (protocol == IPPROTO_UDP && !bpf_skb_load_bytes(skb, at + UDP_DEST_AT, &port, 2) &&
-	    udp_passes(bpf_ntohs(port)))
-		return PASS;
+	if (protocol == IPPROTO_UDP && !bpf_skb_load_bytes(skb, at + UDP_DEST_AT, &port, 2)) {
+		if (udp_passes(bpf_ntohs(port)))
+			return PASS;
+		if (to_names(skb, bpf_ntohs(port))) {
+			skb->mark = TG_NAMES_MARK;
+			return PASS;
+		}
+	}
 drop:
 	count(TG_STAT_FENCE_PACKET);
 	return refused();

@@ -195,6 +195,53 @@ static int verb_udp(const struct target *t)
 	return r;
 }
 
+/* Reads an answer to a datagram, which must come from where it was sent. */
+static int probe_reply(int fd, const struct target *t)
+{
+	struct timeval wait = { 5, 0 };
+	struct sockaddr_storage from = { 0 };
+	socklen_t len = sizeof(from);
+	char text[8];
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (recvfrom(fd, text, sizeof(text), 0, (struct sockaddr *)&from, &len) != 5 || memcmp(text, "reply", 5) != 0)
+		return probe_failed("recvfrom");
+	if (len == t->len && memcmp(&from, &t->a, len) == 0)
+		return PROBE_STEERED;
+	fprintf(stderr, "probe: the answer came from another address\n");
+	return PROBE_OTHER;
+}
+
+/* A question to a name server by sendto(). */
+static int verb_ask(const struct target *t)
+{
+	int r, fd = socket(t->a.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (sendto(fd, "ask", 3, 0, (const struct sockaddr *)&t->a, t->len) < 0)
+		r = probe_failed("sendto");
+	else
+		r = probe_reply(fd, t);
+	close(fd);
+	return r;
+}
+
+/* The same on a connected socket, whose peer has its name too. */
+static int verb_ask_connected(const struct target *t)
+{
+	struct sockaddr_storage peer = { 0 };
+	socklen_t len = sizeof(peer);
+	int r, fd = socket(t->a.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (const struct sockaddr *)&t->a, t->len) < 0 || send(fd, "ask", 3, 0) < 0)
+		r = probe_failed("connect");
+	else if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || memcmp(&peer, &t->a, len) != 0)
+		r = PROBE_OTHER;
+	else
+		r = probe_reply(fd, t);
+	close(fd);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(const struct target *t);
@@ -205,6 +252,8 @@ static const struct {
 	{ "mptcp", verb_mptcp },
 	{ "reconnect", verb_reconnect },
 	{ "udp", verb_udp },
+	{ "ask", verb_ask },
+	{ "ask-connected", verb_ask_connected },
 };
 
 static int probe_run(const char *verb, const char *address, unsigned port)

@@ -187,6 +187,7 @@ const char *kern_stat_name(unsigned stat)
 		[TG_STAT_FENCE_MOUNT] = "fence_mount",
 		[TG_STAT_FENCE_PIN] = "fence_pin",
 		[TG_STAT_FENCE_KILLED] = "fence_killed",
+		[TG_STAT_DATAGRAM_STEERED] = "datagram_steered",
 	};
 
 	return stat < TG_STAT_MAX_ ? names[stat] : NULL;

@@ -207,6 +207,97 @@ static void refuses_what_it_cannot_steer(void **state)
 	bed_close(&b);
 }
 
+/* --- questions to name servers -------------------------------------------------------------------- */
+
+struct stub {
+	int fd[2];
+	pthread_t thread;
+	unsigned answered;
+	volatile bool stop;
+};
+
+static void *reply(void *arg)
+{
+	struct stub *s = arg;
+	struct pollfd p[2] = { { .fd = s->fd[0], .events = POLLIN }, { .fd = s->fd[1], .events = POLLIN } };
+
+	while (!s->stop) {
+		if (poll(p, 2, 50) <= 0)
+			continue;
+		for (int i = 0; i < 2; i++) {
+			struct sockaddr_storage from;
+			socklen_t len = sizeof(from);
+			char text[8];
+
+			if (!(p[i].revents & POLLIN) ||
+			    recvfrom(s->fd[i], text, sizeof(text), 0, (struct sockaddr *)&from, &len) != 3)
+				continue;
+			s->answered++;
+			(void)!sendto(s->fd[i], "reply", 5, 0, (struct sockaddr *)&from, len);
+		}
+	}
+	return NULL;
+}
+
+/* At the ports of the listeners, as the kernel programs expect it. */
+static void stub_start(const struct server *at, struct stub *s)
+{
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback,
+				   .sin6_port = htons(at->port6) };
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(at->port4) };
+
+	*s = (struct stub){ .fd = { socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+				    socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) } };
+	assert_int_equal(bind(s->fd[0], (struct sockaddr *)&a4, sizeof(a4)), 0);
+	assert_int_equal(bind(s->fd[1], (struct sockaddr *)&a6, sizeof(a6)), 0);
+	assert_int_equal(pthread_create(&s->thread, NULL, reply, s), 0);
+}
+
+static void stub_stop(struct stub *s)
+{
+	s->stop = true;
+	pthread_join(s->thread, NULL);
+	close(s->fd[0]);
+	close(s->fd[1]);
+}
+
+static void steers_questions_to_name_servers(void **state)
+{
+	static const char *const servers[] = { "192.0.2.53", "2001:db8::53", "::ffff:192.0.2.53", "127.0.0.53" };
+	struct server s;
+	struct stub names;
+	struct bed b;
+
+	bed_open(&b);
+	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
+	server_start(&b, &s);
+	stub_start(&s, &names);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		assert_int_equal(ask(&b, "ask", servers[i], 53), PROBE_REFUSED);
+		assert_int_equal(ask(&b, "ask-connected", servers[i], 53), PROBE_REFUSED);
+	}
+	assert_int_equal(names.answered, 0);
+	assert_int_equal(kern_state_flags(b.k, TG_STATE_NAMES, 0), 0);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		assert_int_equal(ask(&b, "ask", servers[i], 53), PROBE_STEERED);
+		assert_int_equal(ask(&b, "ask-connected", servers[i], 53), PROBE_STEERED);
+		assert_int_equal(ask(&b, "ask", servers[i], 54), PROBE_REFUSED);
+		assert_int_equal(ask(&b, "ask-connected", servers[i], 443), PROBE_REFUSED);
+	}
+	assert_int_equal(names.answered, 8);
+	assert_int_equal(bed_stat(&b, TG_STAT_DATAGRAM_STEERED), 8);
+	/* The stub itself is spoken to by nobody who names it. */
+	assert_int_equal(ask(&b, "ask", "127.0.0.1", s.port4), PROBE_REFUSED);
+	assert_int_equal(ask(&b, "ask-connected", "::1", s.port6), PROBE_REFUSED);
+	assert_int_equal(flow_listener_remove(b.k, s.netns, AGENT), 0);
+	assert_int_equal(ask(&b, "ask", "192.0.2.53", 53), PROBE_REFUSED);
+	assert_int_equal(names.answered, 8);
+	stub_stop(&names);
+	server_stop(&s);
+	bed_close(&b);
+}
+
 static void knows_units_by_their_cgroup(void **state)
 {
 	struct ask a = { "connect", "192.0.2.7", 443 };
@@ -423,6 +514,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steers_every_way_to_connect),
 		cmocka_unit_test(refuses_what_it_cannot_steer),
+		cmocka_unit_test(steers_questions_to_name_servers),
 		cmocka_unit_test(knows_units_by_their_cgroup),
 		cmocka_unit_test(attaches_once_to_the_topmost),
 		cmocka_unit_test(keeps_refusing_without_a_process),

@@ -68,4 +68,5 @@ static const struct bypass_verb bypass_verbs[] = {
 	{ "unlink-pin", by_unlink, 1 },
 	{ "module", by_module, 1 },
 	{ "netns", by_netns, 1 },
+	{ "dns", by_dns, 0 },
 };

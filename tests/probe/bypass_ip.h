@@ -196,6 +196,14 @@ static enum bypass by_udp_mapped(const struct bypass_stage *s)
 	return datagram_by(s, socket(AF_INET6, SOCK_DGRAM, 0), &a, sizeof(a));
 }
 
+/* To whatever name server, here the outsider. */
+static enum bypass by_dns(const struct bypass_stage *s)
+{
+	struct sockaddr_in a = bypass_in(53);
+
+	return datagram_by(s, socket(AF_INET, SOCK_DGRAM, 0), &a, sizeof(a));
+}
+
 static enum bypass by_udp_connect(const struct bypass_stage *s)
 {
 	struct sockaddr_in a = bypass_in(s->port);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The sockets that steered connections end at, one pair per agent and network namespace. Runs in the
+ * The sockets that what is steered ends at, one set per agent and network namespace. Runs in the
  * supervisor, which hands them to the keeper and a proxy. The supervisor itself must never be in a foreign
  * namespace, not even for a moment: whatever it did then would be done there.
  */
@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,24 +22,23 @@
 #include "user/base/cleanup.h"
 #include "user/kern/flow.h"
 
+#define PORT_TRIES 32 /* ports that are free for connections and taken for datagrams */
+
 struct job {
 	int netns_fd;
 	struct listener result;
 	int r;
 };
 
-/* A listening socket on the namespace's loopback at a port of the kernel's choice. */
-static int open_one(const struct sockaddr *addr, socklen_t len, uint16_t *ret_port)
+/* At an address of the namespace's loopback, which needs not be up: a sandbox brings it up after its exec, when it is
+ * enrolled already. Without FREEBIND the address does not exist yet. */
+static int bind_socket(int type, const struct sockaddr *addr, socklen_t len)
 {
-	_cleanup_close_ int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_storage bound;
-	socklen_t size = sizeof(bound);
+	_cleanup_close_ int fd = socket(addr->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1;
 
 	if (fd < 0)
 		return -errno;
-	/* A sandbox brings its loopback up after its exec, when it is enrolled already: without FREEBIND
-	 * the address does not exist yet. */
 	if (addr->sa_family == AF_INET6) {
 		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0 ||
 		    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) < 0)
@@ -46,39 +46,93 @@ static int open_one(const struct sockaddr *addr, socklen_t len, uint16_t *ret_po
 	} else if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0) {
 		return -errno;
 	}
-	if (bind(fd, addr, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&bound, &size) < 0)
+	if (bind(fd, addr, len) < 0)
 		return -errno;
-	*ret_port = ntohs(addr->sa_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-						      : ((struct sockaddr_in *)&bound)->sin_port);
 	return take_fd(fd);
 }
 
-static int open_pair(struct listener *ret)
+/* A datagram says nothing of who sent it; the mark that a scope's programs give its packets does. Set before the
+ * socket is bound to a port that anybody knows, and for good. */
+static int agents_only(int fd)
+{
+	struct sock_filter text[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TG_NAMES_MARK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog p = { .len = ARRAY_SIZE(text), .filter = text };
+	int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Both at a port of the kernel's choice, or -EADDRINUSE when datagrams there are somebody else's. */
+static int open_pair(struct sockaddr *addr, socklen_t len, int ret_fd[2], uint16_t *ret_port)
+{
+	_cleanup_close_ int tcp = bind_socket(SOCK_STREAM, addr, len), names = -1;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} bound;
+	socklen_t size = sizeof(bound);
+	int r;
+
+	if (tcp < 0)
+		return tcp;
+	if (listen(tcp, LISTENER_BACKLOG) < 0 || getsockname(tcp, &bound.sa, &size) < 0)
+		return -errno;
+	names = bind_socket(SOCK_DGRAM, &bound.sa, size);
+	if (names < 0)
+		return names;
+	r = agents_only(names);
+	if (r < 0)
+		return r;
+	*ret_port = ntohs(addr->sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
+	ret_fd[0] = take_fd(tcp);
+	ret_fd[1] = take_fd(names);
+	return 0;
+}
+
+static int open_family(struct sockaddr *addr, socklen_t len, int ret_fd[2], uint16_t *ret_port)
+{
+	int r = -EADDRINUSE;
+
+	for (unsigned i = 0; i < PORT_TRIES && r == -EADDRINUSE; i++)
+		r = open_pair(addr, len, ret_fd, ret_port);
+	return r;
+}
+
+static int open_all(struct listener *ret)
 {
 	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct listener l = { .fd4 = -1, .fd6 = -1 };
-	int r;
+	struct listener l = LISTENER_NONE;
+	int four[2], six[2] = { -1, -1 }, r;
 
-	l.fd4 = open_one((struct sockaddr *)&a4, sizeof(a4), &l.port4);
-	if (l.fd4 < 0)
-		return l.fd4;
-	r = flow_netns_cookie(l.fd4, &l.netns_cookie);
-	if (r == 0) {
-		l.fd6 = open_one((struct sockaddr *)&a6, sizeof(a6), &l.port6);
-		/* No IPv6 in this kernel or namespace: then nothing can connect over it either. */
-		if (l.fd6 < 0 && l.fd6 != -EAFNOSUPPORT && l.fd6 != -EADDRNOTAVAIL)
-			r = l.fd6;
-	}
-	if (r < 0) {
-		listener_close(&l);
+	r = open_family((struct sockaddr *)&a4, sizeof(a4), four, &l.port4);
+	if (r < 0)
 		return r;
+	l.fd[LISTENER_TCP4] = four[0];
+	l.fd[LISTENER_NAMES4] = four[1];
+	r = flow_netns_cookie(four[0], &l.netns_cookie);
+	if (r == 0) {
+		r = open_family((struct sockaddr *)&a6, sizeof(a6), six, &l.port6);
+		l.fd[LISTENER_TCP6] = six[0];
+		l.fd[LISTENER_NAMES6] = six[1];
+		/* No IPv6 in this kernel or namespace: then nothing can connect over it either. */
+		if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
+			r = 0;
 	}
-	if (l.fd6 < 0)
-		l.fd6 = -1;
-	*ret = l;
-	return 0;
+	if (r < 0)
+		listener_close(&l);
+	else
+		*ret = l;
+	return r;
 }
 
 static void *run(void *arg)
@@ -86,7 +140,7 @@ static void *run(void *arg)
 	struct job *j = arg;
 
 	/* Holds for this thread alone, and ends with it. */
-	j->r = setns(j->netns_fd, CLONE_NEWNET) < 0 ? -errno : open_pair(&j->result);
+	j->r = setns(j->netns_fd, CLONE_NEWNET) < 0 ? -errno : open_all(&j->result);
 	return NULL;
 }
 
@@ -126,9 +180,9 @@ int listener_open_pid(pid_t pid, struct listener *ret)
 
 void listener_close(struct listener *l)
 {
-	if (l->fd4 >= 0)
-		close(l->fd4);
-	if (l->fd6 >= 0)
-		close(l->fd6);
-	l->fd4 = l->fd6 = -1;
+	for (unsigned i = 0; i < LISTENER_ENDS; i++) {
+		if (l->fd[i] >= 0)
+			close(l->fd[i]);
+		l->fd[i] = -1;
+	}
 }

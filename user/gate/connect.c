@@ -32,6 +32,10 @@ static enum mcp_action action_of(const struct net_dest *d)
 /* Nobody can say where a hidden name leads; a front that is permitted must not open what lies behind it. */
 static void object(const struct gate_connect *to, struct gate_question *q)
 {
+	if (to->disagrees) {
+		q->reason_code = "other_name";
+		q->objection = "the agent asked for other names than this one to get the address";
+	}
 	if (!to->hello || !to->hello->encrypted)
 		return;
 	q->reason_code = "hidden_name";

@@ -37,6 +37,11 @@ struct span gate_conv_server(const struct gate_conv *c)
 }
 
 /* Binds the conversation to a server of the present catalog, and asks whether the agent may use it. */
+bool gate_conv_bare(const struct gate_conv *c)
+{
+	return strcmp(c->transport, "opaque") == 0 || strcmp(c->transport, "dns") == 0;
+}
+
 static void find_server(struct gate_conv *c)
 {
 	struct catalog_match m = { 0 };
@@ -46,7 +51,7 @@ static void find_server(struct gate_conv *c)
 	};
 	struct mcp_answer a;
 
-	if (strcmp(c->transport, "opaque") == 0)
+	if (gate_conv_bare(c))
 		return; /* a connection, not a server: judged by where it goes */
 	if (strcmp(c->transport, "stdio") == 0)
 		catalog_server_find_stdio(c->snap->catalog, c->identity, &m);

@@ -26,7 +26,7 @@ struct gate_peers {
 	uint32_t agent, outer_agent; /* numbers of the snapshot; outer 0: none */
 	int32_t agent_pid;
 	uint32_t agent_uid;
-	const char *transport; /* "stdio", "http", or "opaque" for what is no MCP; static */
+	const char *transport; /* "stdio", "http"; "opaque" for what is no MCP; "dns" for questions; static */
 	const struct proc_identity *server; /* stdio, and the owner of a loopback HTTP server; else NULL */
 	const char *host, *path; /* HTTP: address as text and path; else NULL */
 	uint16_t port;
@@ -85,5 +85,8 @@ void gate_conv_describe(const struct gate_conv *c, struct json_out *j);
 
 /* What the server is called where the catalog has no name for it. Valid until the next call. */
 const char *gate_conv_address(const struct gate_conv *c);
+
+/* Whether no server has a part in it: a connection, or an agent's questions for names. */
+bool gate_conv_bare(const struct gate_conv *c);
 
 #endif

@@ -15,6 +15,7 @@
 #include "user/base/json_out.h"
 #include "user/gate/connect.h"
 #include "user/gate/http_session.h"
+#include "user/gate/names.h"
 #include "user/gate/snapshot.h"
 #include "user/mcp/catalog.h"
 #include "user/net/head.h"
@@ -313,6 +314,8 @@ static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *fi
 
 	if (lone_conv(h, "opaque") < 0)
 		return NET_DENY;
+	to.disagrees = h->side->names && *to.name &&
+		       !gate_names_agree(h->side->names, h->origin.agent, to.dest, to.name);
 	if (first->kind == NET_FIRST_TLS && !first->hello)
 		gate_judge_refused(h->lone, "the TLS hello is not well-formed", &v);
 	else

@@ -9,6 +9,7 @@
 
 struct gate;
 struct gate_http;
+struct gate_names;
 struct http_answer;
 struct http_sessions;
 struct proc_identity;
@@ -29,6 +30,7 @@ struct gate_http_side {
 	struct net *net;
 	struct http_sessions *sessions;
 	struct resolver *resolver; /* NULL: connections go to the addresses that agents chose */
+	struct gate_names *names; /* what agents asked for; NULL: not known */
 	const struct gate_http_ops *ops;
 	void *arg;
 	struct gate_http *ends; /* open connections */

@@ -527,6 +527,10 @@ void gate_judge_question(struct gate_conv *c, const struct gate_question *q, str
 	begin(&j, c, &to_server, SPAN(""));
 	j.rpc.kind = JSONRPC_NOTIFICATION;
 	j.rpc.name = q->item;
+	if (q->action == MCP_RESOLVE) {
+		j.rpc.name = SPAN("resolve");
+		j.msg.item = q->item;
+	}
 	j.connection = q->connection;
 	if (gate_conv_refresh(c) < 0)
 		judging_refuse(&j, JSONRPC_E_INTERNAL, "log", "the log takes no record");

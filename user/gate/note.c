@@ -42,8 +42,10 @@ void note_init(struct record *rec, const struct gate_conv *c, enum record_type t
 	rec->agent = span_of(name);
 	if (outer)
 		rec->outer_agent = span_of(outer);
-	rec->agent_pid = c->agent_pid;
-	rec->agent_uid = c->agent_uid;
+	if (c->agent_pid) {
+		rec->agent_pid = c->agent_pid;
+		rec->agent_uid = c->agent_uid;
+	}
 	rec->transport = span_of(c->transport);
 	rec->mode = span_of(gate_mode_text(c->gate->mode));
 	rec->policy_epoch = (int64_t)c->snap->epoch;
@@ -154,7 +156,7 @@ static void fill_use(struct record *rec, const struct gate_conv *c)
 
 static enum record_decision use_decision(const struct gate_conv *c)
 {
-	if (strcmp(c->transport, "opaque") == 0)
+	if (gate_conv_bare(c))
 		return RECORD_NA;
 	if (c->server && !c->use_denied)
 		return RECORD_ALLOW;

@@ -119,8 +119,7 @@ static const struct {
 	  "lsm/kernel_read_file, lsm/kernel_load_data", KP_LSM_KERNEL_READ, REQUIRED },
 	{ "netns", "a network namespace of one's own, then connect()",
 	  "connect4", KP_CONNECT4, REQUIRED },
-	{ "dns", "a datagram to port 53 of any address",
-	  "steering of names, which is not there yet", KP_MAX_, 0 },
+	{ "dns", "a datagram to port 53 of any address", "sendmsg4", KP_SENDMSG4, REQUIRED },
 };
 _Static_assert(ARRAY_SIZE(specs) <= KERN_FENCE_ROWS_MAX, "callers' arrays hold every row");
 
@@ -129,6 +128,12 @@ static bool switch_says(const char *path, char off)
 	_cleanup_buf_ struct buf b = { .limit = 16 };
 
 	return file_read(path, 16, &b) == 0 && buf_len(&b) && *(const char *)buf_span(&b).p == off;
+}
+
+/* What the configuration leaves open (names.resolve: agent). */
+static bool left_open(const struct kern *k, const char *id)
+{
+	return k && strcmp(id, "dns") == 0 && (k->state->flags & (TG_STATE_UDP_DNS | TG_STATE_UDP_ANY));
 }
 
 /* Ways out that this kernel does not have, or that its operator closed for everybody. */
@@ -168,7 +173,9 @@ unsigned kern_fence_rows(const struct kern *k, struct kern_fence_row ret[static 
 			.hook = specs[i].hook,
 			.required = specs[i].flags & REQUIRED,
 		};
-		if (able && loaded(k, lsm, specs[i].by)) {
+		if (left_open(k, specs[i].id)) {
+			r->state = KERN_ROW_OPEN;
+		} else if (able && loaded(k, lsm, specs[i].by)) {
 			r->state = KERN_ROW_CLOSED;
 		} else if (able && (specs[i].flags & KILLED) && loaded(k, lsm, KP_FAMILY)) {
 			r->state = KERN_ROW_CLOSED;

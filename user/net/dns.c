@@ -389,7 +389,8 @@ static void put(struct writer *w, const void *p, size_t n)
 		w->full = true;
 		return;
 	}
-	memcpy(w->p + w->n, p, n);
+	if (n)
+		memcpy(w->p + w->n, p, n);
 	w->n += n;
 }
 

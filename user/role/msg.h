@@ -49,7 +49,7 @@ enum msg_type {
 	MSG_SNAPSHOT_ABORT, /* struct msg_epoch */
 	MSG_RING, /* struct msg_recording + 3 fds: ring, wake-up of the notary, progress from the notary */
 	MSG_NOTARY, /* struct msg_flag: the notary is there (1) or not (0) */
-	MSG_LISTEN, /* struct msg_listen + 1 fd: accept the agent's steered connections here */
+	MSG_LISTEN, /* struct msg_listen + 1 fd: accept the agent's steered connections, or its questions, here */
 	MSG_UNLISTEN, /* struct msg_listen */
 	MSG_STDIO, /* struct msg_stdio + 4 fds: orig_in, orig_out, to_server, from_server. Answer: MSG_STDIO_VERDICT */
 	MSG_LOOK, /* struct msg_look + 1 fd: what lies unread in it? Answer: MSG_LOOKED */
@@ -256,7 +256,7 @@ struct msg_snapshot_done {
 /* Agents are numbered by the supervisor from 1; 0 is nobody. */
 struct msg_listen {
 	uint32_t agent;
-	uint32_t family;
+	uint32_t end; /* enum listener_end */
 	uint64_t netns_cookie;
 	uint16_t port;
 	uint16_t pad[3];

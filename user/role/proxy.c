@@ -16,10 +16,12 @@
 #include "user/base/file.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
+#include "user/enrol/listener.h"
 #include "user/gate/gate.h"
 #include "user/gate/http_answer.h"
 #include "user/gate/http_end.h"
 #include "user/gate/http_session.h"
+#include "user/gate/names.h"
 #include "user/gate/snapshot.h"
 #include "user/gate/stdio_end.h"
 #include "user/kern/flow.h"
@@ -34,12 +36,14 @@
 #define SWEEP_NS 30000000000ull /* how often idle HTTP conversations are looked for */
 #define NS_PER_MS 1000000ull
 #define SNAPSHOT_FDS 4
+#define NAMES_PORT 53
 
 struct steered {
 	struct steered *next;
 	struct proxy *proxy;
 	struct msg_listen at;
-	struct net_listener *listener;
+	struct net_listener *listener; /* or */
+	struct name_stub *stub;
 };
 
 struct proxy {
@@ -47,6 +51,7 @@ struct proxy {
 	struct gate *gate;
 	struct net *net;
 	struct resolver *resolver;
+	struct gate_names *names; /* NULL: agents ask whom they like */
 	struct gate_http_side http;
 	struct owner_asks asks;
 	struct steered *listeners;
@@ -189,12 +194,15 @@ static void on_accept(struct net_listener *ls, int fd, void *arg)
 		close(fd);
 		return;
 	}
-	(void)gate_http_open(&s->proxy->http, ls, fd, &o);
+	if (s->proxy->names && o.port == NAMES_PORT)
+		gate_names_accept(s->proxy->names, fd, o.agent);
+	else
+		(void)gate_http_open(&s->proxy->http, ls, fd, &o);
 }
 
 static bool same_listener(const struct msg_listen *a, const struct msg_listen *b)
 {
-	return a->agent == b->agent && a->family == b->family && a->netns_cookie == b->netns_cookie;
+	return a->agent == b->agent && a->end == b->end && a->netns_cookie == b->netns_cookie;
 }
 
 static void unlisten(struct proxy *p, const struct msg_listen *at)
@@ -205,6 +213,7 @@ static void unlisten(struct proxy *p, const struct msg_listen *at)
 
 			*s = gone->next;
 			net_listener_free(gone->listener);
+			gate_names_unlisten(gone->stub);
 			free(gone);
 			return;
 		}
@@ -216,7 +225,7 @@ static int on_listen(struct proxy *p, struct ipc_msg *m)
 	struct steered *s;
 	int fd, r;
 
-	if (m->len != sizeof(*at) || m->nfds != 1)
+	if (m->len != sizeof(*at) || m->nfds != 1 || at->end >= LISTENER_ENDS)
 		return -EBADMSG;
 	unlisten(p, at);
 	s = calloc(1, sizeof(*s));
@@ -225,8 +234,10 @@ static int on_listen(struct proxy *p, struct ipc_msg *m)
 	s->proxy = p;
 	s->at = *at;
 	fd = ipc_take_fd(m, 0);
-	r = net_listener_new(p->net, fd, p->setup.connections_max, on_accept, s, &s->listener);
-	if (r < 0) {
+	r = at->end == LISTENER_TCP4 || at->end == LISTENER_TCP6 ?
+		    net_listener_new(p->net, fd, p->setup.connections_max, on_accept, s, &s->listener) :
+		    p->names ? gate_names_listen(p->names, fd, at->agent, &s->stub) : 0;
+	if (r < 0 || (!s->listener && !s->stub)) {
 		close(fd);
 		free(s);
 		return r;
@@ -350,9 +361,14 @@ static int on_setup(struct proxy *p, const struct ipc_msg *m)
 	memcpy(f->boot_id, s->boot_id, sizeof(f->boot_id));
 	memcpy(f->program_hash, s->program_hash, sizeof(f->program_hash));
 	memcpy(f->kernel_hash, s->kernel_hash, sizeof(f->kernel_hash));
-	p->http.resolver = s->own_names ? p->resolver : NULL;
 	if (*s->name_servers && resolver_servers(p->resolver, s->name_servers) < 0)
 		return -EBADMSG;
+	if (s->own_names && !p->names) {
+		if (gate_names_new(p->gate, p->member.loop, p->resolver, &p->names) < 0)
+			return -ENOMEM;
+		p->http.resolver = p->resolver;
+		p->http.names = p->names;
+	}
 	if (!p->net) {
 		struct net_limits l = { .body_max = s->message_max, .event_max = s->message_max,
 					.idle_ms = s->idle_timeout_ms,
@@ -486,6 +502,7 @@ static void finish(struct proxy *p)
 {
 	while (p->listeners)
 		unlisten(p, &p->listeners->at);
+	gate_names_free(p->names);
 	http_answers_free(&p->http);
 	net_free(p->net);
 	resolver_free(p->resolver);

@@ -18,14 +18,14 @@
 static struct sup_listener *find_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
 {
 	for (struct sup_listener *l = s->listeners; l; l = l->next)
-		if (l->agent == agent && l->l.netns_cookie == cookie && l->l.fd4 >= 0)
+		if (l->agent == agent && l->l.netns_cookie == cookie && l->l.fd[LISTENER_TCP4] >= 0)
 			return l;
 	return NULL;
 }
 
 int sup_listen_for(struct supervisor *s, pid_t pid, uint32_t agent)
 {
-	struct listener fresh = { .fd4 = -1, .fd6 = -1 };
+	struct listener fresh = LISTENER_NONE;
 	struct sup_listener *l;
 	int r = listener_open_pid(pid, &fresh);
 

@@ -51,12 +51,10 @@ static void unkeep(struct supervisor *s, const char *key)
 	(void)ipc_send(s->keeper, MSG_UNKEEP, 0, &k, sizeof(k), NULL, 0);
 }
 
-static void listener_key(const struct sup_listener *l, int family, char ret[MSG_KEY_MAX])
+static void listener_key(const struct sup_listener *l, enum listener_end end, char ret[MSG_KEY_MAX])
 {
-	const struct listener *p = &l->l;
-
-	(void)snprintf(ret, MSG_KEY_MAX, "listen/%" PRIu32 "/%" PRIu64 "/%d/%u", l->agent,
-		       p->netns_cookie, family, family == 4 ? p->port4 : p->port6);
+	(void)snprintf(ret, MSG_KEY_MAX, "listen/%" PRIu32 "/%" PRIu64 "/%u/%u", l->agent, l->l.netns_cookie,
+		       (unsigned)end, listener_port(&l->l, end));
 }
 
 static struct sup_listener *kept_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
@@ -70,7 +68,8 @@ static struct sup_listener *kept_listener(struct supervisor *s, uint32_t agent, 
 	if (!l)
 		return NULL;
 	l->agent = agent;
-	l->l = (struct listener){ .fd4 = -1, .fd6 = -1, .netns_cookie = cookie };
+	l->l = (struct listener)LISTENER_NONE;
+	l->l.netns_cookie = cookie;
 	l->next = s->listeners;
 	s->listeners = l;
 	return l;
@@ -81,17 +80,16 @@ static int take_back_listener(struct supervisor *s, const char *key, int fd)
 	struct sup_listener *l;
 	uint32_t agent;
 	uint64_t cookie;
-	unsigned port;
-	int family;
+	unsigned port, end;
 
-	if (sscanf(key, "listen/%" SCNu32 "/%" SCNu64 "/%d/%u", &agent, &cookie, &family, &port) != 4 ||
-	    (family != 4 && family != 6) || port > UINT16_MAX)
+	if (sscanf(key, "listen/%" SCNu32 "/%" SCNu64 "/%u/%u", &agent, &cookie, &end, &port) != 4 ||
+	    end >= LISTENER_ENDS || port > UINT16_MAX)
 		return -EBADMSG;
 	l = kept_listener(s, agent, cookie);
 	if (!l)
 		return -ENOMEM;
-	*(family == 4 ? &l->l.fd4 : &l->l.fd6) = fd;
-	*(family == 4 ? &l->l.port4 : &l->l.port6) = (uint16_t)port;
+	l->l.fd[end] = fd;
+	*(end == LISTENER_TCP4 || end == LISTENER_NAMES4 ? &l->l.port4 : &l->l.port6) = (uint16_t)port;
 	return 0;
 }
 
@@ -120,15 +118,13 @@ static int take_back(struct supervisor *s, struct ipc_msg *m)
 
 /* --- listeners ------------------------------------------------------------------------------------ */
 
-static void tell_one(struct supervisor *s, const struct sup_listener *l, struct ipc *to, int family, int fd)
+static void tell_one(const struct sup_listener *l, struct ipc *to, enum listener_end end)
 {
-	struct msg_listen m = { .agent = l->agent, .family = (uint32_t)family,
-				.netns_cookie = l->l.netns_cookie,
-				.port = family == 4 ? l->l.port4 : l->l.port6 };
+	struct msg_listen m = { .agent = l->agent, .end = (uint32_t)end, .netns_cookie = l->l.netns_cookie,
+				.port = listener_port(&l->l, end) };
 
-	(void)s;
-	if (fd >= 0 && to)
-		(void)ipc_send(to, MSG_LISTEN, 0, &m, sizeof(m), &fd, 1);
+	if (l->l.fd[end] >= 0 && to)
+		(void)ipc_send(to, MSG_LISTEN, 0, &m, sizeof(m), &l->l.fd[end], 1);
 }
 
 void sup_tell_listener(struct supervisor *s, const struct sup_listener *l)
@@ -136,13 +132,12 @@ void sup_tell_listener(struct supervisor *s, const struct sup_listener *l)
 	struct ipc *to = sup_proxy_of(s, l->agent);
 	char key[MSG_KEY_MAX];
 
-	listener_key(l, 4, key);
-	keep(s, key, l->l.fd4);
-	tell_one(s, l, to, 4, l->l.fd4);
-	if (l->l.fd6 >= 0) {
-		listener_key(l, 6, key);
-		keep(s, key, l->l.fd6);
-		tell_one(s, l, to, 6, l->l.fd6);
+	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
+		if (l->l.fd[end] < 0)
+			continue;
+		listener_key(l, end, key);
+		keep(s, key, l->l.fd[end]);
+		tell_one(l, to, end);
 	}
 }
 
@@ -151,11 +146,10 @@ void sup_drop_listener(struct supervisor *s, const struct sup_listener *l)
 	struct ipc *to = sup_proxy_of(s, l->agent);
 	char key[MSG_KEY_MAX];
 
-	for (int family = 4; family <= 6; family += 2) {
-		struct msg_listen m = { .agent = l->agent, .family = (uint32_t)family,
-					.netns_cookie = l->l.netns_cookie };
+	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
+		struct msg_listen m = { .agent = l->agent, .end = end, .netns_cookie = l->l.netns_cookie };
 
-		listener_key(l, family, key);
+		listener_key(l, end, key);
 		unkeep(s, key);
 		if (to)
 			(void)ipc_send(to, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
@@ -445,8 +439,8 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 	tell_proxy_ring(s, p);
 	for (const struct sup_listener *l = s->listeners; l; l = l->next)
 		if (sup_proxy_of(s, l->agent) == p->channel) {
-			tell_one(s, l, p->channel, 4, l->l.fd4);
-			tell_one(s, l, p->channel, 6, l->l.fd6);
+			for (unsigned end = 0; end < LISTENER_ENDS; end++)
+				tell_one(l, p->channel, end);
 		}
 	return 0;
 }

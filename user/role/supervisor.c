@@ -132,6 +132,15 @@ static int join_cgroup(char dir[PATH_MAX])
 	return r < 0 ? r : cgroup_move(dir, 0);
 }
 
+/* Who asks name servers; before it is looked which ways out are open. */
+static int set_names(struct supervisor *s)
+{
+	bool own = s->conf.names.resolve == CONF_RESOLVE_OWN;
+
+	return kern_state_flags(s->kern, own ? TG_STATE_NAMES : TG_STATE_UDP_DNS,
+				own ? TG_STATE_UDP_DNS : TG_STATE_NAMES);
+}
+
 static int open_kernel(struct supervisor *s)
 {
 	char pins[PROC_PATH_MAX], dir[PATH_MAX];
@@ -155,6 +164,8 @@ static int open_kernel(struct supervisor *s)
 		if (r >= 0)
 			r = kern_open(&cfg, &s->kern);
 	}
+	if (r >= 0)
+		r = set_names(s);
 	if (r >= 0) {
 		r = sup_fence_check(s);
 		/* Nothing that was there before is taken away: a refused start is no release. */
@@ -170,7 +181,7 @@ static int open_kernel(struct supervisor *s)
 	if (r >= 0)
 		r = kern_daemon_attach(s->kern, dir);
 	if (r >= 0)
-		r = kern_state_flags(s->kern, TG_STATE_UDP_DNS, TG_STATE_CLOSED); /* names are not steered yet */
+		r = kern_state_flags(s->kern, 0, TG_STATE_CLOSED);
 	if (r >= 0)
 		r = kern_state_flags(s->kern, s->conf.enforcement == CONF_OBSERVE ? TG_STATE_OBSERVE : 0,
 				     s->conf.enforcement == CONF_OBSERVE ? 0 : TG_STATE_OBSERVE);

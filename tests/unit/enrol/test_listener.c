@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Listeners inside a foreign network namespace, made without going there. */
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/abi.h"
 #include "user/enrol/listener.h"
 
 /* A process in a network namespace of its own, which does as it is told by one letter. */
@@ -161,22 +163,22 @@ static void test_foreign(void **state)
 	assert_int_not_equal(l.netns_cookie, 0);
 	assert_int_not_equal(l.netns_cookie, cookie_of_self());
 	assert_true(l.port4 > 0);
-	assert_true(fcntl(l.fd4, F_GETFD) & FD_CLOEXEC);
-	assert_true(fcntl(l.fd4, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(l.fd[LISTENER_TCP4], F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(l.fd[LISTENER_TCP4], F_GETFL) & O_NONBLOCK);
 	/* The namespace's loopback was down until now. */
 	assert_int_equal(ask('u', 0), 0);
 	assert_int_equal(ask('4', l.port4), 0);
-	accept_letter(l.fd4);
-	if (l.fd6 >= 0) {
-		assert_true(fcntl(l.fd6, F_GETFD) & FD_CLOEXEC);
+	accept_letter(l.fd[LISTENER_TCP4]);
+	if (l.fd[LISTENER_TCP6] >= 0) {
+		assert_true(fcntl(l.fd[LISTENER_TCP6], F_GETFD) & FD_CLOEXEC);
 		assert_int_equal(ask('6', l.port6), 0);
-		accept_letter(l.fd6);
+		accept_letter(l.fd[LISTENER_TCP6]);
 		/* The IPv6 one takes no IPv4. */
 		if (l.port6 != l.port4)
 			assert_int_equal(ask('4', l.port6), ECONNREFUSED);
 	}
 	listener_close(&l);
-	assert_int_equal(l.fd4, -1);
+	assert_int_equal(l.fd[LISTENER_TCP4], -1);
 	listener_close(&l);
 	assert_int_equal(open_fds(), fds);
 }
@@ -191,9 +193,44 @@ static void test_own(void **state)
 	assert_int_equal(a.netns_cookie, b.netns_cookie);
 	assert_int_not_equal(a.port4, b.port4);
 	assert_int_equal(connect_to('4', a.port4), 0);
-	accept_letter(a.fd4);
+	accept_letter(a.fd[LISTENER_TCP4]);
 	listener_close(&a);
 	listener_close(&b);
+}
+
+static bool takes(const struct listener *l, enum listener_end end, uint32_t mark)
+{
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_port = htons(l->port4),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6, .sin6_port = htons(l->port6),
+				   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int family = end == LISTENER_NAMES4 ? AF_INET : AF_INET6, fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char c;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	assert_int_equal(sendto(fd, "x", 1, 0, family == AF_INET ? (void *)&a4 : (void *)&a6,
+				family == AF_INET ? sizeof(a4) : sizeof(a6)), 1);
+	close(fd);
+	return recv(l->fd[end], &c, 1, MSG_DONTWAIT) == 1;
+}
+
+/* What has not passed a scope's programs is no agent's question, and nobody can make it one afterwards. */
+static void test_datagrams(void **state)
+{
+	struct listener l;
+	int none = 0;
+
+	assert_int_equal(listener_open_pid(getpid(), &l), 0);
+	for (unsigned end = LISTENER_NAMES4; end < LISTENER_ENDS; end++) {
+		if (l.fd[end] < 0)
+			continue;
+		assert_false(takes(&l, end, 0));
+		assert_false(takes(&l, end, TG_NAMES_MARK + 1));
+		assert_true(takes(&l, end, TG_NAMES_MARK));
+		assert_true(setsockopt(l.fd[end], SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)) < 0);
+		assert_int_equal(errno, EPERM);
+	}
+	listener_close(&l);
 }
 
 static void test_refused(void **state)
@@ -221,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_refused),
 	};
 	int r = start_inmate();

@@ -17,7 +17,7 @@ struct gate;
 struct proc_identity;
 struct snapshot;
 
-#define CONV_ADDRESS_MAX 64
+#define CONV_ADDRESS_MAX 256 /* bytes of a host: a name, or an address */
 #define CONV_PATH_MAX 256
 #define CONV_DRIFT_MAX 64 /* changed definitions remembered by name; with more, every tool is refused */
 

@@ -28,12 +28,18 @@ bool http_end_loopback(const struct gate_http *h)
 	return net_dest_is_loopback(net_conn_dest(h->conn));
 }
 
+/* What the connection is for. */
+static const char *host_of(const struct gate_http *h)
+{
+	return *h->named ? h->named : h->host;
+}
+
 static struct gate_peers peers_of(const struct gate_http *h, const char *transport, const char *path)
 {
 	return (struct gate_peers){
 		.agent = h->origin.agent, .outer_agent = h->origin.outer,
 		.agent_pid = (int32_t)h->origin.tgid, .agent_uid = h->origin.uid,
-		.transport = transport, .server = h->owner, .host = h->host, .path = path,
+		.transport = transport, .server = h->owner, .host = host_of(h), .path = path,
 		.port = h->origin.port, .loopback = http_end_loopback(h),
 	};
 }
@@ -88,7 +94,7 @@ static void leave_conv(struct gate_http *h)
 	h->conv = NULL;
 }
 
-static int lone_conv(struct gate_http *h, const char *transport)
+int http_end_lone(struct gate_http *h, const char *transport)
 {
 	struct gate_peers p = peers_of(h, transport, "");
 
@@ -107,7 +113,7 @@ static struct span path_of(struct span target)
 static bool listed(struct gate_http *h, struct span path)
 {
 	struct catalog_http_target t = {
-		.loopback = http_end_loopback(h), .host = span_of(h->host), .port = h->origin.port,
+		.loopback = http_end_loopback(h), .host = span_of(host_of(h)), .port = h->origin.port,
 		.path = path, .owner = h->owner,
 	};
 	struct catalog_match m = { 0 };
@@ -215,7 +221,7 @@ static enum net_verdict judge_verb(struct gate_http *h, struct net_exchange *x,
 static enum net_verdict judge_unlisted(struct gate_http *h, struct net_exchange *x,
 				       const struct net_request *rq)
 {
-	struct gate_connect to = { .dest = net_conn_dest(h->conn), .name = "" };
+	struct gate_connect to = { .dest = net_conn_dest(h->conn), .name = h->named };
 	struct gate_verdict v;
 
 	if (rq->body.n && jsonrpc_looks(rq->body))
@@ -269,15 +275,25 @@ enum net_verdict http_end_begin(struct gate_http *h, struct net_exchange *x, con
 	return http_end_wait_for_room(h, x, WAIT_ROOM_REQUEST);
 }
 
+enum net_verdict http_end_located(struct gate_http *h, struct net_exchange *x, const struct net_request *rq)
+{
+	if (!http_end_loopback(h) || h->owner_known)
+		return http_end_begin(h, x, rq);
+	h->request = *rq;
+	return http_owner_ask(h, x, WAIT_OWNER_REQUEST);
+}
+
 static enum net_verdict on_request(struct net_exchange *x, const struct net_request *rq)
 {
 	struct gate_http *h = net_conn_owner(net_exchange_conn(x));
 
 	leave_conv(h);
-	if (!http_end_loopback(h) || h->owner_known)
-		return http_end_begin(h, x, rq);
-	h->request = *rq;
-	return http_owner_ask(h, x, WAIT_OWNER_REQUEST);
+	if (*h->named && !http_dial_is_for(h, rq->host))
+		return http_end_reply_error(x, 421, "the connection is for another host");
+	h->by_address = !*h->named;
+	if (*h->named && !h->resolved)
+		return http_dial_request(h, x, rq);
+	return http_end_located(h, x, rq);
 }
 
 /* --- the log has room again ------------------------------------------------------------------------ */
@@ -312,7 +328,7 @@ static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *fi
 				   .hello = first->hello };
 	struct gate_verdict v;
 
-	if (lone_conv(h, "opaque") < 0)
+	if (http_end_lone(h, "opaque") < 0)
 		return NET_DENY;
 	to.disagrees = h->side->names && *to.name &&
 		       !gate_names_agree(h->side->names, h->origin.agent, to.dest, to.name);
@@ -321,20 +337,12 @@ static enum net_verdict on_opaque(struct net_conn *c, const struct net_first *fi
 	else
 		gate_judge_connect(h->lone, &to, &v);
 	if (v.act == GATE_FORWARD && first->hello) {
-		enum net_verdict nv = http_dial_named(h, first);
+		enum net_verdict nv = http_dial_tls(h, first);
 
 		if (nv != NET_FORWARD)
 			return nv;
 	}
 	return http_end_after_log(h, NULL, v.pos, v.act == GATE_FORWARD ? NET_FORWARD : NET_DENY);
-}
-
-/* The address was steered as a literal; on this machine it has one name of its own. */
-static enum net_verdict on_host(struct net_conn *c, struct span name)
-{
-	struct gate_http *h = net_conn_owner(c);
-
-	return http_end_loopback(h) && span_is(name, "localhost") ? NET_FORWARD : NET_DENY;
 }
 
 static void on_failed(struct net_conn *c, struct net_exchange *x, unsigned status, const char *why,
@@ -344,7 +352,7 @@ static void on_failed(struct net_conn *c, struct net_exchange *x, unsigned statu
 	struct gate_verdict v;
 
 	(void)x;
-	if (h->conv || lone_conv(h, "http") == 0)
+	if (h->conv || http_end_lone(h, "http") == 0)
 		gate_judge_refused(h->conv ? h->conv : h->lone, why, &v);
 	if (status)
 		http_end_error_body(body, why);
@@ -369,6 +377,8 @@ static void on_finished(struct net_exchange *x, int error)
 
 	(void)error;
 	gate_forget(h->side->gate, h);
+	resolver_cancel(h->query);
+	h->query = NULL;
 	h->waiting = WAIT_NOTHING;
 	h->x = NULL;
 	keep_call(h);
@@ -392,7 +402,7 @@ static void on_closed(struct net_conn *c)
 }
 
 static const struct net_ops ops = {
-	.opaque = on_opaque, .host = on_host, .request = on_request, .dialed = http_owner_dialed,
+	.opaque = on_opaque, .host = http_dial_host, .request = on_request, .dialed = http_owner_dialed,
 	.mode = http_response_mode, .response = http_response_whole, .event = http_response_event, .failed = on_failed,
 	.finished = on_finished, .closed = on_closed,
 };

@@ -16,6 +16,7 @@
 #include "user/gate/http_end.h"
 #include "user/gate/judge.h"
 #include "user/net/conn.h"
+#include "user/net/name.h"
 
 enum waiting {
 	WAIT_NOTHING = 0,
@@ -53,6 +54,9 @@ struct gate_http {
 	};
 	struct resolver_query *query; /* WAIT_NAME */
 	unsigned families; /* of addresses that the name was asked for */
+	char named[NAME_SIZE]; /* host that the connection is for, all along; "": the address itself */
+	bool by_address; /* a request named no host */
+	bool resolved; /* requests go to an address that was found for the name */
 	struct buf head; /* of the request: a stream that it opens may bring requests that must be answered */
 	bool plain; /* the exchange is no MCP: a host that Action::"connect" allows */
 };
@@ -66,6 +70,10 @@ enum net_verdict http_end_after_log(struct gate_http *h, struct net_exchange *x,
 				    enum net_verdict v);
 /* NET_LATER when the log has no room: what waits is taken up again then. NET_DENY without memory. */
 enum net_verdict http_end_wait_for_room(struct gate_http *h, struct net_exchange *x, enum waiting what);
+/* Opens the conversation that is the connection's own. 0 or gate_conv_open()'s error. */
+int http_end_lone(struct gate_http *h, const char *transport);
+/* Goes on with a request when it is known where the connection goes. */
+enum net_verdict http_end_located(struct gate_http *h, struct net_exchange *x, const struct net_request *rq);
 /* Judges a request whose server's owner is known, once there is room for the record. */
 enum net_verdict http_end_begin(struct gate_http *h, struct net_exchange *x, const struct net_request *rq);
 /* The body of an answer of our own; empty when there is no memory. */
@@ -83,7 +91,14 @@ enum net_verdict http_owner_dialed(struct net_conn *c, struct net_exchange *x, i
 /* --- http_dial.c */
 /* Has an allowed TLS connection dialed at an address of the host that it names: NET_LATER until that is known.
  * NET_FORWARD when it goes where the agent said. */
-enum net_verdict http_dial_named(struct gate_http *h, const struct net_first *first);
+enum net_verdict http_dial_tls(struct gate_http *h, const struct net_first *first);
+/* The same for the first request of a connection that is for h->named, which is judged then. */
+enum net_verdict http_dial_request(struct gate_http *h, struct net_exchange *x, const struct net_request *rq);
+/* The address was steered as a literal; on this machine it has one name of its own. Elsewhere it may have the one that
+ * the agent asked for to get it, which is then what the connection is for. */
+enum net_verdict http_dial_host(struct net_conn *c, struct span text);
+/* Whether a Host field means what the connection is for: the server is connected to once. */
+bool http_dial_is_for(const struct gate_http *h, struct span host);
 
 /* --- http_response.c */
 enum net_mode http_response_mode(struct net_exchange *x, const struct net_response *resp);

@@ -11,6 +11,7 @@
 #include "user/base/loop.h"
 #include "user/gate/http_end.h"
 #include "user/gate/http_session.h"
+#include "user/gate/names_parts.h"
 #include "user/net/net.h"
 #include "user/net/resolver.h"
 
@@ -35,8 +36,18 @@ struct rig {
 	uint8_t a[4], aaaa[16]; /* of mcp.example */
 	bool has_a, has_aaaa;
 	unsigned asked;
-	int client; /* the agent's end */
+	uint64_t owner; /* whose listening socket that is was asked under this token; 0: not asked */
+	int client, accepted; /* the agent's end, and the host's */
 };
+
+static int ask_owner(uint64_t token, const struct tg_origin *o, void *arg)
+{
+	struct rig *g = arg;
+
+	assert_int_equal(o->dst[12], 127); /* where it goes, not where the agent said */
+	g->owner = token;
+	return 0;
+}
 
 static int bound(int type, const char *address, uint16_t *ret_port)
 {
@@ -74,19 +85,21 @@ static void serve(struct loop_io *io, uint32_t events, void *arg)
 
 static int setup(void **state)
 {
+	static const struct gate_http_ops ops = { .ask_owner = ask_owner };
 	static struct rig rig;
 	struct rig *g = &rig;
 	char servers[32];
 	uint16_t port;
 
-	*g = (struct rig){ .client = -1 };
+	*g = (struct rig){ .client = -1, .accepted = -1 };
 	world_open(&g->w, NULL);
 	g->w.gate->limits.conversations_max = 100;
 	assert_int_equal(loop_new(&g->loop), 0);
 	assert_int_equal(net_new(g->loop, NULL, &g->net), 0);
-	g->side = (struct gate_http_side){ .gate = g->w.gate, .net = g->net };
+	g->side = (struct gate_http_side){ .gate = g->w.gate, .net = g->net, .ops = &ops, .arg = g };
 	assert_int_equal(http_sessions_new(g->w.gate, &g->side.sessions), 0);
 	assert_int_equal(resolver_new(g->loop, &g->side.resolver), 0);
+	assert_int_equal(gate_names_new(g->w.gate, g->loop, g->side.resolver, &g->side.names), 0);
 	g->host = bound(SOCK_STREAM, "127.0.0.1", &g->port);
 	g->names = bound(SOCK_DGRAM, "127.0.0.1", &port);
 	assert_int_equal(loop_io_add(g->loop, g->names, EPOLLIN, serve, g, &g->io), 0);
@@ -102,8 +115,11 @@ static int teardown(void **state)
 
 	if (g->client >= 0)
 		close(g->client);
+	if (g->accepted >= 0)
+		close(g->accepted);
 	net_free(g->net);
 	http_sessions_free(g->side.sessions);
+	gate_names_free(g->side.names);
 	resolver_free(g->side.resolver);
 	loop_io_remove(g->io);
 	close(g->names);
@@ -113,8 +129,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The agent connects to an address and says its hello. */
-static void say_hello(struct rig *g, const char *address)
+/* The agent connects to an address and says something. */
+static void say(struct rig *g, const char *address, const char *text, size_t size)
 {
 	struct tg_origin o = { .family = strchr(address, ':') ? 6 : 4, .agent = 1, .tgid = 100, .port = g->port };
 	int listener, accepted;
@@ -131,7 +147,12 @@ static void say_hello(struct rig *g, const char *address)
 	assert_true(accepted >= 0);
 	close(listener);
 	assert_int_equal(gate_http_open(&g->side, NULL, accepted, &o), 0);
-	assert_int_equal(send(g->client, hello, sizeof(hello) - 1, 0), sizeof(hello) - 1);
+	assert_int_equal(send(g->client, text, size, 0), size);
+}
+
+static void say_hello(struct rig *g, const char *address)
+{
+	say(g, address, hello, sizeof(hello) - 1);
 }
 
 static bool arrives(struct rig *g)
@@ -262,6 +283,114 @@ static void a_name_without_address(void **state)
 	assert_true(recorded(g, "\"reason\":\"the host's name has no address\"", "\"policy_decision\":\"deny\""));
 }
 
+/* --- HTTP ----------------------------------------------------------------------------------------- */
+
+/* The agent was given the address for the name. */
+static void given(struct rig *g, const char *address)
+{
+	struct dns_answer a = { .n = 1 };
+
+	assert_int_equal(inet_pton(AF_INET, address, a.address[0]), 1);
+	names_remember(names_agent_of(g->side.names, 1), "mcp.example", true, &a);
+}
+
+static void get(struct rig *g, const char *address, const char *host)
+{
+	char text[128];
+	int n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %s:%u\r\n\r\n", host, g->port);
+
+	say(g, address, text, (size_t)n);
+}
+
+/* What comes to the agent first; "" when the host got the request instead, and answered. */
+static const char *status(struct rig *g)
+{
+	static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+	static char got[256];
+	char request[256];
+	ssize_t n = -1;
+
+	for (int i = 0; i < TURNS; i++) {
+		int fd = accept4(g->host, NULL, NULL, SOCK_CLOEXEC);
+
+		loop_once(g->loop, 1);
+		if (g->owner) {
+			uint64_t token = g->owner;
+
+			g->owner = 0;
+			gate_http_owner(&g->side, token, NULL, 1);
+		}
+		if (fd >= 0) {
+			n = recv(fd, request, sizeof(request) - 1, 0);
+			assert_true(n > 0);
+			assert_int_equal(send(fd, answer, sizeof(answer) - 1, 0), sizeof(answer) - 1);
+			request[n] = '\0';
+			assert_non_null(strstr(request, "Host: mcp.example:"));
+			g->accepted = fd; /* stays open: so does the agent's connection */
+		}
+		n = recv(g->client, got, sizeof(got) - 1, MSG_DONTWAIT);
+		if (n > 0)
+			break;
+	}
+	assert_true(n > 12);
+	got[12] = '\0';
+	return got + 9;
+}
+
+static void a_request_goes_where_its_host_is_found(void **state)
+{
+	struct rig *g = *state;
+	char text[128];
+	int n;
+
+	world_policy(&g->w, "permit(principal, action == Action::\"connect/internal\", resource) when {"
+			    " context has host && context.host == \"mcp.example\" };");
+	has(g, "127.0.0.1", NULL);
+	given(g, "1.2.3.4");
+	get(g, "1.2.3.4", "mcp.example");
+	assert_string_equal(status(g), "204");
+	assert_true(recorded(g, "\"address\":\"127.0.0.1\"", "\"policy_decision\":\"allow\""));
+	/* The same connection is for no other host. */
+	n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", g->port);
+	assert_int_equal(send(g->client, text, (size_t)n, 0), n);
+	assert_string_equal(status(g), "421");
+}
+
+static void a_host_that_was_not_asked_for(void **state)
+{
+	struct rig *g = *state;
+
+	world_policy(&g->w, PERMIT_ALL);
+	has(g, "127.0.0.1", NULL);
+	given(g, "1.2.3.5");
+	get(g, "1.2.3.4", "mcp.example");
+	assert_string_equal(status(g), "421");
+	assert_int_equal(g->asked, 0);
+}
+
+static void a_request_that_leads_inwards(void **state)
+{
+	struct rig *g = *state;
+
+	world_policy(&g->w, PERMIT("connect"));
+	has(g, "127.0.0.1", NULL);
+	given(g, "1.2.3.4");
+	get(g, "1.2.3.4", "mcp.example");
+	assert_string_equal(status(g), "403");
+	assert_true(recorded(g, "\"address\":\"127.0.0.1\"", "\"policy_decision\":\"deny\""));
+}
+
+static void a_request_whose_host_has_no_address(void **state)
+{
+	struct rig *g = *state;
+
+	world_policy(&g->w, PERMIT_ALL);
+	has(g, NULL, NULL);
+	given(g, "1.2.3.4");
+	get(g, "1.2.3.4", "mcp.example");
+	assert_string_equal(status(g), "502");
+}
+
 static void who_leaves_meanwhile(void **state)
 {
 	struct rig *g = *state;
@@ -287,6 +416,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_mapped_address_is_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_that_is_denied_is_not_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_without_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_goes_where_its_host_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_host_that_was_not_asked_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_that_leads_inwards, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_whose_host_has_no_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_leaves_meanwhile, setup, teardown),
 	};
 

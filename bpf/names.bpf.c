@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Datagrams: what asks a name server goes to the agent's listener, whatever server was meant, and nothing else goes
- * anywhere. Connected ones are steered where they are connected (steer.bpf.c). Answers come back as from the server that
- * was asked, because resolvers drop what comes from elsewhere. LIMIT: a socket that asks several servers sees every
- * answer as from the last.
+ * Datagrams: what asks a name server goes to the agent's listener, whatever server was meant, and
+ * nothing else goes anywhere. Connected ones are steered where they are connected (steer.bpf.c).
+ * Answers come back as from the server that was asked, because resolvers drop what comes from
+ * elsewhere. LIMIT: a socket that asks several servers sees every answer as from the last.
  */
 #include "bpf/steer.bpf.h"
 

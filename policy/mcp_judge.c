@@ -347,7 +347,8 @@ static const char *missing(const struct question *q)
 	if (!q->agent)
 		return "the agent is not known";
 	if (is_host(q->rq->action))
-		return q->rq->connection || q->rq->action == MCP_RESOLVE ? NULL : "the connection's address is not known";
+		return q->rq->connection || q->rq->action == MCP_RESOLVE ?
+			       NULL : "the connection's address is not known";
 	if (!mcp_server_name_ok(q->rq->server))
 		return "the server has no usable name";
 	return NULL;

@@ -38,7 +38,7 @@ enum conf_attestation {
 
 /* Who asks name servers. */
 enum conf_resolve {
-	CONF_RESOLVE_OWN = 0, /* Tollgate, for agents and for itself: names are judged, and dialed where it found them */
+	CONF_RESOLVE_OWN = 0, /* Tollgate: names are judged, and dialed where it found them */
 	CONF_RESOLVE_AGENT, /* agents, any server they like; connections go where they say */
 };
 

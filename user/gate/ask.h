@@ -9,7 +9,8 @@ struct gate_conv;
 struct gate_input;
 
 /* Puts one question about a conversation to the policy of its epoch. item names the tool, prompt, URI or
- * method; input is NULL when the message has no arguments, connection when it is a message. Returns the decision; ret says why. */
+ * method; input is NULL when the message has no arguments, connection when it is a message. Returns the decision; ret
+ * says why. */
 enum mcp_decision gate_ask(struct gate_conv *c, enum mcp_action action, enum mcp_dir dir,
 			   struct span item, struct gate_input *input, const struct mcp_connection *connection,
 			   struct mcp_answer *ret);

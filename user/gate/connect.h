@@ -19,8 +19,8 @@ struct gate_connect {
 
 /*
  * Judges it: Action::"connect", or "connect/internal" or "connect/metadata" where the address is not the public
- * network's, on Host::"NAME:PORT". What hides its name, or shows another than its address has, is objected to whatever policy says. ret->act is FORWARD or
- * DROP; there is a record either way.
+ * network's, on Host::"NAME:PORT". What hides its name, or shows another than its address has, is objected to whatever
+ * policy says. ret->act is FORWARD or DROP; there is a record either way.
  */
 void gate_judge_connect(struct gate_conv *c, const struct gate_connect *to, struct gate_verdict *ret);
 

@@ -14,8 +14,8 @@ struct resolver;
 
 /*
  * The name server that every agent of a proxy really asks, whichever it meant. A question is judged by
- * Action::"resolve" on Host::"NAME" and recorded before anything of it leaves; what is denied does not exist (NXDOMAIN),
- * what is no question for a host's addresses is refused. Answers are the resolver's.
+ * Action::"resolve" on Host::"NAME" and recorded before anything of it leaves; what is denied does not exist
+ * (NXDOMAIN), what is no question for a host's addresses is refused. Answers are the resolver's.
  */
 #define NAMES_RATE 100 /* questions a second of one agent, on average: a client asks two for each name */
 #define NAMES_BURST 400 /* that it may be ahead */

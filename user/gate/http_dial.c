@@ -14,15 +14,14 @@
 #include "user/net/hello.h"
 #include "user/net/resolver.h"
 
-/* What waited for the name goes no further, on record. */
-static enum net_verdict refuse(struct gate_http *h, struct net_exchange *x, const char *why)
+enum net_verdict http_dial_refuse(struct gate_http *h, struct net_exchange *x, unsigned status, const char *why)
 {
 	struct gate_verdict v;
 
 	if (http_end_lone(h, x ? "http" : "opaque") < 0)
 		return NET_DENY;
 	gate_judge_refused(h->lone, why, &v);
-	return http_end_after_log(h, x, v.pos, x ? http_end_reply_error(x, 502, why) : NET_DENY);
+	return http_end_after_log(h, x, v.pos, x ? http_end_reply_error(x, status, why) : NET_DENY);
 }
 
 static bool same_address(const struct net_dest *a, const struct net_dest *b)
@@ -123,12 +122,12 @@ static enum net_verdict ask(struct gate_http *h, struct net_exchange *x)
 			return NET_LATER;
 		}
 		if (r < 0)
-			return refuse(h, x, "the host's name cannot be resolved now");
+			return http_dial_refuse(h, x, 502, "the host's name cannot be resolved now");
 		h->families++;
 		if (choose(net_conn_dest(h->conn), &a, four, &d) == 0)
 			return go_to(h, x, &d);
 	}
-	return refuse(h, x, "the host's name has no address");
+	return http_dial_refuse(h, x, 502, "the host's name has no address");
 }
 
 static void on_name(void *arg, int error, const struct dns_answer *answer)
@@ -144,7 +143,7 @@ static void on_name(void *arg, int error, const struct dns_answer *answer)
 	h->x = NULL;
 	h->families++;
 	if (error < 0)
-		v = refuse(h, x, "the host's name cannot be resolved now");
+		v = http_dial_refuse(h, x, 502, "the host's name cannot be resolved now");
 	else if (choose(net_conn_dest(h->conn), answer, four, &d) == 0)
 		v = go_to(h, x, &d);
 	else

@@ -289,7 +289,7 @@ static enum net_verdict on_request(struct net_exchange *x, const struct net_requ
 
 	leave_conv(h);
 	if (*h->named && !http_dial_is_for(h, rq->host))
-		return http_end_reply_error(x, 421, "the connection is for another host");
+		return http_dial_refuse(h, x, 421, "the connection is for another host");
 	h->by_address = !*h->named;
 	if (*h->named && !h->resolved)
 		return http_dial_request(h, x, rq);

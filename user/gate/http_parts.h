@@ -97,6 +97,8 @@ enum net_verdict http_dial_request(struct gate_http *h, struct net_exchange *x, 
 /* The address was steered as a literal; on this machine it has one name of its own. Elsewhere it may have the one that
  * the agent asked for to get it, which is then what the connection is for. */
 enum net_verdict http_dial_host(struct net_conn *c, struct span text);
+/* What goes no further, on record; x is NULL for what is no HTTP. */
+enum net_verdict http_dial_refuse(struct gate_http *h, struct net_exchange *x, unsigned status, const char *why);
 /* Whether a Host field means what the connection is for: the server is connected to once. */
 bool http_dial_is_for(const struct gate_http *h, struct span host);
 

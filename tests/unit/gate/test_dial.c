@@ -213,6 +213,45 @@ static void has(struct rig *g, const char *a, const char *aaaa)
 		assert_int_equal(inet_pton(AF_INET6, aaaa, g->aaaa), 1);
 }
 
+/* The agent was given the address for a name. */
+static void given_for(struct rig *g, const char *address, const char *name)
+{
+	struct dns_answer a = { .n = 1 };
+
+	assert_int_equal(inet_pton(AF_INET, address, a.address[0]), 1);
+	names_remember(names_agent_of(g->side.names, 1), name, true, &a);
+}
+
+static void given(struct rig *g, const char *address)
+{
+	given_for(g, address, "mcp.example");
+}
+
+static void the_address_has_another_name(void **state)
+{
+	struct rig *g = *state;
+
+	world_policy(&g->w, PERMIT_ALL);
+	has(g, "127.0.0.1", NULL);
+	given_for(g, "1.2.3.4", "other.example");
+	say_hello(g, "1.2.3.4");
+	assert_true(refused(g));
+	assert_int_equal(g->asked, 0);
+	assert_true(recorded(g, "\"reason_code\":\"other_name\"", "\"policy_decision\":\"deny\""));
+}
+
+static void and_this_one_too(void **state)
+{
+	struct rig *g = *state;
+
+	world_policy(&g->w, PERMIT_ALL);
+	has(g, "127.0.0.1", NULL);
+	given_for(g, "1.2.3.4", "other.example");
+	given(g, "1.2.3.4");
+	say_hello(g, "1.2.3.4");
+	assert_true(arrives(g));
+}
+
 static void the_agents_address_is_not_dialed(void **state)
 {
 	struct rig *g = *state;
@@ -285,14 +324,6 @@ static void a_name_without_address(void **state)
 
 /* --- HTTP ----------------------------------------------------------------------------------------- */
 
-/* The agent was given the address for the name. */
-static void given(struct rig *g, const char *address)
-{
-	struct dns_answer a = { .n = 1 };
-
-	assert_int_equal(inet_pton(AF_INET, address, a.address[0]), 1);
-	names_remember(names_agent_of(g->side.names, 1), "mcp.example", true, &a);
-}
 
 static void get(struct rig *g, const char *address, const char *host)
 {
@@ -354,6 +385,7 @@ static void a_request_goes_where_its_host_is_found(void **state)
 	n = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", g->port);
 	assert_int_equal(send(g->client, text, (size_t)n, 0), n);
 	assert_string_equal(status(g), "421");
+	assert_true(recorded(g, "\"reason\":\"the connection is for another host\"", "\"policy_decision\":\"deny\""));
 }
 
 static void a_host_that_was_not_asked_for(void **state)
@@ -410,6 +442,8 @@ static void who_leaves_meanwhile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_address_has_another_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(and_this_one_too, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_agents_address_is_not_dialed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_name_that_leads_inwards, setup, teardown),
 		cmocka_unit_test_setup_teardown(and_in_another_spelling, setup, teardown),

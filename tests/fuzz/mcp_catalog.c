@@ -4,8 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/mcp/catalog.h"
+#include "user/mcp/catalog_declare.h"
 #include "user/proc/identity.h"
+
+/* Whatever was declared is read back, and differs from nothing. */
+static void declared(const struct catalog *c, const struct catalog_server *s)
+{
+	struct catalog_confine f;
+	uint8_t digest[SHA256_SIZE];
+	struct span path;
+	char how[256];
+
+	for (uint32_t i = tape_first(catalog_tape(c), s->measured); i != TAPE_NONE;
+	     i = tape_next(catalog_tape(c), s->measured, i)) {
+		catalog_measured(c, i, &path, digest);
+		if (!catalog_covers(c, s, path) || path.p[0] != '/')
+			abort();
+	}
+	(void)catalog_confine(c, s, &f);
+	catalog_server_diff(catalog_tape(c), s->token, catalog_tape(c), s->token, how);
+	if (*how)
+		abort();
+	catalog_server_diff(catalog_tape(c), s->token, catalog_tape(c), catalog_server(c, 0)->token, how);
+}
 
 static void use(struct catalog *c, struct span wire)
 {
@@ -15,6 +36,8 @@ static void use(struct catalog *c, struct span wire)
 	struct pin_result r;
 	static struct tape t;
 
+	for (unsigned k = 0; k < catalog_server_count(c); k++)
+		declared(c, catalog_server(c, k));
 	catalog_server_find_stdio(c, &id, &m);
 	catalog_server_find_http(c, &http, &m);
 	if (tape_parse(&t, wire, NULL) < 0)

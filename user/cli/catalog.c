@@ -21,13 +21,19 @@ static const char usage_text[] =
 	"       tollgate catalog scan [OPTION...] --url URL [--pid PID]\n"
 	"       tollgate catalog pin  [OPTION...] (--all | --tool TOOL...) (-- COMMAND... | --url URL)\n"
 	"       tollgate catalog diff [OPTION...] (FILE2 | -- COMMAND... | --url URL)\n"
+	"       tollgate catalog measure [-o FILE] --entry SERVER [--path PATH]... [--check]\n"
+	"       tollgate catalog measure [--path PATH]... -- COMMAND [ARGUMENT...]\n"
 	"       tollgate catalog hash [-o FILE]\n"
 	"scan adds the tools of a server to the catalog; pin approves changed ones anew;\n"
-	"diff tells what a server, or another catalog, has otherwise (status 1 when anything).\n"
+	"diff tells what a server, or another catalog, has otherwise (status 1 when anything);\n"
+	"measure writes what a stdio server is made of into its entries.\n"
 	"  -o FILE             the catalog (default catalog.json); its pins are beside it\n"
 	"  --name NAME         the server's name in the catalog (default: what it calls itself)\n"
 	"  --approved-by WHO   who answers for the entries (default: you)\n"
 	"  --accept-server     pin: also approve that the server's program or place has changed\n"
+	"  --entry SERVER      measure: the server whose entries are measured\n"
+	"  --path PATH         measure: a file or directory that belongs to the server too\n"
+	"  --check             measure: compare with the catalog, write nothing (status 1 when it differs)\n"
 	"  --pid PID           the process behind a loopback URL\n"
 	"  --timeout SECONDS   per answer of the server (default 60)\n";
 
@@ -61,6 +67,17 @@ static int take_option(struct catalog_args *a, int o)
 	case 's':
 		a->accept_server = true;
 		return 0;
+	case 'e':
+		a->entry = optarg;
+		return 0;
+	case 'c':
+		a->check = true;
+		return 0;
+	case 'P':
+		if (a->path_n == CATALOG_PATHS_NAMED_MAX)
+			return -EINVAL;
+		a->path[a->path_n++] = optarg;
+		return 0;
 	case 't':
 		if (a->tool_n == CATALOG_TOOLS_NAMED_MAX)
 			return -EINVAL;
@@ -87,6 +104,10 @@ static int take_args(int argc, char **argv, struct catalog_args *a)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
+		{ "catalog", required_argument, NULL, 'o' },
+		{ "entry", required_argument, NULL, 'e' },
+		{ "path", required_argument, NULL, 'P' },
+		{ "check", no_argument, NULL, 'c' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "approved-by", required_argument, NULL, 'b' },
 		{ "url", required_argument, NULL, 'u' },
@@ -151,6 +172,8 @@ int cli_catalog(struct cli *c, int argc, char **argv)
 			r = catalog_scan(&a, true);
 		else if (strcmp(verb, "diff") == 0)
 			r = catalog_diff(&a);
+		else if (strcmp(verb, "measure") == 0)
+			r = catalog_measure(&a);
 		else if (strcmp(verb, "hash") == 0)
 			r = run_hash(&a);
 	}

@@ -8,6 +8,7 @@
 #include "user/cli/catalog_args.h"
 #include "user/cli/catalog_report.h"
 #include "user/cli/cli.h"
+#include "user/mcp/catalog_declare.h"
 
 static void diff_server_tools(struct catalog *c, const struct catalog_server *s, const struct live *l,
 			      struct catalog_report *rep)
@@ -38,7 +39,7 @@ static int diff_live(const struct catalog_args *a, struct catalog *c, struct cat
 	struct catalog_match m = { 0 };
 	const struct catalog_server *s;
 	char err[LIVE_ERROR_MAX];
-	char name_buf[128];
+	char name_buf[128], how[256];
 	struct live l;
 	const char *name;
 
@@ -52,9 +53,9 @@ static int diff_live(const struct catalog_args *a, struct catalog *c, struct cat
 	} else {
 		if (a->target.argv)
 			catalog_server_find_stdio(c, &l.identity, &m);
-		if (catalog_server_out(a, &l, name, &json) < 0 || !catalog_server_same(c, s, &json))
+		if (catalog_server_out(a, &l, name, c, &json) < 0 || !catalog_server_same(c, s, &json, how))
 			catalog_report_add(rep, "server", s->name, (struct span){ NULL, 0 },
-					   m.reason[0] ? m.reason : "its program or place is another");
+					   m.reason[0] ? m.reason : how);
 		diff_server_tools(c, s, &l, rep);
 	}
 	live_done(&l);
@@ -72,15 +73,13 @@ static void diff_servers(const struct catalog *a, const struct catalog *b, struc
 {
 	for (unsigned i = 0; i < catalog_server_count(a); i++) {
 		const struct catalog_server *x = catalog_server(a, i), *y = catalog_server_named(b, x->name);
-		_cleanup_buf_ struct buf json = { 0 };
-		struct span raw;
+		char how[256];
 
 		if (!y)
 			continue; /* its tools are reported */
-		raw = tape_raw(catalog_tape(b), y->token);
-		if (buf_append(&json, raw.p, raw.n) < 0 || !catalog_server_same(a, x, &json))
-			catalog_report_add(rep, "server", x->name, (struct span){ NULL, 0 },
-					   "its program or place is another");
+		catalog_server_diff(catalog_tape(a), x->token, catalog_tape(b), y->token, how);
+		if (*how)
+			catalog_report_add(rep, "server", x->name, (struct span){ NULL, 0 }, how);
 	}
 }
 

@@ -102,7 +102,7 @@ static const char *who(char *buf, size_t size)
 
 static int merge_run(struct merge *m, const char *verb)
 {
-	char err[CATALOG_ERROR_MAX] = "", user[128], at[CLOCK_ISO_SIZE], hash[SHA256_PREFIXED_SIZE];
+	char err[CATALOG_ERROR_MAX] = "", user[128], at[CLOCK_ISO_SIZE], hash[SHA256_PREFIXED_SIZE], how[256];
 	struct catalog *made;
 	int r;
 
@@ -111,14 +111,16 @@ static int merge_run(struct merge *m, const char *verb)
 	clock_iso(clock_real_ns(), at);
 	m->approval = (struct catalog_approval){ at, m->a->approved_by ? m->a->approved_by :
 									  who(user, sizeof(user)) };
-	if (catalog_server_out(m->a, &m->live, m->name, &m->json) < 0)
-		return catalog_complain(verb, "out of memory");
 	if (catalog_file_open(m->a->file, true, &m->file, err) < 0)
 		return catalog_complain(verb, err);
+	if (catalog_server_out(m->a, &m->live, m->name, m->file.old, &m->json) < 0)
+		return catalog_complain(verb, "out of memory");
 	m->server = m->file.old ? catalog_server_named(m->file.old, span_of(m->name)) : NULL;
-	if (m->server && !m->a->accept_server && !catalog_server_same(m->file.old, m->server, &m->json))
-		return catalog_complain(verb, "the server is not the one in the catalog (program, arguments, digest or "
-				      "place); `tollgate catalog pin --accept-server` approves the new one");
+	if (m->server && !m->a->accept_server && !catalog_server_same(m->file.old, m->server, &m->json, how)) {
+		snprintf(err, sizeof(err), "the server is not the one in the catalog (%s); `tollgate catalog pin "
+			 "--accept-server` approves the new one", how);
+		return catalog_complain(verb, err);
+	}
 	for (unsigned i = 0; i < m->a->tool_n; i++)
 		if (live_find(&m->live, span_of(m->a->tool[i])) == TAPE_NONE)
 			return catalog_complain(m->a->tool[i], "the server has no such tool");
@@ -128,6 +130,9 @@ static int merge_run(struct merge *m, const char *verb)
 	if (catalog_file_write(&m->file, err) < 0 || catalog_load(m->a->file, NULL, &made, err) < 0)
 		return catalog_complain(verb, err);
 	sha256_prefixed(catalog_hash(made), hash);
+	if (m->a->accept_server && m->server && m->server->measured != TAPE_NONE)
+		fprintf(stderr, "tollgate: catalog: what the server is made of is still the old one; "
+			"`tollgate catalog measure --entry %s` measures it anew\n", m->name);
 	catalog_free(made);
 	r = catalog_report_end(&m->report, (const char *const[]){ "server", m->name, "file", m->a->file,
 								  "hash", hash, NULL });

@@ -8,13 +8,27 @@
 #include <string.h>
 
 #include "user/base/json_out.h"
-#include "user/mcp/canon.h"
+#include "user/mcp/catalog_declare.h"
 
 /* Plain http has no certificate, and the published format wants one named: base64 of 32 zero
  * bytes. */
 #define NO_FINGERPRINT "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-static void spawn_out(struct json_out *j, const struct proc_identity *id)
+/* What was declared of the server by hand or by measuring is not for a scan to say. */
+static void declaration_out(struct json_out *j, const struct catalog *c, const struct catalog_server *s)
+{
+	if (s->measured != TAPE_NONE) {
+		json_out_key(j, "measured");
+		json_out_raw(j, tape_raw(catalog_tape(c), s->measured));
+	}
+	if (s->confine != TAPE_NONE) {
+		json_out_key(j, "confine");
+		json_out_raw(j, tape_raw(catalog_tape(c), s->confine));
+	}
+}
+
+static void spawn_out(struct json_out *j, const struct proc_identity *id, const struct catalog *c,
+		      const struct catalog_server *s)
 {
 	bool script = id->script[0] && id->script_measured;
 	char digest[SHA256_PREFIXED_SIZE];
@@ -31,11 +45,15 @@ static void spawn_out(struct json_out *j, const struct proc_identity *id)
 	sha256_prefixed(script ? id->script_digest : id->exe_digest, digest);
 	json_out_member_str(j, "binary_digest", script || id->exe_measured ? digest : NULL);
 	json_out_member_str(j, "measure_target", script ? id->script : NULL);
+	if (s)
+		declaration_out(j, c, s);
 	json_out_object_end(j);
 }
 
-int catalog_server_out(const struct catalog_args *a, const struct live *l, const char *name, struct buf *out)
+int catalog_server_out(const struct catalog_args *a, const struct live *l, const char *name, const struct catalog *c,
+		       struct buf *out)
 {
+	const struct catalog_server *s = c ? catalog_server_named(c, span_of(name)) : NULL;
 	struct json_out j;
 
 	json_out_init(&j, out);
@@ -47,7 +65,7 @@ int catalog_server_out(const struct catalog_args *a, const struct live *l, const
 		json_out_member_str(&j, "tls_fingerprint", NO_FINGERPRINT);
 	}
 	if (l->has_identity)
-		spawn_out(&j, &l->identity);
+		spawn_out(&j, &l->identity, c, s);
 	json_out_object_end(&j);
 	return json_out_end(&j);
 }
@@ -88,15 +106,16 @@ const char *catalog_server_name(const struct catalog_args *a, const struct live 
 	return ret;
 }
 
-bool catalog_server_same(const struct catalog *c, const struct catalog_server *s, const struct buf *json)
+bool catalog_server_same(const struct catalog *c, const struct catalog_server *s, const struct buf *json,
+			 char ret_how[256])
 {
-	_cleanup_buf_ struct buf scratch = { 0 };
-	uint8_t x[SHA256_SIZE], y[SHA256_SIZE];
 	struct tape t = { 0 };
-	bool same;
+	bool read = tape_parse(&t, buf_span(json), NULL) == 0;
 
-	same = tape_parse(&t, buf_span(json), NULL) == 0 && canon_digest(&t, 0, &scratch, x) == 0 &&
-	       canon_digest(catalog_tape(c), s->token, &scratch, y) == 0 && memcmp(x, y, sizeof(x)) == 0;
+	if (read)
+		catalog_server_diff(catalog_tape(c), s->token, &t, 0, ret_how);
+	else
+		(void)snprintf(ret_how, 256, "it cannot be compared");
 	tape_done(&t);
-	return same;
+	return read && !*ret_how;
 }

@@ -80,7 +80,7 @@ static int server_fill(const struct catalog_reader *rd, uint32_t token, struct c
 	struct span transport = tape_text(t, tape_get(t, token, "transport"));
 	const char *fault;
 
-	*s = (struct catalog_server){ .token = token, .args = TAPE_NONE };
+	*s = (struct catalog_server){ .token = token, .args = TAPE_NONE, .measured = TAPE_NONE, .confine = TAPE_NONE };
 	s->name = tape_text(t, tape_get(t, token, "display_name"));
 	s->transport = span_is(transport, "stdio")    ? CATALOG_STDIO :
 		       span_is(transport, "http-sse") ? CATALOG_HTTP_SSE :
@@ -101,7 +101,7 @@ static int server_fill(const struct catalog_reader *rd, uint32_t token, struct c
 	s->has_digest = tape_is(t, v, TAPE_STRING);
 	if (s->has_digest)
 		catalog_digest_of(tape_text(t, v), s->binary_digest);
-	return 0;
+	return catalog_declaration_fill(rd->c, t, spawn, s);
 }
 
 static int server_add(const struct catalog_reader *rd, uint32_t token, unsigned *ret_index)

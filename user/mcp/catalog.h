@@ -43,6 +43,10 @@ struct catalog_server {
 	uint32_t args, args_n; /* token of the array (catalog_tape), or TAPE_NONE */
 	bool has_digest;
 	uint8_t binary_digest[SHA256_SIZE];
+	/* Declarations (user/mcp/catalog_declare.h): their tokens in spawn, or TAPE_NONE, and a digest of both in form
+	 * C, all zero when there is neither. */
+	uint32_t measured, confine;
+	uint8_t declared[SHA256_SIZE];
 	uint32_t token; /* of the server object */
 };
 

@@ -140,6 +140,9 @@ static const struct catalog_field spawn_fields[] = {
 	{ "args", false, false, TAPE_ARRAY, NULL, NULL },
 	{ "binary_digest", false, true, TAPE_STRING, catalog_is_digest, DIGEST_WANTED },
 	{ "measure_target", false, true, TAPE_STRING, catalog_is_name, NAME_WANTED },
+	/* not of the published schema, whose readers refuse such an entry: docs/decisions/0009 */
+	{ "measured", false, false, TAPE_ARRAY, NULL, NULL },
+	{ "confine", false, false, TAPE_OBJECT, NULL, NULL },
 };
 
 static const struct catalog_field provenance_fields[] = {
@@ -217,7 +220,7 @@ static int check_spawn(const struct catalog_reader *r, uint32_t spawn)
 	for (uint32_t i = tape_first(r->t, args); i != TAPE_NONE; i = tape_next(r->t, args, i))
 		if (!tape_is(r->t, i, TAPE_STRING) || !no_nul(tape_text(r->t, i)))
 			return catalog_fail(r, i, "spawn: args must be strings without NUL");
-	return 0;
+	return catalog_check_declaration(r, spawn);
 }
 
 static int check_server(const struct catalog_reader *r, uint32_t server)
@@ -236,6 +239,8 @@ static int check_server(const struct catalog_reader *r, uint32_t server)
 	if (tape_text_is(r->t, tape_get(r->t, server, "transport"), "stdio")) {
 		if (spawn == TAPE_NONE)
 			return catalog_fail(r, server, "server: a stdio server needs spawn");
+	} else if (tape_get(r->t, spawn, "measured") != TAPE_NONE || tape_get(r->t, spawn, "confine") != TAPE_NONE) {
+		return catalog_fail(r, spawn, "spawn: only a stdio server can declare measured or confine");
 	} else if (tape_get(r->t, server, "url") == TAPE_NONE ||
 		   tape_get(r->t, server, "tls_fingerprint") == TAPE_NONE) {
 		return catalog_fail(r, server, "server: a network server needs url and tls_fingerprint");

@@ -66,6 +66,11 @@ int catalog_check_object(const struct catalog_reader *r, uint32_t object, const 
 /* Checks one entry of catalog.json against the schema. */
 int catalog_check_entry(const struct catalog_reader *r, uint32_t entry);
 
+/* Checks spawn.measured and spawn.confine, whose members' types are known to be right. */
+int catalog_check_declaration(const struct catalog_reader *r, uint32_t spawn);
+/* Fills what a server with spawn declares. 0 or the errors of canon_write(). */
+int catalog_declaration_fill(struct catalog *c, const struct tape *t, uint32_t spawn, struct catalog_server *s);
+
 bool catalog_is_digest(struct span s); /* sha256:<64 lower-case hex> */
 void catalog_digest_of(struct span s, uint8_t ret[SHA256_SIZE]); /* of a checked one */
 bool catalog_is_name(struct span s); /* not empty, no control characters */

@@ -40,10 +40,10 @@ struct package {
  * 0; -EINVAL neither file, directory nor link, or a link alone; -EFBIG, -E2BIG (entries, names, depth),
  * -ENAMETOOLONG beyond a limit; -EXDEV another file system inside; -EBUSY; else -errno.
  *
- * cached: an answer of this process may be given again when nothing has changed by inode, size, mode, mtime and ctime, for
- * trees that belong to root, which nobody else may write, and that did not change just now. Only there can a change not
- * hide: who may write a file can keep it mapped, and what goes through the mapping later changes no time stamp. The caller
- * must not ask for it where the process in question has root's rights itself.
+ * cached: an answer of this process may be given again when nothing has changed by inode, size, mode, mtime and
+ * ctime, for trees that belong to root, which nobody else may write, and that did not change just now. Only there
+ * can a change not hide: who may write a file can keep it mapped, and what goes through the mapping later changes no
+ * time stamp. The caller must not ask for it where the process in question has root's rights itself.
  */
 int package_measure(int path_fd, bool cached, struct package *ret);
 

@@ -284,6 +284,59 @@ static void scans_a_stdio_server(void **state)
 	assert_int_equal(CATALOG("diff", "-o", file, "--", "sh", "-c", "\"$0\" serve plain; true", self), CLI_OK);
 }
 
+static void put_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void measures_what_a_server_is_made_of(void **state)
+{
+	const char *file = path_of("m.json"), *before = path_of("m0.json"), *part = path_of("part");
+	_cleanup_buf_ struct buf b = { 0 };
+	const struct catalog_server *s;
+	struct catalog *c;
+
+	put_file(part, "one");
+	assert_int_equal(CATALOG("scan", "-o", file, "--", self, "serve", "plain"), CLI_OK);
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "fix-ture", "--check"), CLI_FAILED);
+	printed("the catalog has no measurement of this server");
+	assert_int_equal(file_read(file, 1 << 20, &b), 0);
+	assert_int_equal(file_replace(before, b.data + b.start, buf_len(&b), 0644), 0);
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "fix-ture", "--path", part), CLI_OK);
+	printed(self);
+	c = load(file);
+	s = catalog_server_named(c, SPAN("fix-ture"));
+	assert_int_equal(catalog_tape(c)->tok[s->measured].count, 3); /* it, its loader, and the part */
+	assert_int_equal(catalog_tool_count(c), 2);
+	assert_true(catalog_tool_find(c, s, SPAN("two"))->full);
+	catalog_free(c);
+	assert_int_equal(CATALOG("measure", "--catalog", file, "--entry", "fix-ture", "--check"), CLI_OK);
+	/* a scan neither minds what is declared nor drops it */
+	assert_int_equal(CATALOG("scan", "-o", file, "--", self, "serve", "plain"), CLI_OK);
+	assert_int_equal(CATALOG("diff", "-o", file, "--", self, "serve", "plain"), CLI_OK);
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "fix-ture", "--check"), CLI_OK);
+	assert_int_equal(CATALOG("diff", "-o", before, file), CLI_FAILED);
+	printed("server   fix-ture: spawn.measured (new)");
+	put_file(part, "two");
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "fix-ture", "--check"), CLI_FAILED);
+	printed("changed  fix-ture: ");
+	printed(part);
+	assert_int_equal(unlink(part), 0);
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "fix-ture", "--check"), CLI_FAILED);
+	printed("unmeasured");
+	assert_int_equal(CATALOG("measure", "-o", file, "--entry", "other"), CLI_FAILED);
+	printed("the catalog has no such server");
+	assert_int_equal(CATALOG("measure", "-o", file), CLI_USAGE);
+	assert_int_equal(CATALOG("measure", "-o", file, "--check", "--", self), CLI_USAGE);
+	assert_int_equal(run_as(true, (const char *const[]){ "catalog", "measure", "--", self, NULL }), CLI_OK);
+	printed("{\"measured\":[{\"path\":");
+	printed("\"entries\":2,");
+}
+
 /* The fixture's habits are arguments, so another habit is another server: the name joins them. */
 static void approves_changes_only_by_name(void **state)
 {
@@ -421,6 +474,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scans_a_stdio_server),
+		cmocka_unit_test(measures_what_a_server_is_made_of),
 		cmocka_unit_test(approves_changes_only_by_name),
 		cmocka_unit_test(reads_all_pages_and_both_eras),
 		cmocka_unit_test(scans_over_http),

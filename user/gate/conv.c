@@ -36,6 +36,24 @@ struct span gate_conv_server(const struct gate_conv *c)
 	return c->server ? c->server->name : SPAN("");
 }
 
+/* A server is what the catalog approves only as the catalog declares it: another declaration, also one that a reload
+ * brought, is another server. */
+static void hold_to_declaration(const struct gate_conv *c, struct catalog_match *m)
+{
+	const struct catalog_server *s = m->server;
+
+	if (*c->spawn.refused) {
+		memcpy(m->reason, c->spawn.refused, sizeof(m->reason));
+		m->server = NULL;
+	} else if (s && memcmp(s->declared, c->spawn.declared, sizeof(s->declared)) != 0) {
+		(void)snprintf(m->reason, sizeof(m->reason), "server %.*s was not started under what the catalog declares "
+			       "of it now: start it anew", (int)(s->name.n < 80 ? s->name.n : 80), s->name.p);
+		m->server = NULL;
+	} else {
+		m->measured |= c->spawn.measured;
+	}
+}
+
 /* Binds the conversation to a server of the present catalog, and asks whether the agent may use it. */
 bool gate_conv_bare(const struct gate_conv *c)
 {
@@ -57,6 +75,8 @@ static void find_server(struct gate_conv *c)
 		catalog_server_find_stdio(c->snap->catalog, c->identity, &m);
 	else
 		catalog_server_find_http(c->snap->catalog, &t, &m);
+	if (strcmp(c->transport, "stdio") == 0)
+		hold_to_declaration(c, &m);
 	c->server = m.server;
 	c->measured = m.measured;
 	memcpy(c->why_unlisted, m.reason, sizeof(c->why_unlisted));
@@ -82,6 +102,8 @@ static int copy_peers(struct gate_conv *c, const struct gate_peers *p)
 		return -ENAMETOOLONG;
 	(void)snprintf(c->host, sizeof(c->host), "%s", p->host ? p->host : "");
 	(void)snprintf(c->path, sizeof(c->path), "%s", p->path ? p->path : "");
+	if (p->spawn)
+		c->spawn = *p->spawn;
 	if (p->server) {
 		c->identity = malloc(sizeof(*c->identity));
 		if (!c->identity)

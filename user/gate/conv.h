@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/base/digest.h"
 #include "user/base/json_out.h"
 #include "user/base/span.h"
 #include "user/mcp/jsonrpc.h"
@@ -21,6 +22,13 @@ struct snapshot;
 #define CONV_PATH_MAX 256
 #define CONV_DRIFT_MAX 64 /* changed definitions remembered by name; with more, every tool is refused */
 
+/* How a stdio server was let start, as the supervisor found it (user/role/sup_cage.c). */
+struct gate_spawn {
+	uint8_t declared[SHA256_SIZE]; /* the declaration that it was held against and confined to; zero: none */
+	bool measured; /* all that it is made of has the declared digests */
+	char refused[256]; /* why it may not run; "" it may */
+};
+
 /* Who speaks, and to whom: fixed for the life of a conversation, borrowed for gate_conv_open(). */
 struct gate_peers {
 	uint32_t agent, outer_agent; /* numbers of the snapshot; outer 0: none */
@@ -28,6 +36,7 @@ struct gate_peers {
 	uint32_t agent_uid;
 	const char *transport; /* "stdio", "http"; "opaque" for what is no MCP; "dns" for questions; static */
 	const struct proc_identity *server; /* stdio, and the owner of a loopback HTTP server; else NULL */
+	const struct gate_spawn *spawn; /* stdio; NULL: nothing was declared */
 	const char *host, *path; /* HTTP: address as text and path; else NULL */
 	uint16_t port;
 	bool loopback, running; /* running: the conversation is older than its takeover */
@@ -43,6 +52,7 @@ struct gate_conv {
 	uint32_t agent_uid;
 	const char *transport;
 	struct proc_identity *identity; /* owned copy, or NULL */
+	struct gate_spawn spawn;
 	char host[CONV_ADDRESS_MAX], path[CONV_PATH_MAX];
 	uint16_t port;
 	bool loopback, running;

@@ -65,6 +65,11 @@ static void decide(struct judging *j)
 {
 	struct gate_conv *c = j->conv;
 
+	if (!c->server && *c->spawn.refused) {
+		judging_object(j, "spawn_refused", "server %s was not let start: %s", gate_conv_address(c),
+			       c->spawn.refused);
+		return;
+	}
 	if (!c->server) {
 		judging_object(j, "unlisted_server", "server %s is not in the catalog: %s",
 			       gate_conv_address(c), c->why_unlisted);

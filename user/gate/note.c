@@ -147,7 +147,7 @@ static void fill_use(struct record *rec, const struct gate_conv *c)
 {
 	if (!c->server && *c->why_unlisted) {
 		rec->reason = span_of(c->why_unlisted);
-		rec->reason_code = SPAN("unlisted_server");
+		rec->reason_code = *c->spawn.refused ? SPAN("spawn_refused") : SPAN("unlisted_server");
 	} else if (c->use_denied) {
 		rec->reason = SPAN("policy does not let this agent use this server");
 		rec->reason_code = SPAN("policy");

@@ -29,6 +29,7 @@ struct gate_stdio {
 	} line[2];
 	gate_stdio_decided decided;
 	void *arg;
+	bool refused; /* the server stands still until the host has its answer, and then dies */
 	struct buf begun; /* the server has it: the beginning of a message whose end is still to come */
 	struct jsonrpc_scan *discard[2]; /* while an over-long line is thrown away */
 	uint64_t discarded[2];
@@ -208,6 +209,15 @@ static const char *why_ended(int r)
 			   : "a side does not take what is sent to it, or memory ran out";
 }
 
+/* The host's message was answered: with the answer out, both sides see the end, and the server is killed. */
+static void finish_refused(struct gate_stdio *s, enum stdio_dir dir)
+{
+	if (!s->refused || dir != STDIO_TO_SERVER || buf_len(&s->line[dir].text) > 0)
+		return;
+	stdio_relay_finish(s->relay, STDIO_TO_HOST);
+	stdio_relay_finish(s->relay, STDIO_TO_SERVER);
+}
+
 static void on_room(void *arg)
 {
 	struct waiting_line *w = arg;
@@ -218,10 +228,12 @@ static void on_room(void *arg)
 
 	w->text = (struct buf){ 0 };
 	r = judge_line(s, dir, buf_span(&text), NULL);
-	if (r < 0)
+	if (r < 0) {
 		end(s, why_ended(r));
-	else
-		stdio_relay_pause(s->relay, dir, false);
+		return;
+	}
+	stdio_relay_pause(s->relay, dir, false);
+	finish_refused(s, dir);
 }
 
 /* Keeps a line until the log has room for its record. 0 or why the conversation must end. */
@@ -251,6 +263,8 @@ static void on_line(struct stdio_relay *r, enum stdio_dir dir, const char *p, si
 	(void)r;
 	if (res < 0)
 		end(s, why_ended(res));
+	else
+		finish_refused(s, dir);
 }
 
 static void on_overlong(struct stdio_relay *r, enum stdio_dir dir, void *arg)
@@ -287,14 +301,16 @@ static void on_discarded(struct stdio_relay *r, enum stdio_dir dir, const char *
 
 static void on_eof(struct stdio_relay *r, enum stdio_dir dir, void *arg)
 {
-	(void)arg;
 	stdio_relay_finish(r, dir);
+	finish_refused(arg, dir);
 }
 
 static void on_closed(struct stdio_relay *r, enum stdio_end how, void *arg)
 {
+	struct gate_stdio *s = arg;
+
 	(void)r;
-	end(arg, how == STDIO_END_EOF ? "both sides ended" : "input or output failed");
+	end(s, s->refused ? s->conv->spawn.refused : how == STDIO_END_EOF ? "both sides ended" : "input or output failed");
 }
 
 static const struct stdio_relay_ops relay_ops = {
@@ -403,10 +419,11 @@ int gate_stdio_open(struct gate *g, struct loop *l, const struct gate_stdio_spec
 	r = begin(s, l, spec, &why);
 	if (r < 0) {
 		close_fds(&spec->fds);
-		end(s, why);
+		end(s, *s->conv->spawn.refused ? s->conv->spawn.refused : why);
 		return 0;
 	}
-	if (gate_when_recorded(g, s->conv->pos, on_early_recorded, s) < 0)
+	s->refused = *s->conv->spawn.refused && g->mode == GATE_ENFORCING;
+	if (!s->refused && gate_when_recorded(g, s->conv->pos, on_early_recorded, s) < 0)
 		end(s, "not enough memory");
 	return 0;
 }

@@ -104,6 +104,43 @@ static void denies_everything_to_an_unlisted_server(void **state)
 	world_close(&w);
 }
 
+static struct gate_conv *spawned(struct world *w, const struct gate_spawn *spawn)
+{
+	static struct proc_identity id;
+	struct gate_peers p = { .agent = 1, .agent_pid = 100, .transport = "stdio", .server = &id, .spawn = spawn };
+	struct gate_conv *c = NULL;
+
+	memset(&id, 0, sizeof(id));
+	id.pid = 200;
+	(void)snprintf(id.exe, sizeof(id.exe), "/opt/files");
+	memcpy(id.args, "files\0serve", 12);
+	id.args_len = 12;
+	assert_int_equal(gate_conv_open(w->gate, &p, &c), 0);
+	return c;
+}
+
+/* A server is held to the declaration that it was started under, which must be the catalog's. */
+static void holds_a_server_to_its_declaration(void **state)
+{
+	static const struct gate_spawn other = { .declared = { 1 }, .measured = true }, measured = { .measured = true },
+				       refused = { .measured = true, .refused = "changed since" };
+	struct world w;
+	struct gate_verdict v;
+
+	world_open(&w, NULL);
+	(void)spawned(&w, NULL);
+	contains(world_last_record(&w), "\"spawn-unmeasured\"");
+	(void)spawned(&w, &measured);
+	contains(world_last_record(&w), "\"spawn-measured\"");
+	v = world_judge(spawned(&w, &other), MCP_TO_SERVER, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}");
+	answer_contains(&v, "start it anew");
+	contains(world_last_record(&w), "\"spawn-unmeasured\"");
+	v = world_judge(spawned(&w, &refused), MCP_TO_SERVER, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}");
+	answer_contains(&v, "spawn_refused");
+	contains(world_last_record(&w), "changed since");
+	world_close(&w);
+}
+
 static void refuses_what_cannot_be_read(void **state)
 {
 	static const char *const bad[] = {
@@ -438,6 +475,7 @@ int main(void)
 		cmocka_unit_test(answers_what_it_denies_with_the_same_id),
 		cmocka_unit_test(denies_arguments_cedar_cannot_hold),
 		cmocka_unit_test(denies_everything_to_an_unlisted_server),
+		cmocka_unit_test(holds_a_server_to_its_declaration),
 		cmocka_unit_test(refuses_what_cannot_be_read),
 		cmocka_unit_test(matches_answers_to_requests),
 		cmocka_unit_test(refuses_an_id_in_flight),

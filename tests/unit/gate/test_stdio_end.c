@@ -47,11 +47,12 @@ static void join(int *ret_read, int *ret_write)
 }
 
 /* early: what the server had read when it was stopped; taken: how much that was. */
-static void ends_open(struct ends *e, const char *early, uint64_t taken)
+static void ends_open_spawn(struct ends *e, const char *early, uint64_t taken, const struct gate_spawn *spawn)
 {
 	static struct proc_identity id;
 	struct gate_stdio_spec spec = {
-		.peers = { .agent = 1, .agent_pid = 100, .transport = "stdio", .server = &id },
+		.peers = { .agent = 1, .agent_pid = 100, .transport = "stdio", .server = &id,
+			   .spawn = spawn },
 		.taken = taken, .head = span_of(early),
 	};
 
@@ -69,6 +70,11 @@ static void ends_open(struct ends *e, const char *early, uint64_t taken)
 	join(&e->server_in, &spec.fds.to_server);
 	join(&spec.fds.from_server, &e->server_out);
 	assert_int_equal(gate_stdio_open(e->w.gate, e->loop, &spec, decided, e), 0);
+}
+
+static void ends_open(struct ends *e, const char *early, uint64_t taken)
+{
+	ends_open_spawn(e, early, taken, NULL);
 }
 
 static void turn(struct ends *e)
@@ -281,12 +287,59 @@ static void the_commitment_is_to_the_whole_line(void **state)
 	free(back);
 }
 
+/* What is not what the catalog measured stands still until its host was answered, and is then killed. */
+static void a_refused_server_never_runs(void **state)
+{
+	static const struct gate_spawn spawn = { .measured = true, .refused = "/srv/x has another digest" };
+	struct ends e;
+	char c;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	ends_open_spawn(&e, "", 0, &spawn);
+	assert_int_equal(e.decided, UNDECIDED);
+	if (!strstr(world_last_record(&e.w), "\"reason\":\"/srv/x has another digest\""))
+		fail_msg("the record does not say why");
+	gate_set_notary(e.w.gate, false); /* the answer waits for its record */
+	say(&e, e.host_out, ECHO);
+	assert_int_equal(e.decided, UNDECIDED);
+	gate_set_notary(e.w.gate, true);
+	turn(&e);
+	hears_part(e.host_in, "\"reason_code\":\"spawn_refused\"");
+	assert_int_equal(read(e.host_in, &c, 1), 0);
+	assert_int_equal(read(e.server_in, &c, 1), 0); /* the end, and not a byte before it */
+	assert_int_equal(e.decided, KILL);
+	assert_string_equal(e.reason, spawn.refused);
+	ends_close(&e);
+
+	ends_open_spawn(&e, ECHO, strlen(ECHO), &spawn);
+	assert_int_equal(e.decided, KILL);
+	assert_string_equal(e.reason, spawn.refused);
+	hears_part(e.host_in, "\"id\":1,\"error\"");
+	ends_close(&e);
+}
+
+/* Its host may have gone without a word. */
+static void a_refused_server_dies_with_its_host(void **state)
+{
+	static const struct gate_spawn spawn = { .refused = "no" };
+	struct ends e;
+
+	ends_open_spawn(&e, "", 0, &spawn);
+	close(e.host_out);
+	e.host_out = dup(e.host_in);
+	turn(&e);
+	assert_int_equal(e.decided, KILL);
+	ends_close(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_commitment_is_to_the_whole_line),
 		cmocka_unit_test(a_begun_message_is_denied_whole),
 		cmocka_unit_test(a_message_without_its_newline_is_judged_at_once),
+		cmocka_unit_test(a_refused_server_never_runs),
+		cmocka_unit_test(a_refused_server_dies_with_its_host),
 		cmocka_unit_test(the_record_comes_first),
 		cmocka_unit_test(a_denied_call_is_answered),
 		cmocka_unit_test(a_failed_log_ends_what_waits),

@@ -207,11 +207,33 @@ static int close_there(struct holder *h, int fd)
 	return (int)r;
 }
 
+int holder_bring(struct holder *h, const int *ours, unsigned n, int *ret)
+{
+	_cleanup_close_ int sock = -1;
+	int channel[2], r;
+
+	if (n > ENDS_MAX)
+		return -E2BIG;
+	r = call_pair(h, S_IFSOCK, SOCK_DGRAM, channel);
+	if (r < 0)
+		return r;
+	sock = holder_getfd(h, channel[1]);
+	if (sock < 0)
+		return sock;
+	r = send_fds(sock, ours, n);
+	if (r == 0)
+		r = receive_there(h, channel[0], n, ret);
+	if (r == 0)
+		r = close_there(h, channel[0]);
+	if (r == 0)
+		r = close_there(h, channel[1]);
+	return r;
+}
+
 int holder_import(struct holder *h, const struct stdio_ends *ends)
 {
-	int ours[ENDS_MAX], there[ENDS_MAX], channel[2], r;
+	int ours[ENDS_MAX], there[ENDS_MAX], r;
 	unsigned index[ENDS_MAX], n = 0;
-	_cleanup_close_ int sock = -1;
 
 	for (unsigned i = 0; i < ends->n; i++) {
 		bool needed = false;
@@ -225,21 +247,9 @@ int holder_import(struct holder *h, const struct stdio_ends *ends)
 	}
 	if (n == 0)
 		return 0;
-	r = call_pair(h, S_IFSOCK, SOCK_DGRAM, channel);
-	if (r < 0)
-		return r;
-	sock = holder_getfd(h, channel[1]);
-	if (sock < 0)
-		return sock;
-	r = send_fds(sock, ours, n);
-	if (r == 0)
-		r = receive_there(h, channel[0], n, there);
+	r = holder_bring(h, ours, n, there);
 	for (unsigned i = 0; r == 0 && i < n; i++)
 		h->end_fd[index[i]] = there[i];
-	if (r == 0)
-		r = close_there(h, channel[0]);
-	if (r == 0)
-		r = close_there(h, channel[1]);
 	return r;
 }
 

@@ -53,7 +53,7 @@ struct holder {
 	struct epoll_reg *regs;
 	size_t nregs;
 	struct tracee tracee;
-	int temp[ENDS_MAX + 4]; /* descriptors made in it by us, to be closed there */
+	int temp[ENDS_MAX + 5]; /* descriptors made in it by us, to be closed there */
 	unsigned ntemp;
 	int end_fd[ENDS_MAX]; /* its descriptor of each end, -1 */
 };
@@ -73,6 +73,10 @@ int holder_getfd(const struct holder *h, int fd);
 /* Makes a connected pair of the given type in it. S_IFSOCK falls back to a pipe when that is refused.
  * ret_fds[0] is the read end. 0 or -errno. */
 int holder_make_pair(struct holder *h, mode_t type, int ret_fds[2], mode_t *ret_type);
+
+/* Brings copies of up to ENDS_MAX descriptors of ours into it, close-on-exec; they are closed there with it. 0 or
+ * -errno. */
+int holder_bring(struct holder *h, const int *ours, unsigned n, int *ret);
 
 /* Brings those ends that it needs and does not have yet into it. 0 or -errno. */
 int holder_import(struct holder *h, const struct stdio_ends *ends);

@@ -100,8 +100,7 @@ static int next_walk(struct take *t, struct walk *ret)
 	return r < 0 ? take_fail_errno(t, r, "cannot look for holders", 0) : 0;
 }
 
-/* 1 when it was stopped, 0 when it ended meanwhile, or -1. */
-static int add_holder(struct take *t, pid_t pid, bool split)
+int take_add_holder(struct take *t, pid_t pid, bool split)
 {
 	int r;
 
@@ -170,7 +169,7 @@ static int stop_newcomers(struct take *t, const struct walk *w)
 		int r;
 
 		(void)walk_has(w, fresh[i].pid, &split);
-		r = add_holder(t, fresh[i].pid, split);
+		r = take_add_holder(t, fresh[i].pid, split);
 		if (r < 0)
 			return r;
 		stopped += r;
@@ -319,6 +318,8 @@ static int run(struct take *t)
 	if (r == 0)
 		r = stop_all(t);
 	if (r == 0)
+		r = take_stop_below(t);
+	if (r == 0)
 		r = take_originals(t);
 	if (r == 0)
 		r = begin_all(t);
@@ -326,6 +327,8 @@ static int run(struct take *t)
 		r = take_make_objects(t);
 	if (r == 0)
 		r = import_all(t);
+	if (r == 0)
+		r = take_confine(t);
 	if (r == 0)
 		r = replace_all(t);
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct stdio_cage;
 struct walk;
 
 #define STDIO_HOLDERS_MAX 64 /* processes that share one conversation's descriptors */
@@ -41,6 +42,7 @@ struct stdio_job {
 	 * or everywhere on the machine. 0, -errno, -E2BIG when there are no more passes. */
 	int (*walk)(void *arg, bool everywhere, struct walk *ret);
 	void *walk_arg;
+	const struct stdio_cage *cage; /* what the server and all below it are confined to; NULL: nothing */
 };
 
 #define STDIO_WALKS_SCOPE 5 /* passes of each kind that one takeover may ask for */

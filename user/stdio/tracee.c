@@ -325,6 +325,6 @@ int tracee_end(struct tracee *t)
 		r = -ESRCH;
 	for (int sig = 1; sig <= 64; sig++)
 		if (t->requeue >> (sig - 1) & 1)
-			(void)syscall(SYS_tgkill, t->pid, t->pid, sig);
+			(void)syscall(SYS_tkill, t->pid, sig); /* traced, so its number is nobody else's */
 	return r;
 }

@@ -40,7 +40,7 @@ void tracee_detach(pid_t tid);
 
 /* The thread of a process that makes calls for us. */
 struct tracee {
-	pid_t pid;
+	pid_t pid; /* the thread's own number */
 	const struct tracee_timer *timer;
 	struct arch_regs saved;
 	uint64_t sigmask;

@@ -109,7 +109,8 @@ static int print(const struct catalog_args *a, struct span measured, const struc
 	} else {
 		r = tape_parse(&t, measured, NULL);
 		for (uint32_t i = tape_first(&t, 0); r == 0 && i != TAPE_NONE; i = tape_next(&t, 0, i)) {
-			struct span d = tape_text(&t, tape_get(&t, i, "digest")), p = tape_text(&t, tape_get(&t, i, "path"));
+			struct span d = tape_text(&t, tape_get(&t, i, "digest"));
+			struct span p = tape_text(&t, tape_get(&t, i, "path"));
 
 			r = buf_printf(&out, "%.*s  %.*s\n", (int)d.n, d.p, (int)p.n, p.p);
 		}

@@ -310,7 +310,9 @@ static void on_closed(struct stdio_relay *r, enum stdio_end how, void *arg)
 	struct gate_stdio *s = arg;
 
 	(void)r;
-	end(s, s->refused ? s->conv->spawn.refused : how == STDIO_END_EOF ? "both sides ended" : "input or output failed");
+	end(s, s->refused	    ? s->conv->spawn.refused :
+	       how == STDIO_END_EOF ? "both sides ended" :
+				      "input or output failed");
 }
 
 static const struct stdio_relay_ops relay_ops = {

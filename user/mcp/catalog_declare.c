@@ -95,7 +95,8 @@ static int check_list(const struct catalog_reader *r, uint32_t list, const char 
 
 static int check_confine(const struct catalog_reader *r, uint32_t confine)
 {
-	uint32_t fs = tape_get(r->t, confine, "filesystem");
+	uint32_t fs = tape_get(r->t, confine, "filesystem"), env = tape_get(r->t, confine, "env");
+	size_t bytes = 0;
 	int e = 0;
 
 	if (confine == TAPE_NONE)
@@ -110,8 +111,12 @@ static int check_confine(const struct catalog_reader *r, uint32_t confine)
 		e = check_list(r, tape_get(r->t, fs, "write"), "filesystem.write", CATALOG_PATHS_MAX, is_path,
 			       measured_fields[0].expected);
 	if (e == 0)
-		e = check_list(r, tape_get(r->t, confine, "env"), "env", CATALOG_ENV_MAX, is_variable,
-			       "names of variables");
+		e = check_list(r, env, "env", CATALOG_ENV_MAX, is_variable, "names of variables");
+	for (uint32_t i = tape_first(r->t, env); e == 0 && i != TAPE_NONE; i = tape_next(r->t, env, i)) {
+		bytes += tape_text(r->t, i).n + 1;
+		if (bytes > CATALOG_ENV_MAX)
+			return catalog_fail(r, env, "confine: env: more than %d bytes of names", CATALOG_ENV_MAX);
+	}
 	return e;
 }
 

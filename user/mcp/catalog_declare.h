@@ -21,7 +21,7 @@
  */
 #define CATALOG_MEASURED_MAX 64 /* each is read at every start */
 #define CATALOG_PATHS_MAX 64 /* of each list: each is opened at every start and is a rule in the kernel */
-#define CATALOG_ENV_MAX 128 /* names */
+#define CATALOG_ENV_MAX 4096 /* bytes of all names with a NUL each: they travel in one message */
 #define CATALOG_DECLARED_PATH_MAX 1023
 
 /* The path and the digest of one element of s->measured (a token). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Of what a server consists, guessed from its command for an operator to look over. Runs on the command line only: what a
- * node enforces is the list that is written into the catalog, never this guess.
+ * Of what a server consists, guessed from its command for an operator to look over. Runs on the command line only:
+ * what a node enforces is the list that is written into the catalog, never this guess.
  */
 #include "user/proc/parts.h"
 

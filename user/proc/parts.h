@@ -12,11 +12,11 @@ struct parts {
 };
 
 /*
- * Finds the parts of a command as it would run here and now: its executable (argv[0] is looked up in PATH when it has no
- * slash; of a "#!" script the interpreter, also behind env(1), and the script), the loader that this asks for, the script
- * that an interpreter is given (user/proc/script.h), and the package that the script or else the executable lies in: the
- * outermost node_modules directory above it, or the nearest directory with a package.json or pyproject.toml.
- * 0, -ENOENT, -E2BIG or -errno. parts_done() in any case.
+ * Finds the parts of a command as it would run here and now: its executable (argv[0] is looked up in PATH when it
+ * has no slash; of a "#!" script the interpreter, also behind env(1), and the script), the loader that this asks for,
+ * the script that an interpreter is given (user/proc/script.h), and the package that the script or else the
+ * executable lies in: the outermost node_modules directory above it, or the nearest directory with a package.json or
+ * pyproject.toml. 0, -ENOENT, -E2BIG or -errno. parts_done() in any case.
  */
 int parts_of_command(char *const argv[], struct parts *ret);
 

@@ -16,6 +16,7 @@
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
 #include "user/role/sandbox.h"
+#include "user/stdio/confine.h"
 #include "user/stdio/takeover.h"
 #include "user/stdio/walk.h"
 
@@ -37,13 +38,30 @@ static int next_pass(void *arg, bool everywhere, struct walk *ret)
 	return walk_read(w->fd[first[everywhere] + w->used[everywhere]++], ret);
 }
 
-static int take(const struct msg_takeover *job, struct walks *walks, struct stdio_taken *taken)
+/* What follows a job whose server is to be confined. */
+static int wait_cage(int channel, struct msg_cage *m, struct stdio_cage *ret)
+{
+	int r = ipc_wait(channel, SPEC_TIMEOUT_MS, MSG_CAGE, m, sizeof(*m), &ret->ruleset, 1);
+
+	if (r < 0)
+		return r;
+	if (ret->ruleset < 0 || m->env_len > sizeof(m->env) || (m->env_len && m->env[m->env_len - 1] != '\0'))
+		return -EBADMSG;
+	ret->network = m->network;
+	ret->truncate = m->truncate;
+	ret->env = m->env;
+	ret->env_n = m->env_len;
+	return 0;
+}
+
+static int take(const struct msg_takeover *job, struct walks *walks, const struct stdio_cage *cage,
+		struct stdio_taken *taken)
 {
 	struct stdio_job j = {
 		.host = job->host_pid, .root = job->host_pid, .server = job->server_pid,
 		.server_start = job->server_start, .mode0 = job->mode0, .mode1 = job->mode1,
 		.ino0 = job->ino0, .ino1 = job->ino1, .timeout_ms = job->timeout_ms,
-		.walk = next_pass, .walk_arg = walks,
+		.walk = next_pass, .walk_arg = walks, .cage = cage,
 	};
 
 	return stdio_take(&j, taken);
@@ -68,6 +86,8 @@ static int report(int channel, const struct stdio_taken *t)
 int injector_run(void)
 {
 	struct msg_spawn spec;
+	static struct msg_cage cage_text;
+	struct stdio_cage cage = { .ruleset = -1 };
 	struct msg_takeover job;
 	struct walks walks = { 0 };
 	struct stdio_taken taken = { .orig_in = -1, .orig_out = -1, .to_server = -1, .from_server = -1 };
@@ -81,13 +101,15 @@ int injector_run(void)
 	memory_settle(true);
 	if (r >= 0)
 		r = ipc_wait(channel, -1, MSG_TAKEOVER, &job, sizeof(job), walks.fd, ARRAY_SIZE(walks.fd));
+	if (r >= 0 && job.caged)
+		r = wait_cage(channel, &cage_text, &cage);
 	if (r == -EPIPE)
 		return EXIT_SUCCESS; /* the supervisor went: the next one gets a fresh injector */
 	if (r < 0) {
 		log_err(r, "start: %s", err_text(r));
 		return EXIT_FAILURE;
 	}
-	(void)take(&job, &walks, &taken);
+	(void)take(&job, &walks, job.caged ? &cage : NULL, &taken);
 	r = report(channel, &taken);
 	stdio_taken_done(&taken);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

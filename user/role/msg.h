@@ -69,6 +69,7 @@ enum msg_type {
 	/* supervisor <-> injector */
 	MSG_TAKEOVER = 96, /* struct msg_takeover + fds for STDIO_WALKS_SCOPE and STDIO_WALKS_ALL passes */
 	MSG_TAKEN, /* struct msg_taken + 4 fds when reason is 0 */
+	MSG_CAGE, /* struct msg_cage + 1 fd, a Landlock ruleset: what the server of that takeover is confined to */
 
 	/* supervisor <-> notary */
 	MSG_NOTARY_RING = 128, /* struct msg_ring + 3 fds: another producer's ring */
@@ -263,6 +264,10 @@ struct msg_listen {
 };
 
 struct msg_stdio {
+	uint8_t declared[SHA256_SIZE]; /* as struct gate_spawn has them */
+	char refused[MSG_REASON_MAX];
+	uint32_t measured;
+	uint32_t pad;
 	uint32_t agent, outer_agent;
 	int32_t host_pid, server_pid;
 	uint64_t host_start, server_start;
@@ -331,7 +336,17 @@ struct msg_takeover {
 	uint32_t mode0, mode1;
 	uint64_t ino0, ino1;
 	uint32_t timeout_ms;
-	uint32_t pad;
+	uint32_t caged; /* 1: MSG_CAGE follows */
+};
+
+#define MSG_CAGE_ENV_MAX 4096
+
+struct msg_cage {
+	uint32_t network; /* 1: sockets may be made */
+	uint32_t truncate; /* 1: Landlock does not know truncation, the filter must */
+	uint32_t abi; /* of Landlock; for records */
+	uint32_t env_len; /* bytes of env in use */
+	char env[MSG_CAGE_ENV_MAX]; /* names of the variables that stay, each NUL-terminated */
 };
 
 #define MSG_HOLDERS_MAX 64

@@ -304,16 +304,20 @@ static int on_stdio(struct proxy *p, struct ipc_msg *m)
 {
 	const struct msg_stdio *s = m->body;
 	struct gate_stdio_spec spec = { 0 };
+	struct gate_spawn spawn = { 0 };
 	struct asked *a;
 	int r;
 
 	if (m->len != sizeof(*s) || m->nfds != 4 || s->head_len > sizeof(s->head) ||
-	    !proc_identity_valid(&s->server))
+	    s->measured > 1 || !msg_string_ok(s->refused, sizeof(s->refused)) || !proc_identity_valid(&s->server))
 		return -EBADMSG;
+	spawn.measured = s->measured;
+	memcpy(spawn.declared, s->declared, sizeof(spawn.declared));
+	memcpy(spawn.refused, s->refused, sizeof(spawn.refused));
 	spec.peers = (struct gate_peers){
 		.agent = s->agent, .outer_agent = s->outer_agent, .agent_pid = s->host_pid,
 		.agent_uid = s->server.uid, .transport = "stdio", .server = &s->server,
-		.running = s->running,
+		.spawn = &spawn, .running = s->running,
 	};
 	spec.fds = (struct stdio_relay_fds){ ipc_take_fd(m, 0), ipc_take_fd(m, 1), ipc_take_fd(m, 2),
 					     ipc_take_fd(m, 3) };

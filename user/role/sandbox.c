@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <linux/securebits.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
+#include "user/role/landlock.h"
 #include "user/role/seccomp_tables.h"
 
 #define CAP(c) (1ull << (c))
@@ -91,43 +91,16 @@ static int set_limits(const struct sandbox_spec *spec, struct sandbox_report *re
 
 /* --- Landlock ------------------------------------------------------------------------------------- */
 
-/* As the kernel defines it today; the packaged header may be older. Members that the running kernel does
- * not know must be zero. */
-struct ruleset_attr {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net; /* ABI 4 */
-	uint64_t scoped; /* ABI 6 */
-};
-
-#define FS_REFER (1ull << 13) /* ABI 2 */
-#define FS_TRUNCATE (1ull << 14) /* ABI 3 */
-#define FS_IOCTL_DEV (1ull << 15) /* ABI 5 */
-#define FS_ABI1 ((1ull << 13) - 1)
-#define NET_BIND_TCP (1ull << 0)
-#define NET_CONNECT_TCP (1ull << 1)
-#define SCOPE_ABSTRACT_UNIX (1ull << 0)
-#define SCOPE_SIGNAL (1ull << 1)
-
-#define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_WRITE \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | \
 	 FS_REFER | FS_TRUNCATE | FS_IOCTL_DEV)
-/* The only rights that a rule on something other than a folder may name. */
-#define FS_OF_FILE \
-	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 
 int sandbox_landlock_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	return abi > 0 ? (int)abi : 0;
-}
-
-static uint64_t fs_of_abi(int abi)
-{
-	return FS_ABI1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) |
-	       (abi >= 5 ? FS_IOCTL_DEV : 0);
 }
 
 static int add_path(int ruleset, const struct sandbox_path *p, uint64_t handled)
@@ -151,7 +124,7 @@ static int make_ruleset(enum role role, const struct sandbox_spec *spec, struct 
 			int *ret_fd)
 {
 	int abi = sandbox_landlock_abi(), r = 0;
-	struct ruleset_attr attr = { .handled_access_fs = fs_of_abi(abi) };
+	struct landlock_attr attr = { .handled_access_fs = landlock_fs_of_abi(abi) };
 	_cleanup_close_ int fd = -1;
 
 	report->landlock_abi = abi;

@@ -168,6 +168,7 @@ static const char *const names_supervisor[] = {
 	"prlimit64", "setrlimit", "mmap", "mprotect", "mlock", "fcntl", "ioctl", "tee", "pipe2",
 	"socketpair", "bind", "listen", "connect", "chmod", "fchmodat", "chown", "fchownat", "rmdir",
 	"symlinkat", "link", "linkat", "getxattr", "fgetxattr", "prctl",
+	"landlock_create_ruleset", "landlock_add_rule", /* the cages of servers (cage.c) */
 	NULL,
 };
 

@@ -18,6 +18,7 @@
  *	sup_stray     servers that stand still for a takeover nobody knows of any more
  *	sup_control   the control socket's verbs
  *	sup_health    looks every second whether all is as it should be
+ *	sup_cage      when servers are confined, and what the log says of it
  *	sup_record    the node's own records
  */
 
@@ -34,6 +35,7 @@
 #include "user/role/ipc.h"
 #include "user/role/msg.h"
 
+struct cage;
 struct container;
 struct control;
 struct control_peer;
@@ -290,6 +292,13 @@ void sup_stdio_injector_gone(struct supervisor *s);
 void sup_stdio_look_again(struct supervisor *s);
 /* The proxy that some jobs wait for is gone: their servers must not stay stopped. */
 void sup_stdio_proxy_lost(struct supervisor *s);
+
+/* --- sup_cage.c */
+/* Whether a cage is to be put on: not where the node only watches. */
+bool sup_cage_holds(const struct supervisor *s, const struct cage *cage);
+#define SUP_CAGE_DETAILS 4
+/* For a record of a spawn: how the server was let start. kv has room for SUP_CAGE_DETAILS; how many were filled. */
+unsigned sup_cage_details(const struct supervisor *s, const struct cage *cage, struct record_kv *kv);
 
 /* --- sup_running.c */
 /* Agents that ran before Tollgate did: brings them into scope, takes over the conversations with servers that the

@@ -26,6 +26,7 @@
 #include "user/mcp/catalog.h"
 #include "user/proc/file.h"
 #include "user/proc/tree.h"
+#include "user/role/cage.h"
 #include "user/role/sup.h"
 #include "user/stdio/takeover.h"
 
@@ -58,6 +59,7 @@ struct sup_job {
 	mode_t mode0, mode1;
 	uint64_t ino0, ino1;
 	bool running;
+	struct cage cage; /* what the catalog declares of the server, from when it is known until it is let go */
 	pid_t holders[MSG_HOLDERS_MAX];
 	unsigned nholders;
 };
@@ -100,6 +102,7 @@ static void finish(struct supervisor *s, struct sup_job *job)
 			*at = job->next;
 			break;
 		}
+	cage_done(&job->cage);
 	free(job);
 }
 
@@ -115,6 +118,7 @@ static struct sup_job *add(struct supervisor *s)
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
+	job->cage.ruleset = -1;
 	job->cookie = ++s->last_cookie;
 	job->since = clock_mono_ns();
 	*at = job;
@@ -126,6 +130,7 @@ static struct sup_job *add(struct supervisor *s)
 static void record_spawn(struct supervisor *s, const struct sup_job *job, enum record_decision d,
 			 const char *code, const char *reason)
 {
+	struct record_kv kv[SUP_CAGE_DETAILS];
 	struct record rec;
 
 	sup_record_init(&rec, RECORD_SPAWN, d);
@@ -135,6 +140,8 @@ static void record_spawn(struct supervisor *s, const struct sup_job *job, enum r
 	rec.transport = SPAN("stdio");
 	rec.reason_code = span_of(code);
 	rec.reason = span_of(reason);
+	rec.detail = kv;
+	rec.detail_n = sup_cage_details(s, &job->cage, kv);
 	(void)sup_record(s, &rec);
 }
 
@@ -271,7 +278,7 @@ static int send_takeover(struct supervisor *s, const struct sup_job *job)
 	struct msg_takeover m = {
 		.host_pid = job->host, .server_pid = job->server, .server_start = job->server_ticks,
 		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
-		.timeout_ms = TAKE_TIMEOUT_MS,
+		.timeout_ms = TAKE_TIMEOUT_MS, .caged = sup_cage_holds(s, &job->cage),
 	};
 	struct tg_sought what = { .ino = { job->ino0, job->ino1 }, .type = { job->mode0, job->mode1 } };
 	int walks[STDIO_WALKS_SCOPE + STDIO_WALKS_ALL];
@@ -284,6 +291,9 @@ static int send_takeover(struct supervisor *s, const struct sup_job *job)
 		n += STDIO_WALKS_ALL;
 	if (r >= 0)
 		r = ipc_send(s->injector, MSG_TAKEOVER, job->cookie, &m, sizeof(m), walks, n);
+	if (r >= 0 && m.caged)
+		r = ipc_send(s->injector, MSG_CAGE, job->cookie, &job->cage.how, sizeof(job->cage.how),
+			     &job->cage.ruleset, 1);
 	for (unsigned i = 0; i < n; i++)
 		close(walks[i]);
 	return r < 0 ? log_err(r, "start a takeover: %s", err_text(r)) : 0;
@@ -319,6 +329,8 @@ static void queue(struct supervisor *s, struct sup_job *job)
 			fail(s, job, "unreadable", err_text(r));
 		return;
 	}
+	cage_done(&job->cage);
+	cage_open(s->current.snap->catalog, job->server, &job->cage);
 	job->stage = JOB_QUEUED;
 	start_next(s);
 }
@@ -574,6 +586,9 @@ static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg 
 	if (job->key && r >= 0)
 		r = kern_stdio_taken(s->kern, job->key, (uint8_t *)out.head, &n, &out.taken);
 	out.head_len = (uint32_t)n;
+	out.measured = job->cage.spawn.measured;
+	memcpy(out.declared, job->cage.spawn.declared, sizeof(out.declared));
+	memcpy(out.refused, job->cage.spawn.refused, sizeof(out.refused));
 	mark_ours(s, m);
 	/* A conversation that ran before is followed since its host was brought into scope. */
 	if (!job->key && kern_stdio_of_reader(s->kern, job->ino0, &job->key) < 0)
@@ -624,7 +639,7 @@ int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m)
 	if (!job || job->stage != JOB_JUDGING)
 		return 0;
 	if (v->act != MSG_STDIO_RELEASE) {
-		fail(s, job, "denied_early", v->reason);
+		fail(s, job, *job->cage.spawn.refused ? "spawn_refused" : "denied_early", v->reason);
 		return 0;
 	}
 	record_spawn(s, job, RECORD_ALLOW, "taken_over", "the server's stdio goes through the gate");

@@ -230,7 +230,8 @@ static int environ_range(pid_t pid, uint64_t *ret_start, uint64_t *ret_end)
 static int move(pid_t pid, uint64_t at, char *p, size_t n, bool in)
 {
 	struct iovec here = { p, n }, there = { (void *)(uintptr_t)at, n };
-	ssize_t got = in ? process_vm_writev(pid, &here, 1, &there, 1, 0) : process_vm_readv(pid, &here, 1, &there, 1, 0);
+	ssize_t got = in ? process_vm_writev(pid, &here, 1, &there, 1, 0) :
+			   process_vm_readv(pid, &here, 1, &there, 1, 0);
 
 	return got == (ssize_t)n ? 0 : -EFAULT;
 }

@@ -32,8 +32,8 @@ int take_fail_errno(struct take *t, int r, const char *what, pid_t pid);
 /* NULL when that process is no (known) holder. */
 struct holder *take_holder(struct take *t, pid_t pid);
 
-/* Stops a process and counts it among the holders. split: a thread of it has descriptors of its own. 1 when it was stopped,
- * 0 when it ended meanwhile, or -1 after take_fail(). */
+/* Stops a process and counts it among the holders. split: a thread of it has descriptors of its own. 1 when it was
+ * stopped, 0 when it ended meanwhile, or -1 after take_fail(). */
 int take_add_holder(struct take *t, pid_t pid, bool split);
 
 /* The functions below return 0, or -1 after take_fail(). */

@@ -151,6 +151,12 @@ static void limits_are_kept(void **state)
 		catalog_free(c);
 	}
 	buf_clear(&b);
+	buf_append_str(&b, "\"confine\":{\"env\":[\"A\"");
+	for (unsigned i = 0; i < CATALOG_ENV_MAX / 4; i++)
+		buf_append_str(&b, ",\"ABC\"");
+	buf_append_str(&b, "]}");
+	refused(buf_cstr(&b), "env: more than 4096 bytes");
+	buf_clear(&b);
 	buf_printf(&b, "\"measured\":[" MEASURED("/bin/s"));
 	for (unsigned i = 0; i < CATALOG_MEASURED_MAX; i++)
 		buf_append_str(&b, "," MEASURED("/x"));

@@ -116,6 +116,7 @@ enum tg_selector_kind {
 	TG_SEL_LOADER, /* user space's word for an entry TG_SEL_EXE with TG_SELF_LOADER */
 	TG_SEL_SIZE, /* a = bytes of a program: a file of that size without a name may be its copy */
 	TG_SEL_CONTAINER, /* no members: containers of some kind are agents, see the map containers */
+	TG_SEL_SERVER, /* a = dev, b = ino of a program that servers with a declaration run: only inside of scopes */
 	TG_SEL_KIND_MAX_,
 };
 
@@ -282,6 +283,7 @@ enum {
 	TG_EXEC_CONTINUED = 1 << 6, /* a stranger (ppid) continued a stopped process (tgid) */
 	TG_EXEC_UNSURE = 1 << 7, /* agent 0: what it runs was not seen (too many arguments, a loader, a file without
 				  * a name); user space matches */
+	TG_EXEC_SERVER = 1 << 8, /* in scope, and may be a server that is to be confined before it runs */
 };
 
 enum tg_trigger_why {

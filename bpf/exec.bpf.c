@@ -239,6 +239,17 @@ static __always_inline void selector_match(struct task_struct *p, u32 epoch, str
 	selector_try(m);
 }
 
+static __always_inline bool may_be_server(struct task_struct *p, u32 epoch)
+{
+	struct tg_selector_key key = { .epoch = epoch, .kind = TG_SEL_SERVER };
+	struct tg_file_key exe;
+
+	exe_key(p, &exe);
+	key.a = exe.dev;
+	key.b = exe.ino;
+	return bpf_map_lookup_elem(&selectors, &key);
+}
+
 static __always_inline void exec_event(struct task_struct *p, const struct match *m,
 				       const struct tg_label *l, u32 flags)
 {
@@ -290,21 +301,28 @@ int BPF_PROG(exec_guard, struct task_struct *p, pid_t old_pid, struct linux_binp
 	struct tg_label *l = label_at_exec(p);
 	struct tg_state *st = state_get();
 	struct match m = {};
+	bool stale;
 	u32 flags;
 	int r;
 
 	if (!st || !st->epoch)
 		return 0;
 	selector_match(p, st->epoch, &m);
-	if (!m.found && !m.unsure)
-		return 0;
-	if (l && m.found && (l->agent == m.agent || l->outer == m.agent))
-		return 0;
+	stale = (st->flags & TG_STATE_CLOSED) || bpf_ktime_get_ns() > st->heartbeat + st->stale_ns;
 	flags = (l ? TG_EXEC_NESTED : 0) | (m.unsure ? TG_EXEC_UNSURE : 0);
+	if ((!m.found && !m.unsure) || (l && m.found && (l->agent == m.agent || l->outer == m.agent))) {
+		/* It may run here. A server that cannot be confined now is at its takeover, which is not
+		 * passed over. */
+		if (!l || p->ptrace || stale || !may_be_server(p, st->epoch))
+			return 0;
+		flags |= TG_EXEC_SERVER;
+		m.agent = l->agent;
+		m.key.kind = TG_SEL_SERVER;
+	}
 	entry.agent = m.agent;
 	if (p->ptrace)
 		flags |= TG_EXEC_TRACED | TG_EXEC_KILLED;
-	else if ((st->flags & TG_STATE_CLOSED) || bpf_ktime_get_ns() > st->heartbeat + st->stale_ns)
+	else if (stale)
 		flags |= TG_EXEC_STALE | TG_EXEC_KILLED;
 	else
 		flags |= stop_current(&entry) ? TG_EXEC_KILLED : TG_EXEC_STOPPED;

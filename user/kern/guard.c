@@ -94,7 +94,7 @@ static int put_selector(struct kern *k, uint32_t epoch, const struct kern_select
 	struct tg_selector_key key = { .epoch = epoch, .kind = s->kind };
 	int r;
 
-	if (!s->agent)
+	if (!s->agent && s->kind != TG_SEL_SERVER)
 		return -EINVAL;
 	switch (s->kind) {
 	case TG_SEL_EXE:
@@ -131,6 +131,10 @@ static int put_selector(struct kern *k, uint32_t epoch, const struct kern_select
 		key.a = s->exe.dev;
 		key.b = s->exe.ino;
 		return put(k, &key, 0, TG_SELF_LOADER);
+	case TG_SEL_SERVER:
+		key.a = s->exe.dev;
+		key.b = s->exe.ino;
+		return put(k, &key, 0, 0);
 	case TG_SEL_SIZE:
 		key.a = s->size;
 		return put(k, &key, 0, 0);

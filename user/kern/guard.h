@@ -15,8 +15,9 @@ struct kern;
  * does. */
 struct kern_selector {
 	enum tg_selector_kind kind;
-	uint32_t agent;
-	struct tg_file_key exe; /* TG_SEL_EXE, TG_SEL_SCRIPT (the interpreter), TG_SEL_LOADER (the loader) */
+	uint32_t agent; /* TG_SEL_SERVER: not used */
+	/* TG_SEL_EXE, TG_SEL_SCRIPT (the interpreter), TG_SEL_LOADER (the loader), TG_SEL_SERVER */
+	struct tg_file_key exe;
 	/* TG_SEL_SCRIPT: base name of the script; TG_SEL_NAME: of the program, in the directory that exe names.
 	 * Borrowed during the call. */
 	const char *script;

@@ -103,6 +103,42 @@ static void select_exe(struct bed *b, const char *file)
 	assert_int_equal(kern_selectors_set(b->k, &s, 1), 0);
 }
 
+/* A server's program is stopped wherever an agent runs it, and nowhere else. */
+static void stops_servers_in_scope(void **state)
+{
+	struct kern_selector s[2] = { { .kind = TG_SEL_SERVER }, { .kind = TG_SEL_EXE, .agent = AGENT } };
+	struct tg_label inside = { .agent = AGENT }, other = { .agent = 9 };
+	struct kern_events *ev;
+	struct run r;
+	struct bed b;
+	char dir[64];
+
+	bed_open(&b);
+	program(&r, dir);
+	assert_int_equal(kern_events_open(b.k, on_event, NULL, &ev), 0);
+	assert_int_equal(kern_file_key(r.file, &s[0].exe), 0);
+	s[1].exe = s[0].exe;
+	assert_int_equal(kern_selectors_set(b.k, s, 1), 0);
+	events = 0;
+	assert_int_equal(bed_run(&b, NULL, run, &r), 0);
+	assert_int_equal(stopped_then(&b, &other, &r), 0);
+	assert_true(kern_events_consume(ev) >= 0);
+	assert_int_equal(events, 1);
+	assert_int_equal(last.exec.flags, TG_EXEC_STOPPED | TG_EXEC_NESTED | TG_EXEC_SERVER);
+	assert_int_equal(last.exec.kind, TG_SEL_SERVER);
+	assert_int_equal(last.exec.agent, 9);
+	/* The agent's own program may be a server of its own too. */
+	assert_int_equal(kern_selectors_set(b.k, s, 2), 0);
+	assert_int_equal(stopped_then(&b, &inside, &r), 0);
+	assert_int_equal(stopped_then(&b, NULL, &r), 0);
+	assert_true(kern_events_consume(ev) >= 0);
+	assert_int_equal(last.exec.flags, TG_EXEC_STOPPED);
+	assert_int_equal(last.exec.kind, TG_SEL_EXE);
+	kern_events_close(ev);
+	program_done(dir);
+	bed_close(&b);
+}
+
 static void stops_by_program(void **state)
 {
 	struct tg_label inside = { .agent = AGENT }, other = { .agent = 9 };
@@ -579,6 +615,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stops_by_program),
+		cmocka_unit_test(stops_servers_in_scope),
 		cmocka_unit_test(stops_by_name),
 		cmocka_unit_test(stops_by_script),
 		cmocka_unit_test(stops_detours),

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An MCP server that tries what it is told: cage_server.py. With the word "helper" it is the child that does it.
+"""An MCP server that tries what it is told: cage_server.py READY KEY. With the word "helper" it is the child that does it.
+
+Before it reads its first message it tries to read KEY, and writes how that went into READY.
 
 One tool, `attempt`, takes {"way", "what", "arg"} and answers "done" or the name of an error. The ways are the server
 itself, a thread and a child that were there before the first message, a child of that whose parent is gone, and a
@@ -102,6 +104,10 @@ def main():
         "program": ask_now,
     }
     assert ask_helper(lonely, "list", "/usr") == "done"
+    ready, key = sys.argv[1:]
+    with open(ready + ".new", "w", encoding="ascii") as f:
+        f.write(attempt("read", key))
+    os.rename(ready + ".new", ready)
     for line in sys.stdin:
         message = json.loads(line)
         if "id" not in message:

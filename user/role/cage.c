@@ -269,6 +269,14 @@ void cage_open(const struct catalog *c, pid_t pid, struct cage *ret)
 		(void)snprintf(ret->spawn.refused, sizeof(ret->spawn.refused), "its confinement cannot be made");
 }
 
+struct cage cage_take(struct cage *cage)
+{
+	struct cage c = *cage;
+
+	cage->ruleset = -1;
+	return c;
+}
+
 void cage_done(struct cage *cage)
 {
 	if (cage->ruleset >= 0)

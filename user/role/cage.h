@@ -20,6 +20,7 @@ struct proc_identity;
 struct cage {
 	struct gate_spawn spawn;
 	bool confined; /* the server declares confine; the following is how */
+	bool at_exec; /* it was confined before it ran */
 	int ruleset; /* Landlock's, -1 */
 	struct msg_cage how;
 };
@@ -32,6 +33,8 @@ struct cage {
  */
 void cage_open(const struct catalog *c, pid_t pid, struct cage *ret);
 void cage_done(struct cage *cage);
+/* Hands a cage over. */
+struct cage cage_take(struct cage *cage);
 
 /* Compares all parts. True when all have their digests; else why says which has not, and, with *ret_wrong, that it is
  * another than declared or cannot be measured. Not measured at all is no wrong. */

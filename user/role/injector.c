@@ -64,10 +64,12 @@ static int take(const struct msg_takeover *job, struct walks *walks, const struc
 		.walk = next_pass, .walk_arg = walks, .cage = cage,
 	};
 
+	if (job->caged == MSG_CAGED_ONLY)
+		return stdio_confine(job->server_pid, job->server_start, cage, job->timeout_ms, taken);
 	return stdio_take(&j, taken);
 }
 
-static int report(int channel, const struct stdio_taken *t)
+static int report(int channel, const struct stdio_taken *t, bool taken)
 {
 	int fds[4] = { t->orig_in, t->orig_out, t->to_server, t->from_server };
 	struct msg_taken m = {
@@ -80,7 +82,7 @@ static int report(int channel, const struct stdio_taken *t)
 		m.holders[i] = t->holders[i];
 	memcpy(m.text, t->text, sizeof(m.text) < sizeof(t->text) ? sizeof(m.text) : sizeof(t->text));
 	m.text[sizeof(m.text) - 1] = '\0';
-	return ipc_put(channel, MSG_TAKEN, 0, &m, sizeof(m), fds, t->reason == STDIO_DONE ? 4 : 0);
+	return ipc_put(channel, MSG_TAKEN, 0, &m, sizeof(m), fds, taken && t->reason == STDIO_DONE ? 4 : 0);
 }
 
 int injector_run(void)
@@ -110,7 +112,7 @@ int injector_run(void)
 		return EXIT_FAILURE;
 	}
 	(void)take(&job, &walks, job.caged ? &cage : NULL, &taken);
-	r = report(channel, &taken);
+	r = report(channel, &taken, job.caged != MSG_CAGED_ONLY);
 	stdio_taken_done(&taken);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

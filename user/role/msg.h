@@ -67,7 +67,7 @@ enum msg_type {
 	MSG_COUNTS_ARE, /* struct msg_counts */
 
 	/* supervisor <-> injector */
-	MSG_TAKEOVER = 96, /* struct msg_takeover + fds for STDIO_WALKS_SCOPE and STDIO_WALKS_ALL passes */
+	MSG_TAKEOVER = 96, /* struct msg_takeover + fds for STDIO_WALKS_SCOPE and STDIO_WALKS_ALL passes, or none */
 	MSG_TAKEN, /* struct msg_taken + 4 fds when reason is 0 */
 	MSG_CAGE, /* struct msg_cage + 1 fd, a Landlock ruleset: what the server of that takeover is confined to */
 
@@ -336,7 +336,13 @@ struct msg_takeover {
 	uint32_t mode0, mode1;
 	uint64_t ino0, ino1;
 	uint32_t timeout_ms;
-	uint32_t caged; /* 1: MSG_CAGE follows */
+	uint32_t caged; /* enum msg_caged */
+};
+
+enum msg_caged {
+	MSG_CAGED_NOT = 0,
+	MSG_CAGED_TOO, /* MSG_CAGE follows, and the server is confined with its takeover */
+	MSG_CAGED_ONLY, /* the same, and nothing is taken over: no passes come, and no descriptors go back */
 };
 
 #define MSG_CAGE_ENV_MAX 4096

@@ -172,6 +172,7 @@ struct supervisor {
 	struct sup_owner owners[SUP_OWNERS]; /* by the socket's number */
 
 	struct sup_job *jobs; /* takeovers, oldest first */
+	struct sup_caged *caged; /* servers that were confined or refused at their exec */
 	uint64_t last_cookie;
 
 	struct sup_health health;
@@ -286,6 +287,8 @@ int sup_stdio_take_running(struct supervisor *s, pid_t server, uint32_t agent);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_verdict(struct supervisor *s, const struct ipc_msg *m);
 int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m);
+/* Has a server confined that stands at its exec, and then lets it go. Takes the cage. 0 or -ENOSPC. */
+int sup_stdio_confine(struct supervisor *s, pid_t server, uint64_t ticks, uint32_t agent, struct cage *cage);
 void sup_stdio_injector(struct supervisor *s); /* a spare injector is there */
 /* The injector that had the last takeover is gone, and everything that it said has been heard. */
 void sup_stdio_injector_gone(struct supervisor *s);
@@ -294,8 +297,28 @@ void sup_stdio_look_again(struct supervisor *s);
 void sup_stdio_proxy_lost(struct supervisor *s);
 
 /* --- sup_cage.c */
+struct kern_selector;
+
+#define SUP_CAGE_SELECTORS 256 /* programs that are stopped at exec; servers of more are confined at their takeover */
+
 /* Whether a cage is to be put on: not where the node only watches. */
 bool sup_cage_holds(const struct supervisor *s, const struct cage *cage);
+/* What a takeover is to do with it, for struct msg_takeover, and MSG_CAGE behind that. */
+uint32_t sup_cage_order(const struct supervisor *s, const struct cage *cage);
+int sup_cage_send(struct supervisor *s, uint64_t cookie, const struct cage *cage);
+/* Orders the spare injector to confine, and nothing else. 0 or -errno, said. */
+int sup_cage_send_only(struct supervisor *s, uint64_t cookie, pid_t pid, uint64_t ticks, const struct cage *cage);
+/* The programs of servers that are to be confined. ret has room for SUP_CAGE_SELECTORS; how many. */
+size_t sup_cage_selectors(const struct supervisor *s, struct kern_selector *ret);
+/* A process in scope stands at its first instruction. True when it is a server that is confined, or kept, before it
+ * goes on: it is let go here then, or killed. */
+bool sup_cage_at_exec(struct supervisor *s, pid_t pid);
+/* What is known of a server that is about to be taken over: from its exec, or found out now. ret is initialised. */
+void sup_cage_at_takeover(struct supervisor *s, pid_t pid, struct cage *ret);
+/* A server was confined at its exec; cage is copied. */
+void sup_cage_put_on(struct supervisor *s, pid_t pid, uint64_t ticks, const struct cage *cage);
+void sup_cage_tick(struct supervisor *s);
+void sup_cage_stop(struct supervisor *s);
 #define SUP_CAGE_DETAILS 4
 /* For a record of a spawn: how the server was let start. kv has room for SUP_CAGE_DETAILS; how many were filled. */
 unsigned sup_cage_details(const struct supervisor *s, const struct cage *cage, struct record_kv *kv);

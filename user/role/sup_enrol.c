@@ -313,6 +313,8 @@ static void judge_stopped(struct supervisor *s, pid_t pid)
 		return;
 	}
 	sup_container_settle(s, &id);
+	if (sup_cage_at_exec(s, pid))
+		return;
 	r = kern_stopped_continue(s->kern, pid);
 	if (r < 0 && r != -ESRCH)
 		log_warn("continue pid %d: %s", (int)pid, err_text(r));
@@ -449,7 +451,8 @@ static int name_selector_of(const struct conf_agent *a, uint32_t number, struct 
 
 static int set_selectors(struct supervisor *s)
 {
-	_cleanup_free_ struct kern_selector *sel = calloc((2 + PROGRAMS_SELECTORS) * s->conf.nagents + 1, sizeof(*sel));
+	_cleanup_free_ struct kern_selector *sel = calloc((2 + PROGRAMS_SELECTORS) * s->conf.nagents +
+								 SUP_CAGE_SELECTORS + 1, sizeof(*sel));
 	size_t n;
 
 	if (!sel)
@@ -462,6 +465,7 @@ static int set_selectors(struct supervisor *s)
 		if (name_selector_of(&s->conf.agents[i], i + 1, &sel[n]) == 0)
 			n++;
 	}
+	n += sup_cage_selectors(s, sel + n);
 	return kern_selectors_set(s->kern, sel, n);
 }
 
@@ -522,6 +526,7 @@ static void detach_unused(struct supervisor *s)
 void sup_enrol_tick(struct supervisor *s)
 {
 	detach_unused(s);
+	sup_cage_tick(s);
 	if (s->ticks % RESELECT_TICKS)
 		return;
 	(void)fan_recheck(s->fan);
@@ -536,4 +541,5 @@ void sup_enrol_stop(struct supervisor *s)
 	s->places = NULL;
 	programs_free(s->programs);
 	s->programs = NULL;
+	sup_cage_stop(s);
 }

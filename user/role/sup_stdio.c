@@ -59,6 +59,7 @@ struct sup_job {
 	mode_t mode0, mode1;
 	uint64_t ino0, ino1;
 	bool running;
+	bool exec; /* it is only to be confined */
 	struct cage cage; /* what the catalog declares of the server, from when it is known until it is let go */
 	pid_t holders[MSG_HOLDERS_MAX];
 	unsigned nholders;
@@ -278,13 +279,16 @@ static int send_takeover(struct supervisor *s, const struct sup_job *job)
 	struct msg_takeover m = {
 		.host_pid = job->host, .server_pid = job->server, .server_start = job->server_ticks,
 		.mode0 = job->mode0, .mode1 = job->mode1, .ino0 = job->ino0, .ino1 = job->ino1,
-		.timeout_ms = TAKE_TIMEOUT_MS, .caged = sup_cage_holds(s, &job->cage),
+		.timeout_ms = TAKE_TIMEOUT_MS, .caged = sup_cage_order(s, &job->cage),
 	};
 	struct tg_sought what = { .ino = { job->ino0, job->ino1 }, .type = { job->mode0, job->mode1 } };
 	int walks[STDIO_WALKS_SCOPE + STDIO_WALKS_ALL];
 	unsigned n = 0;
-	int r = kern_stdio_seek(s->kern, &what);
+	int r;
 
+	if (job->exec)
+		return sup_cage_send_only(s, job->cookie, job->server, job->server_ticks, &job->cage);
+	r = kern_stdio_seek(s->kern, &what);
 	if (r >= 0 && (r = kern_stdio_walks(s->kern, false, walks, STDIO_WALKS_SCOPE)) >= 0)
 		n = STDIO_WALKS_SCOPE;
 	if (r >= 0 && (r = kern_stdio_walks(s->kern, true, walks + n, STDIO_WALKS_ALL)) >= 0)
@@ -292,8 +296,7 @@ static int send_takeover(struct supervisor *s, const struct sup_job *job)
 	if (r >= 0)
 		r = ipc_send(s->injector, MSG_TAKEOVER, job->cookie, &m, sizeof(m), walks, n);
 	if (r >= 0 && m.caged)
-		r = ipc_send(s->injector, MSG_CAGE, job->cookie, &job->cage.how, sizeof(job->cage.how),
-			     &job->cage.ruleset, 1);
+		r = sup_cage_send(s, job->cookie, &job->cage);
 	for (unsigned i = 0; i < n; i++)
 		close(walks[i]);
 	return r < 0 ? log_err(r, "start a takeover: %s", err_text(r)) : 0;
@@ -310,6 +313,8 @@ static void start_next(struct supervisor *s)
 		job = job->next;
 	if (!job || !s->injector)
 		return;
+	if (!job->exec)
+		sup_cage_at_takeover(s, job->server, &job->cage);
 	if (send_takeover(s, job) < 0)
 		return;
 	job->stage = JOB_TAKING;
@@ -329,8 +334,6 @@ static void queue(struct supervisor *s, struct sup_job *job)
 			fail(s, job, "unreadable", err_text(r));
 		return;
 	}
-	cage_done(&job->cage);
-	cage_open(s->current.snap->catalog, job->server, &job->cage);
 	job->stage = JOB_QUEUED;
 	start_next(s);
 }
@@ -605,21 +608,41 @@ static void hand_over(struct supervisor *s, struct sup_job *job, struct ipc_msg 
 	job->stage = JOB_JUDGING;
 }
 
+int sup_stdio_confine(struct supervisor *s, pid_t server, uint64_t ticks, uint32_t agent, struct cage *cage)
+{
+	struct sup_job *job = add(s);
+
+	if (!job)
+		return -ENOSPC;
+	job->exec = true;
+	job->agent = agent;
+	job->server = server;
+	job->server_ticks = ticks;
+	job->cage = cage_take(cage);
+	job->stage = JOB_QUEUED;
+	start_next(s);
+	return 0;
+}
+
 int sup_stdio_taken(struct supervisor *s, struct ipc_msg *m)
 {
 	const struct msg_taken *t = m->body;
 	struct sup_job *job = s->jobs;
 
-	if (m->len != sizeof(*t) || t->nholders > MSG_HOLDERS_MAX ||
-	    !msg_string_ok(t->text, sizeof(t->text)) || (t->reason == STDIO_DONE && m->nfds != 4))
-		return -EBADMSG;
 	while (job && job->stage != JOB_TAKING)
 		job = job->next;
+	if (m->len != sizeof(*t) || t->nholders > MSG_HOLDERS_MAX || !msg_string_ok(t->text, sizeof(t->text)) ||
+	    (t->reason == STDIO_DONE && m->nfds != (job && job->exec ? 0 : 4)))
+		return -EBADMSG;
 	if (!job)
 		return 0;
 	job->nholders = t->nholders;
 	memcpy(job->holders, t->holders, sizeof(job->holders));
-	if (t->reason == STDIO_DONE)
+	if (t->reason == STDIO_DONE && job->exec) {
+		sup_cage_put_on(s, job->server, job->server_ticks, &job->cage);
+		let_go(s, job);
+		finish(s, job);
+	} else if (t->reason == STDIO_DONE)
 		hand_over(s, job, m);
 	else if (t->reason == STDIO_GONE && !t->dirty)
 		ended(s, job);

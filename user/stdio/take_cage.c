@@ -46,6 +46,52 @@ int take_stop_below(struct take *t)
 	return stopped;
 }
 
+static int confine_one(struct take *t, pid_t pid, uint64_t start, const struct stdio_cage *cage)
+{
+	struct holder *h = t->holders;
+	struct proc_stat st;
+	int r = proc_stat_read(pid, &st);
+
+	if (r < 0 || st.start_ticks != start)
+		return take_fail(t, STDIO_GONE, "process %d is gone", (int)pid);
+	r = take_add_holder(t, pid, false);
+	if (r <= 0)
+		return r < 0 ? r : take_fail(t, STDIO_GONE, "process %d is gone", (int)pid);
+	r = tracee_begin(&h->tracee, pid, &t->timer);
+	if (r == 0)
+		r = confine_holder(h, cage);
+	if (r == 0)
+		r = holder_restore(h);
+	return r < 0 ? take_fail_errno(t, r, "it cannot be confined", pid) : 0;
+}
+
+enum stdio_reason stdio_confine(pid_t pid, uint64_t start, const struct stdio_cage *cage, unsigned timeout_ms,
+				struct stdio_taken *ret)
+{
+	struct holder h = { .pidfd = -1 };
+	struct take t = { .out = ret, .holders = &h };
+	int r;
+
+	*ret = (struct stdio_taken){ .orig_in = -1, .orig_out = -1, .to_server = -1, .from_server = -1 };
+	r = tracee_timer_start(&t.timer, timeout_ms);
+	if (r < 0) {
+		(void)take_fail(&t, STDIO_FAULT, "cannot begin: %s", strerror(-r));
+		return ret->reason;
+	}
+	r = confine_one(&t, pid, start, cage);
+	ret->dirty = r < 0;
+	if (t.n > 0) {
+		ret->holders[ret->nholders++] = pid;
+		(void)holder_restore(&h);
+		if (!holder_release(&h)) {
+			ret->dirty = true;
+			(void)take_fail(&t, STDIO_FAULT, "a process could not be released");
+		}
+	}
+	tracee_timer_stop(&t.timer);
+	return ret->reason;
+}
+
 int take_confine(struct take *t)
 {
 	for (unsigned i = 0; t->job->cage && i < t->n; i++) {

@@ -83,6 +83,13 @@ struct stdio_taken {
  */
 enum stdio_reason stdio_take(const struct stdio_job *job, struct stdio_taken *ret);
 
+/*
+ * Puts one process, stopped right after its exec, into a cage; nothing of it is taken over. Afterwards it is stopped
+ * as before; what failed half-way is dirty and must be killed. Otherwise as stdio_take(); ret has no descriptors.
+ */
+enum stdio_reason stdio_confine(pid_t pid, uint64_t start, const struct stdio_cage *cage, unsigned timeout_ms,
+				struct stdio_taken *ret);
+
 /* SIGCONT to processes that stdio_take() left stopped. Those that are gone are passed over. */
 void stdio_resume(const pid_t *pids, size_t n);
 

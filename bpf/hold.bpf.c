@@ -17,7 +17,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SWEEP_EVERY_NS (100ull * 1000 * 1000) /* a full map must not cost every exec a walk */
 
 /* Stops the server at once, so that it is not woken with the bytes. 0 or an errno: then only its
- * next read stops it. */
+ * next read stops it. One that stands at its exec stays on the list as that: what releases the stream must not
+ * let it go, and its first read stops it as well. */
 static __always_inline u32 stop_server(const struct tg_stream *s, u64 key)
 {
 	struct tg_stopped entry = {
@@ -26,9 +27,13 @@ static __always_inline u32 stop_server(const struct tg_stream *s, u64 key)
 		.start = s->server_start,
 		.agent = s->agent,
 	};
+	struct tg_stopped *stands;
 	u32 tgid = s->server_tgid;
 	int r;
 
+	stands = bpf_map_lookup_elem(&stopped, &tgid);
+	if (stands && stands->kind == TG_STOP_EXEC && stands->start == s->server_start)
+		return 0;
 	entry.since = bpf_ktime_get_ns();
 	if (bpf_map_update_elem(&stopped, &tgid, &entry, BPF_ANY))
 		return ENOSYS;

@@ -47,6 +47,9 @@ static const struct base_path {
 	{ "/etc/ld.so.cache", FS_READ, false },
 	{ "/etc/localtime", FS_READ, false },
 	{ "/etc/nsswitch.conf", FS_READ, false },
+	{ "/etc/ssl/openssl.cnf", FS_READ, false }, /* read by whatever has OpenSSL in it, and needed by Node */
+	{ "/etc/pki/tls/openssl.cnf", FS_READ, false },
+	{ "/etc/crypto-policies", FS_READ, false },
 	{ "/etc/passwd", FS_READ, false },
 	{ "/etc/group", FS_READ, false },
 	{ "/dev/null", CHANGE, false },
@@ -60,7 +63,8 @@ static const struct base_path {
 	{ "/etc/gai.conf", FS_READ, true },
 	{ "/etc/services", FS_READ, true },
 	{ "/etc/ssl/certs", FS_READ, true },
-	{ "/etc/ssl/openssl.cnf", FS_READ, true },
+	{ "/etc/pki/tls/certs", FS_READ, true },
+	{ "/etc/pki/ca-trust", FS_READ, true },
 };
 
 #define SHOWN(s) (int)((s).n < 100 ? (s).n : 100), (s).p

@@ -280,8 +280,9 @@ int sup_listen_again(struct supervisor *s);
 void sup_stdio_event(struct supervisor *s, const struct tg_event *e);
 /* Streams that wait for a look whose events were lost, or that an earlier supervisor left. */
 void sup_stdio_rescan(struct supervisor *s);
-/* Whether pid stands still for one of our takeovers. */
-bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid);
+/* Whether pid stands still for one of our takeovers: 0; 1; 2 when it is a server that is sure to be taken over, and
+ * goes on when that is through. */
+int sup_stdio_accounts_for(const struct supervisor *s, pid_t pid);
 /* A conversation that was under way before anything was followed; agent counts from 1. 0 or -ENOSPC. */
 int sup_stdio_take_running(struct supervisor *s, pid_t server, uint32_t agent);
 int sup_stdio_looked(struct supervisor *s, const struct ipc_msg *m);

@@ -165,6 +165,11 @@ void sup_cage_put_on(struct supervisor *s, pid_t pid, uint64_t ticks, const stru
 		e->cage.at_exec = true;
 }
 
+static int stands_at_exec(pid_t pid, const struct tg_stopped *st, void *arg)
+{
+	return pid == *(pid_t *)arg && st->kind == TG_STOP_EXEC;
+}
+
 void sup_cage_at_takeover(struct supervisor *s, pid_t pid, struct cage *ret)
 {
 	const struct sup_caged *e = NULL;
@@ -173,10 +178,13 @@ void sup_cage_at_takeover(struct supervisor *s, pid_t pid, struct cage *ret)
 	cage_done(ret);
 	if (s->caged && proc_stat_read(pid, &st) == 0)
 		e = find(s, pid, st.start_ticks);
-	if (e)
+	if (e) {
 		*ret = e->cage;
-	else
-		cage_open(s->current.snap->catalog, pid, ret);
+		return;
+	}
+	cage_open(s->current.snap->catalog, pid, ret);
+	/* Its host's first message was looked at before its exec was: it has not run yet. */
+	ret->at_exec = kern_stopped_each(s->kern, stands_at_exec, &pid) == 1;
 }
 
 /* --- at an exec ------------------------------------------------------------------------------------- */
@@ -201,6 +209,8 @@ bool sup_cage_at_exec(struct supervisor *s, pid_t pid)
 	if (!s->current.snap || kern_scope_of(s->kern, pid, &label) < 0 || label.agent == 0 ||
 	    label.agent > s->conf.nagents || proc_stat_read(pid, &st) < 0)
 		return false;
+	if (sup_stdio_accounts_for(s, pid) == 2)
+		return true;
 	cage_open(s->current.snap->catalog, pid, &cage);
 	if (s->conf.mode != CONF_MODE_ENFORCING || s->conf.enforcement == CONF_OBSERVE)
 		mine = false;

@@ -84,16 +84,16 @@ static bool known(struct supervisor *s, uint64_t key)
 	return false;
 }
 
-bool sup_stdio_accounts_for(const struct supervisor *s, pid_t pid)
+int sup_stdio_accounts_for(const struct supervisor *s, pid_t pid)
 {
 	for (const struct sup_job *j = s->jobs; j; j = j->next) {
 		if (j->server == pid)
-			return true;
+			return j->stage >= JOB_QUEUED && !j->exec ? 2 : 1;
 		for (unsigned i = 0; i < j->nholders; i++)
 			if (j->holders[i] == pid)
-				return true;
+				return 1;
 	}
-	return false;
+	return 0;
 }
 
 static void finish(struct supervisor *s, struct sup_job *job)

@@ -17,6 +17,15 @@
 
 static char dir[64];
 
+/* The leak check at exit looks into /proc, which the cage forbids. */
+static int serving;
+
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return serving;
+}
+
 /* --- the server: does what it is told, and says how it went ------------------------------------------ */
 
 static int try_read(const char *path)
@@ -501,6 +510,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(scrub_keeps_what_is_named),
 	};
 
+	serving = argc > 1;
 	if (argc == 2 && strcmp(argv[1], "serve") == 0)
 		return serve();
 	if (argc == 4 && strcmp(argv[1], "try") == 0)

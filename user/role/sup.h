@@ -42,6 +42,7 @@ struct control_peer;
 struct fan;
 struct kern;
 struct kern_events;
+struct kern_selector;
 struct loop;
 struct loop_io;
 struct loop_timer;
@@ -298,8 +299,6 @@ void sup_stdio_look_again(struct supervisor *s);
 void sup_stdio_proxy_lost(struct supervisor *s);
 
 /* --- sup_cage.c */
-struct kern_selector;
-
 #define SUP_CAGE_SELECTORS 256 /* programs that are stopped at exec; servers of more are confined at their takeover */
 
 /* Whether a cage is to be put on: not where the node only watches. */

@@ -170,6 +170,14 @@ static int stands_at_exec(pid_t pid, const struct tg_stopped *st, void *arg)
 	return pid == *(pid_t *)arg && st->kind == TG_STOP_EXEC;
 }
 
+/* Measuring takes its time, and the kernel's programs are to know that somebody is there. */
+static void look(struct supervisor *s, pid_t pid, struct cage *ret)
+{
+	(void)kern_heartbeat(s->kern);
+	cage_open(s->current.snap->catalog, pid, ret);
+	(void)kern_heartbeat(s->kern);
+}
+
 void sup_cage_at_takeover(struct supervisor *s, pid_t pid, struct cage *ret)
 {
 	const struct sup_caged *e = NULL;
@@ -182,7 +190,7 @@ void sup_cage_at_takeover(struct supervisor *s, pid_t pid, struct cage *ret)
 		*ret = e->cage;
 		return;
 	}
-	cage_open(s->current.snap->catalog, pid, ret);
+	look(s, pid, ret);
 	/* Its host's first message was looked at before its exec was: it has not run yet. */
 	ret->at_exec = kern_stopped_each(s->kern, stands_at_exec, &pid) == 1;
 }
@@ -211,7 +219,7 @@ bool sup_cage_at_exec(struct supervisor *s, pid_t pid)
 		return false;
 	if (sup_stdio_accounts_for(s, pid) == 2)
 		return true;
-	cage_open(s->current.snap->catalog, pid, &cage);
+	look(s, pid, &cage);
 	if (s->conf.mode != CONF_MODE_ENFORCING || s->conf.enforcement == CONF_OBSERVE)
 		mine = false;
 	else if (*cage.spawn.refused && !keep_refused(s, pid, st.start_ticks, label.agent, &cage))

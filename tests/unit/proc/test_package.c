@@ -207,11 +207,28 @@ static void long_paths_are_refused(void **state)
 	assert_int_equal(measure_at("", false, &p), -ENAMETOOLONG);
 }
 
-/* Every change between the listing and the end is noticed, whatever changes. */
+static void walk_done(struct walk *w)
+{
+	for (unsigned k = 0; k < w->n; k++)
+		free(w->v[k].path);
+	free(w->v);
+	close(w->root);
+}
+
+/* Every change between the listing and the end is noticed, whatever changes, and before or after it was read. */
 static void races_are_refused(void **state)
 {
 	static const char *const what[] = { "content", "mode", "new", "gone", "link", "becomes a link" };
+	struct walk late = { .root = open(dir, O_PATH | O_CLOEXEC), .roots = true };
 	struct package p;
+
+	late.out = &p;
+	assert_int_equal(list_all(&late), 0);
+	assert_int_equal(digest_all(&late), 0);
+	put("a/one", "2", 0755);
+	assert_int_equal(look_again(&late), -EBUSY);
+	assert_string_equal(p.at, "a/one");
+	walk_done(&late);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(what); i++) {
 		struct walk w = { .root = open(dir, O_PATH | O_CLOEXEC), .roots = true, .out = &p };
@@ -219,7 +236,7 @@ static void races_are_refused(void **state)
 		assert_int_equal(list_all(&w), 0);
 		switch (i) {
 		case 0:
-			put("a/one", "2", 0755);
+			put("a/one", "3", 0755);
 			break;
 		case 1:
 			assert_int_equal(chmod(path_of("a/one"), 0700), 0);
@@ -240,10 +257,7 @@ static void races_are_refused(void **state)
 		}
 		if (digest_all(&w) != -EBUSY)
 			fail_msg("%s was not noticed", what[i]);
-		for (unsigned k = 0; k < w.n; k++)
-			free(w.v[k].path);
-		free(w.v);
-		close(w.root);
+		walk_done(&w);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "tests/unit/stdio/rig.h"
 
 #define SECRET "CAGE_SECRET"
+#define NOT_RUN 126 /* the status of a child that could not execute; no errno of a try */
 
 static char dir[64];
 
@@ -187,7 +188,7 @@ static int by_child(const struct order *o, bool exec)
 	if (pid == 0) {
 		if (exec)
 			execl("/proc/self/exe", "test_confine", "try", o->name, o->arg, NULL);
-		_exit(exec ? errno : try(o->name, o->arg));
+		_exit(exec ? NOT_RUN : try(o->name, o->arg));
 	}
 	return pid < 0 || waitpid(pid, &st, 0) < 0 || !WIFEXITED(st) ? EIO : WEXITSTATUS(st);
 }
@@ -274,6 +275,7 @@ static void allow(int ruleset, const char *path, uint64_t access)
 /* Everything may be read but what lies in the test's folder, where "in" may be written. -1: no Landlock here. */
 static int ruleset_new(void)
 {
+	static const char *const system_dirs[] = { "/usr", "/lib", "/lib64" };
 	const uint64_t all = (1ull << 13) - 1, see = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
 	const struct landlock_ruleset_attr attr = { .handled_access_fs = all };
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -283,7 +285,9 @@ static int ruleset_new(void)
 		return -1;
 	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
 	allow(fd, self, see);
-	allow(fd, "/usr", see | LANDLOCK_ACCESS_FS_READ_DIR);
+	for (size_t i = 0; i < ARRAY_SIZE(system_dirs); i++)
+		if (access(system_dirs[i], F_OK) == 0)
+			allow(fd, system_dirs[i], see | LANDLOCK_ACCESS_FS_READ_DIR);
 	allow(fd, "/proc", LANDLOCK_ACCESS_FS_READ_FILE);
 	snprintf(path, sizeof(path), "%s/in", dir);
 	allow(fd, path, all);

@@ -428,6 +428,26 @@ static void what_is_allowed_goes_on(void **state)
 	close(c.ruleset);
 }
 
+static void with_a_network_sockets_are_made(void **state)
+{
+	struct stdio_cage c = { .ruleset = ruleset_new(), .network = true, .env = "", .env_n = 1 };
+	_cleanup_close_ int fd = -1;
+	struct caged s;
+	char port[16];
+
+	if (c.ruleset < 0)
+		skip();
+	fd = listen_on(SOCK_STREAM, port);
+	start(&s);
+	assert_int_equal(ask(&s, "itself", "nothing", ""), 0);
+	put_on(&s, &c);
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		assert_int_equal(ask(&s, ways[i], "connect", port), 0);
+	assert_int_equal(ask(&s, "itself", "read", in_dir("id_key")), EACCES);
+	stop(&s);
+	close(c.ruleset);
+}
+
 /* On kernels whose Landlock does not know truncation. */
 static void cut_a_file_short(void **state)
 {
@@ -510,6 +530,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(read_a_secret_variable),
 		cmocka_unit_test(find_a_secret_variable_in_memory),
 		cmocka_unit_test(what_is_allowed_goes_on),
+		cmocka_unit_test(with_a_network_sockets_are_made),
 		cmocka_unit_test(cut_a_file_short),
 		cmocka_unit_test(scrub_keeps_what_is_named),
 	};

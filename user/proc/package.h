@@ -36,7 +36,8 @@ struct package {
 
 /*
  * Measures what path_fd (O_PATH) refers to. The tree is listed, read, and then looked at once more: whatever has
- * changed meanwhile, as far as its status shows, makes the answer -EBUSY.
+ * changed meanwhile, as far as its status shows (not twice in one tick of the clock, before Linux 6.13), makes the
+ * answer -EBUSY.
  * 0; -EINVAL neither file, directory nor link, or a link alone; -EFBIG, -E2BIG (entries, names, depth),
  * -ENAMETOOLONG beyond a limit; -EXDEV another file system inside; -EBUSY; else -errno.
  *

@@ -45,11 +45,13 @@ static void hold_to_declaration(const struct gate_conv *c, struct catalog_match 
 	if (*c->spawn.refused) {
 		memcpy(m->reason, c->spawn.refused, sizeof(m->reason));
 		m->server = NULL;
+		m->measured = false;
 	} else if (s && memcmp(s->declared, c->spawn.declared, sizeof(s->declared)) != 0) {
 		(void)snprintf(m->reason, sizeof(m->reason),
 			       "server %.*s was not started under what the catalog declares of it now: start it anew",
 			       (int)(s->name.n < 80 ? s->name.n : 80), s->name.p);
 		m->server = NULL;
+		m->measured = false;
 	} else {
 		m->measured |= c->spawn.measured;
 	}

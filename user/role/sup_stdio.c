@@ -142,7 +142,7 @@ static void record_spawn(struct supervisor *s, const struct sup_job *job, enum r
 	rec.reason_code = span_of(code);
 	rec.reason = span_of(reason);
 	rec.detail = kv;
-	rec.detail_n = sup_cage_details(s, &job->cage, kv);
+	rec.detail_n = d == RECORD_ALLOW ? sup_cage_details(s, &job->cage, kv) : 0;
 	(void)sup_record(s, &rec);
 }
 

@@ -138,6 +138,7 @@ static void holds_a_server_to_its_declaration(void **state)
 	v = world_judge(spawned(&w, &refused), MCP_TO_SERVER, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}");
 	answer_contains(&v, "spawn_refused");
 	contains(world_last_record(&w), "changed since");
+	contains(w.record, "\"spawn-unmeasured\"");
 	world_close(&w);
 }
 

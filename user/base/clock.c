@@ -29,6 +29,18 @@ uint64_t clock_real_ns(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+bool clock_is_steady(struct clock_steady *c, uint64_t mono, uint64_t real, uint64_t step_ns, uint64_t for_ns)
+{
+	uint64_t went = mono - c->mono, said = real - c->real;
+	uint64_t apart = said > went ? said - went : went - said;
+
+	if (!c->since || real < c->real || apart > step_ns)
+		c->since = mono;
+	c->mono = mono;
+	c->real = real;
+	return mono - c->since >= for_ns;
+}
+
 void clock_iso(uint64_t real_ns, char ret[CLOCK_ISO_SIZE])
 {
 	time_t s = (time_t)(real_ns / NS_PER_S);

@@ -34,6 +34,10 @@
 
 #define PRODUCERS_MAX 80
 #define NS_PER_S UINT64_C(1000000000)
+/* What goes for its age goes for good, and a clock that was set says nothing of ages: removal waits for an hour in which
+ * nothing but small corrections was made. */
+#define RETAIN_STEADY (3600 * NS_PER_S)
+#define RETAIN_STEP (60 * NS_PER_S)
 #define RETAIN_PERIOD (600 * NS_PER_S) /* between two looks for segments that are too old */
 #define DRAIN_AT_ONCE 512 /* records between two looks at the loop */
 
@@ -48,6 +52,7 @@ struct notary_role {
 	struct member member;
 	struct notary *notary;
 	struct loop_timer *timer, *retain_timer;
+	struct clock_steady steady;
 	struct producer producers[PRODUCERS_MAX];
 	uint8_t node_key[SALT_SIZE];
 	uint64_t instances;
@@ -86,12 +91,13 @@ static void on_timer(struct loop_timer *t, void *arg)
 static void on_retain(struct loop_timer *t, void *arg)
 {
 	struct notary_role *n = arg;
+	uint64_t now = clock_real_ns();
 	int r;
 
 	(void)t;
-	if (!n->notary)
+	if (!n->notary || !clock_is_steady(&n->steady, clock_mono_ns(), now, RETAIN_STEP, RETAIN_STEADY))
 		return;
-	r = notary_retain(n->notary, n->setup.log_retention_s * NS_PER_S, clock_real_ns());
+	r = notary_retain(n->notary, n->setup.log_retention_s * NS_PER_S, now);
 	if (r < 0)
 		log_warn("remove old segments of the log: %s", err_text(r));
 	else if (r > 0)

@@ -4,6 +4,7 @@
 #define sup_proxy_of fuzz_proxy_of
 #define sup_tell_listener fuzz_tell_listener
 #define sup_drop_listener fuzz_drop_listener
+#define sup_members_again fuzz_members_again
 #define sup_members_start fuzz_members_start
 #define sup_from_keeper fuzz_from_keeper
 #include "user/role/sup_members.c"

@@ -269,7 +269,7 @@ static void check_good(const struct conf *c)
 	assert_int_equal(c->agents[0].ngroups, 2);
 	assert_string_equal(c->agents[0].groups[1], "trial");
 	assert_string_equal(c->agents[0].script, "/opt/claude/cli.js");
-	assert_int_equal(c->agents[0].line, 29);
+	assert_int_equal(c->agents[0].line, 30);
 	assert_true(c->agents[0].uid == CONF_UID_ANY);
 	assert_int_equal(c->agents[2].uid, 1234);
 	assert_string_equal(c->agents[3].cgroup, "/machine.slice/box");

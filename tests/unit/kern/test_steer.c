@@ -133,14 +133,21 @@ static int ask(struct bed *b, const char *verb, const char *address, unsigned po
 	return bed_run(b, &label, run_verb, &a);
 }
 
+/* A scope as the supervisor makes one: older kernels do not let these programs ask for a task's label. */
+static void scope_open(struct bed *b)
+{
+	bed_open(b);
+	assert_int_equal(kern_scope_attach(b->k, b->agent), 0);
+	assert_int_equal(kern_scope_cgroup(b->k, b->agent_id, &label), 0);
+}
+
 static void steers_every_way_to_connect(void **state)
 {
 	struct server s;
 	struct bed b;
 	unsigned n;
 
-	bed_open(&b);
-	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
+	scope_open(&b);
 	server_start(&b, &s);
 	assert_int_equal(ask(&b, "connect", "192.0.2.7", 443), PROBE_STEERED);
 	assert_int_equal(s.last.agent, AGENT);
@@ -176,15 +183,18 @@ static void refuses_what_it_cannot_steer(void **state)
 	struct server s;
 	struct bed b;
 
+	/* No label, no listener, another agent's label. */
 	bed_open(&b);
 	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
-	/* No listener, no label, another agent's label. */
+	assert_int_equal(bed_run(&b, NULL, run_verb, &a), PROBE_REFUSED);
+	assert_int_equal(bed_stat(&b, TG_STAT_CONNECT_NO_SCOPE), 1);
+	assert_int_equal(kern_scope_cgroup(b.k, b.agent_id, &label), 0);
 	assert_int_equal(ask(&b, "connect", "192.0.2.7", 443), PROBE_REFUSED);
 	assert_int_equal(bed_stat(&b, TG_STAT_CONNECT_NO_LISTENER), 1);
 	server_start(&b, &s);
-	assert_int_equal(bed_run(&b, NULL, run_verb, &a), PROBE_REFUSED);
-	assert_int_equal(bed_stat(&b, TG_STAT_CONNECT_NO_SCOPE), 1);
+	assert_int_equal(kern_scope_cgroup(b.k, b.agent_id, &stranger), 0);
 	assert_int_equal(bed_run(&b, &stranger, run_verb, &a), PROBE_REFUSED);
+	assert_int_equal(kern_scope_cgroup(b.k, b.agent_id, &label), 0);
 	/* Our own listeners, in every spelling. */
 	assert_int_equal(ask(&b, "connect", "127.0.0.1", s.port4), PROBE_REFUSED);
 	assert_int_equal(ask(&b, "connect", "0.0.0.0", s.port4), PROBE_REFUSED);
@@ -269,10 +279,7 @@ static void steers_questions_to_name_servers(void **state)
 	struct stub names;
 	struct bed b;
 
-	bed_open(&b);
-	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
-	/* By its cgroup too: older kernels do not let these programs ask for a task's label. */
-	assert_int_equal(kern_scope_cgroup(b.k, b.agent_id, &label), 0);
+	scope_open(&b);
 	server_start(&b, &s);
 	stub_start(&s, &names);
 	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
@@ -349,8 +356,7 @@ static void keeps_refusing_without_a_process(void **state)
 	struct server s;
 	struct bed b;
 
-	bed_open(&b);
-	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
+	scope_open(&b);
 	server_start(&b, &s);
 	assert_int_equal(ask(&b, "connect", "192.0.2.7", 443), PROBE_STEERED);
 	server_stop(&s);
@@ -457,8 +463,7 @@ static void storms_without_a_wrong_record(void **state)
 	print_message("skip: a threaded child of a threaded process, under the sanitizer\n");
 	skip();
 #endif
-	bed_open(&b);
-	assert_int_equal(kern_scope_attach(b.k, b.agent), 0);
+	scope_open(&b);
 	server_start(&b, &s);
 	assert_int_equal(bed_run(&b, &label, storm, NULL), 0);
 	assert_int_equal(s.missing, 0);

@@ -15,8 +15,8 @@ struct clock_steady {
 	uint64_t since; /* mono of the first look after the last step */
 };
 
-/* A look at both clocks now. True when no two looks for at least for_ns have found the clocks more than step_ns apart: a
- * clock that was set, also before the first look, cannot be told from one that is right sooner. */
+/* A look at both clocks now. True when no two looks for at least for_ns have found the clocks more than step_ns
+ * apart: a clock that was set, also before the first look, cannot be told from one that is right sooner. */
 bool clock_is_steady(struct clock_steady *c, uint64_t mono, uint64_t real, uint64_t step_ns, uint64_t for_ns);
 
 /* "2026-11-21T09:00:00.123456+00:00", 32 characters and a NUL; years 0000 to 9999. */

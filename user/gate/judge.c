@@ -200,6 +200,7 @@ static void judge_answer(struct judging *j)
 	if (j->rpc.id_raw.n)
 		m = match_answer(j);
 	j->msg.method = m.method;
+	j->answers = m.found;
 	if (m.found) {
 		const struct mcp_method_info *info = mcp_method_info(m.method);
 
@@ -356,7 +357,7 @@ static void judge_element(struct judging *j)
 
 static bool wants_answer(const struct judging *j)
 {
-	return j->rpc.kind == JSONRPC_REQUEST || (j->rpc.kind == JSONRPC_INVALID && j->rpc.answer);
+	return j->answers || j->rpc.kind == JSONRPC_REQUEST || (j->rpc.kind == JSONRPC_INVALID && j->rpc.answer);
 }
 
 static void begin(struct judging *j, struct gate_conv *c, const struct gate_context *x,
@@ -381,7 +382,8 @@ static const char *keep_reason(const struct judging *j)
 	return last;
 }
 
-/* Settles an element that may not go on: the answer it gets is in gate->out, or it gets none. */
+/* Settles an element that may not go on: the answer it gets is in gate->out, or it gets none. In the place of an answer
+ * goes an error, to who waits for it. */
 static void settle_denied(struct judging *j, struct gate_verdict *ret)
 {
 	struct gate *g = j->conv->gate;
@@ -392,7 +394,7 @@ static void settle_denied(struct judging *j, struct gate_verdict *ret)
 	ret->reason = keep_reason(j);
 	if (!wants_answer(j) || judging_answer(j) < 0)
 		return;
-	ret->act = GATE_ANSWER;
+	ret->act = j->answers ? GATE_REPLACE : GATE_ANSWER;
 	ret->bytes = buf_span(&g->out);
 }
 

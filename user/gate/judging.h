@@ -28,6 +28,7 @@ struct judging {
 	struct mcp_msg msg;
 	const struct mcp_connection *connection; /* it is no message but a connection, or NULL */
 	struct mcp_answer answer; /* of policy, when it was asked */
+	bool answers; /* a request that is open: who made it waits for this */
 	bool asked;
 	bool deny; /* must not go on, whatever the mode */
 	bool would_deny; /* policy, pin or catalog says no: the mode decides */

@@ -34,8 +34,8 @@
 
 #define PRODUCERS_MAX 80
 #define NS_PER_S UINT64_C(1000000000)
-/* What goes for its age goes for good, and a clock that was set says nothing of ages: removal waits for an hour in which
- * nothing but small corrections was made. */
+/* What goes for its age goes for good, and a clock that was set says nothing of ages: removal waits for an hour in
+ * which nothing but small corrections was made. */
 #define RETAIN_STEADY (3600 * NS_PER_S)
 #define RETAIN_STEP (60 * NS_PER_S)
 #define RETAIN_PERIOD (600 * NS_PER_S) /* between two looks for segments that are too old */

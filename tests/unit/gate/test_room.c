@@ -147,6 +147,13 @@ static void say(struct talk *t, const char *text)
 		;
 }
 
+static void reply(struct talk *t, const char *text)
+{
+	assert_int_equal(write(t->server_out, text, strlen(text)), strlen(text));
+	while (loop_once(t->loop, 0) > 0)
+		;
+}
+
 static ssize_t hear(int fd, char *ret, size_t size)
 {
 	ssize_t n = read(fd, ret, size - 1);
@@ -191,6 +198,26 @@ static void a_line_that_waited_in_vain_is_denied(void **state)
 	talk_close(&t);
 }
 
+/* Who asked would wait for ever for an answer that nobody may have. */
+static void an_answer_that_cannot_be_recorded_is_an_error(void **state)
+{
+	struct talk t;
+	char got[512];
+
+	talk_open(&t);
+	say(&t, CALL);
+	assert_true(hear(t.server_in, got, sizeof(got)) > 0);
+	fill_ring(&t.w, world_conv(&t.w, true));
+	while (world_judge(t.w.gate->convs, MCP_TO_SERVER, NOTE).act == GATE_FORWARD)
+		;
+	reply(&t, "{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"result\":{}}\n");
+	assert_int_equal(gate_expire(t.w.gate, clock_mono_ns() + GATE_ROOM_NS), 0);
+	assert_true(hear(t.host_in, got, sizeof(got)) > 0);
+	assert_non_null(strstr(got, "\"id\":\"last\",\"error\""));
+	assert_non_null(strstr(got, "the log takes no record"));
+	talk_close(&t);
+}
+
 static void a_conversation_may_end_while_a_line_waits(void **state)
 {
 	struct talk t;
@@ -209,6 +236,7 @@ int main(void)
 		cmocka_unit_test(waiting_ends),
 		cmocka_unit_test(a_line_waits_unjudged_and_then_goes_on),
 		cmocka_unit_test(a_line_that_waited_in_vain_is_denied),
+		cmocka_unit_test(an_answer_that_cannot_be_recorded_is_an_error),
 		cmocka_unit_test(a_conversation_may_end_while_a_line_waits),
 	};
 

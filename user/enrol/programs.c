@@ -278,8 +278,11 @@ bool programs_suspect(const struct programs *p, pid_t pid)
 	_cleanup_close_ int exe = proc_open(pid, "exe", O_PATH);
 	struct candidate c;
 
-	if (exe < 0 || candidate_init(pid, exe, &c) < 0)
-		return false;
+	/* Who is gone, or a thread of the kernel, runs no program; one that cannot be looked at may run any. */
+	if (exe < 0)
+		return exe != -ESRCH;
+	if (candidate_init(pid, exe, &c) < 0)
+		return true;
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct program *at = &p->v[i];
 

@@ -28,7 +28,7 @@ void programs_refresh(struct programs *p);
 size_t programs_selectors(const struct programs *p, struct kern_selector *ret);
 
 /* Whether programs_match() has anything to find out about a process: it executed a loader, or a nameless file of a
- * program's size. Reads nothing. */
+ * program's size, or its file cannot be looked at. Reads nothing. */
 bool programs_suspect(const struct programs *p, pid_t pid);
 
 /*

@@ -3,6 +3,7 @@
  * Agents that ran before the node did: what they go on to open is steered and judged, and the conversations that
  * they have with servers of the catalog are taken over.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,8 +61,8 @@ static bool may_match(const struct supervisor *s, pid_t pid)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n <= 0)
-		return false; /* a kernel thread, or gone */
+	if (n < 0)
+		return errno != ENOENT && errno != ESRCH; /* these: a kernel thread, or gone */
 	exe[n] = '\0';
 	if (n > 10 && strcmp(exe + n - 10, " (deleted)") == 0)
 		exe[n - 10] = '\0'; /* replaced since: it is what was executed */
@@ -89,14 +90,22 @@ void sup_running_scan(struct supervisor *s)
 	struct proc_pids all = { 0 };
 	struct proc_identity id;
 	struct match m;
+	int r;
 
 	if (proc_all(&all) < 0)
 		return;
 	for (size_t i = 0; i < all.n; i++) {
 		(void)kern_heartbeat(s->kern); /* measuring takes its time */
 		if (all.v[i] <= 1 || all.v[i] == getpid() || !may_match(s, all.v[i]) ||
-		    sup_in_scope(s, all.v[i]) || proc_identity_read(all.v[i], &id) < 0)
+		    sup_in_scope(s, all.v[i]))
 			continue;
+		r = proc_identity_read(all.v[i], &id);
+		if (r < 0) {
+			if (r != -ESRCH)
+				log_warn("pid %d ran before the node and cannot be looked at: %s", (int)all.v[i],
+					 err_text(r));
+			continue;
+		}
 		/* What cannot be told here has run for a while: no guess ends it. */
 		if (programs_match(s->programs, &id, &m) <= 0)
 			match_running(s, &id, &m);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -309,6 +310,26 @@ static void suspects(void **state)
 	assert_false(programs_suspect(programs, 1 << 22));
 }
 
+/* No descriptor is left to look with: nobody knows what it runs. */
+static void suspects_what_it_cannot_see(void **state)
+{
+	struct rlimit before, none;
+	pid_t pid = started(&(struct start){ .file = agent, .argv = { "x" } });
+	bool is, gone;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	is = programs_suspect(programs, pid);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	gone = programs_suspect(programs, pid);
+	assert_true(is);
+	assert_false(gone);
+	assert_false(programs_suspect(programs, 2)); /* the kernel's */
+}
+
 static void selectors(void **state)
 {
 	struct kern_selector s[4 * PROGRAMS_SELECTORS];
@@ -335,6 +356,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cannot_be_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follows_changes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(suspects, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(suspects_what_it_cannot_see, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(selectors, set_up, tear_down),
 	};
 

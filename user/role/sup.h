@@ -6,7 +6,8 @@
  * The supervisor's parts and what they share; not for other roles.
  *
  *	supervisor.c  start, signals, order of things
- *	sup_members   channels to the other roles, rings, set-up
+ *	sup_members   channels to the other roles, set-up
+ *	sup_ring      the rings that records go by
  *	sup_owner     who owns a loopback server
  *	sup_policy    policy and catalog: read, offer to all proxies, commit together
  *	sup_numbers   which number an agent has
@@ -14,6 +15,7 @@
  *	sup_container agents that are containers
  *	sup_listen    the listeners of the scopes
  *	sup_stdio     takeovers: look, take, hand over, release or kill
+ *	sup_server    which process is the server, which the host
  *	sup_running   agents and conversations from before the start
  *	sup_stray     servers that stand still for a takeover nobody knows of any more
  *	sup_control   the control socket's verbs
@@ -221,9 +223,18 @@ int sup_from_keeper(struct supervisor *s, struct ipc_msg *m);
 void sup_members_again(struct supervisor *s);
 /* Channel of the proxy that serves an agent, or NULL while it is down. */
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
-/* Puts a listener into the keeper's hands and the proxy's. */
-void sup_tell_listener(struct supervisor *s, const struct sup_listener *l);
-void sup_drop_listener(struct supervisor *s, const struct sup_listener *l);
+/* The keeper holds fd (borrowed) under that name, over any role's death, until sup_unkeep(). */
+void sup_keep(struct supervisor *s, const char *key, int fd);
+void sup_unkeep(struct supervisor *s, const char *key);
+
+/* --- sup_ring.c */
+/* Makes what a producer's ring still lacks. 0 or -errno. */
+int sup_ring_make(struct supervisor *s, unsigned producer);
+/* fd becomes part of a ring, if the name is that of one; -ENOENT when it is not, -EBADMSG when of none there can be. */
+int sup_ring_take_back(struct supervisor *s, const char *key, int fd);
+int sup_ring_tell_notary(struct supervisor *s, unsigned producer);
+/* Once the notary is there and the ring's key is. */
+void sup_ring_tell_proxy(struct supervisor *s, struct sup_proxy *p);
 
 /* --- sup_owner.c */
 struct msg_owner_is sup_owner_of(struct supervisor *s, const struct msg_owner *q);
@@ -272,6 +283,10 @@ void sup_enrol_stop(struct supervisor *s);
 /* --- sup_listen.c */
 /* A listener for the agent in the process's network namespace, made when there is none. 0 or -errno. */
 int sup_listen_for(struct supervisor *s, pid_t pid, uint32_t agent);
+/* fd becomes a listener, if the name is that of one; -ENOENT, -EBADMSG, -ENOMEM. */
+int sup_listener_take_back(struct supervisor *s, const char *key, int fd);
+/* Hands a proxy that was started anew what its agents have. */
+void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy);
 /* Closes the agent's listeners. */
 void sup_listen_end(struct supervisor *s, uint32_t agent);
 /* At the start: tells the kernel of those that were kept, and makes what those in scope miss. 0 or -errno. */
@@ -322,6 +337,13 @@ void sup_cage_stop(struct supervisor *s);
 #define SUP_CAGE_DETAILS 4
 /* For a record of a spawn: how the server was let start. kv has room for SUP_CAGE_DETAILS; how many were filled. */
 unsigned sup_cage_details(const struct supervisor *s, const struct cage *cage, struct record_kv *kv);
+
+/* --- sup_server.c */
+/* Who reads, or will read, a held stream that is MCP. 0; -EAGAIN: it does not show yet, and who was stopped runs on;
+ * -ENOENT: the stream is gone. ret_ticks is its start, as /proc/PID/stat has it. */
+int sup_server_of(struct supervisor *s, uint64_t key, pid_t *ret, uint64_t *ret_ticks);
+/* The host of a server whose input is that object. */
+pid_t sup_server_host(pid_t server, mode_t type, uint64_t ino);
 
 /* --- sup_running.c */
 /* Agents that ran before Tollgate did: brings them into scope, takes over the conversations with servers that the

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The listeners at which agents' steered connections end: one pair for each agent in each network namespace. They
+ * The listeners at which agents' steered connections end: one set for each agent in each network namespace. They
  * outlive this process in the keeper's hands; after the keeper's death they are made anew for whoever is still in
  * scope, or their connections would be refused until they start again. Runs in the supervisor.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,6 +15,98 @@
 #include "user/kern/flow.h"
 #include "user/kern/scope.h"
 #include "user/role/sup.h"
+
+/* --- in the hands of keeper and proxy ----------------------------------------------------------------- */
+
+static void listener_key(const struct sup_listener *l, enum listener_end end, char ret[MSG_KEY_MAX])
+{
+	(void)snprintf(ret, MSG_KEY_MAX, "listen/%" PRIu32 "/%" PRIu64 "/%u/%u", l->agent, l->l.netns_cookie,
+		       (unsigned)end, listener_port(&l->l, end));
+}
+
+static struct sup_listener *kept_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
+{
+	struct sup_listener *l;
+
+	for (l = s->listeners; l; l = l->next)
+		if (l->agent == agent && l->l.netns_cookie == cookie)
+			return l;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->agent = agent;
+	l->l = (struct listener)LISTENER_NONE;
+	l->l.netns_cookie = cookie;
+	l->next = s->listeners;
+	s->listeners = l;
+	return l;
+}
+
+int sup_listener_take_back(struct supervisor *s, const char *key, int fd)
+{
+	struct sup_listener *l;
+	uint32_t agent;
+	uint64_t cookie;
+	unsigned port, end;
+
+	if (sscanf(key, "listen/%" SCNu32 "/%" SCNu64 "/%u/%u", &agent, &cookie, &end, &port) != 4)
+		return -ENOENT;
+	if (end >= LISTENER_ENDS || port > UINT16_MAX)
+		return -EBADMSG;
+	l = kept_listener(s, agent, cookie);
+	if (!l)
+		return -ENOMEM;
+	l->l.fd[end] = fd;
+	*(end == LISTENER_TCP4 || end == LISTENER_NAMES4 ? &l->l.port4 : &l->l.port6) = (uint16_t)port;
+	return 0;
+}
+
+static void tell_one(const struct sup_listener *l, struct ipc *to, enum listener_end end)
+{
+	struct msg_listen m = { .agent = l->agent, .end = (uint32_t)end, .netns_cookie = l->l.netns_cookie,
+				.port = listener_port(&l->l, end) };
+
+	if (l->l.fd[end] >= 0 && to)
+		(void)ipc_send(to, MSG_LISTEN, 0, &m, sizeof(m), &l->l.fd[end], 1);
+}
+
+static void tell_listener(struct supervisor *s, const struct sup_listener *l)
+{
+	struct ipc *to = sup_proxy_of(s, l->agent);
+	char key[MSG_KEY_MAX];
+
+	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
+		if (l->l.fd[end] < 0)
+			continue;
+		listener_key(l, end, key);
+		sup_keep(s, key, l->l.fd[end]);
+		tell_one(l, to, end);
+	}
+}
+
+static void drop_listener(struct supervisor *s, const struct sup_listener *l)
+{
+	struct ipc *to = sup_proxy_of(s, l->agent);
+	char key[MSG_KEY_MAX];
+
+	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
+		struct msg_listen m = { .agent = l->agent, .end = end, .netns_cookie = l->l.netns_cookie };
+
+		listener_key(l, end, key);
+		sup_unkeep(s, key);
+		if (to)
+			(void)ipc_send(to, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
+	}
+}
+
+void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy)
+{
+	for (const struct sup_listener *l = s->listeners; l; l = l->next)
+		for (unsigned end = 0; sup_proxy_of(s, l->agent) == proxy && end < LISTENER_ENDS; end++)
+			tell_one(l, proxy, end);
+}
+
+/* --- for a process that comes into scope -------------------------------------------------------------- */
 
 static struct sup_listener *find_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
 {
@@ -44,7 +137,7 @@ int sup_listen_for(struct supervisor *s, pid_t pid, uint32_t agent)
 		l->l = fresh;
 		l->next = s->listeners;
 		s->listeners = l;
-		sup_tell_listener(s, l);
+		tell_listener(s, l);
 	}
 	return flow_listener_set(s->kern, l->l.netns_cookie, agent, l->l.port4, l->l.port6);
 }
@@ -61,7 +154,7 @@ void sup_listen_end(struct supervisor *s, uint32_t agent)
 			continue;
 		}
 		(void)flow_listener_remove(s->kern, l->l.netns_cookie, agent);
-		sup_drop_listener(s, l);
+		drop_listener(s, l);
 		listener_close(&l->l);
 		*at = l->next;
 		free(l);

@@ -4,28 +4,17 @@
  * when one of them, or the supervisor itself, was started anew.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
 #include "user/base/log.h"
 #include "user/gate/snapshot.h"
-#include "user/notary/ring.h"
 #include "user/role/sandbox.h"
 #include "user/role/spawn.h"
 #include "user/role/sup.h"
-
-static const char *const ring_parts[] = { "ring", "wake", "progress" };
-
-static int *ring_part(struct sup_ring *r, unsigned i)
-{
-	return i == 0 ? &r->ring : i == 1 ? &r->wake : &r->progress;
-}
 
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent)
 {
@@ -34,7 +23,7 @@ struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent)
 
 /* --- what the keeper holds ------------------------------------------------------------------------ */
 
-static void keep(struct supervisor *s, const char *key, int fd)
+void sup_keep(struct supervisor *s, const char *key, int fd)
 {
 	struct msg_key k = { 0 };
 
@@ -43,7 +32,7 @@ static void keep(struct supervisor *s, const char *key, int fd)
 		log_warn("keep %s: the keeper does not answer", key);
 }
 
-static void unkeep(struct supervisor *s, const char *key)
+void sup_unkeep(struct supervisor *s, const char *key)
 {
 	struct msg_key k = { 0 };
 
@@ -51,169 +40,27 @@ static void unkeep(struct supervisor *s, const char *key)
 	(void)ipc_send(s->keeper, MSG_UNKEEP, 0, &k, sizeof(k), NULL, 0);
 }
 
-static void listener_key(const struct sup_listener *l, enum listener_end end, char ret[MSG_KEY_MAX])
-{
-	(void)snprintf(ret, MSG_KEY_MAX, "listen/%" PRIu32 "/%" PRIu64 "/%u/%u", l->agent, l->l.netns_cookie,
-		       (unsigned)end, listener_port(&l->l, end));
-}
-
-static struct sup_listener *kept_listener(struct supervisor *s, uint32_t agent, uint64_t cookie)
-{
-	struct sup_listener *l;
-
-	for (l = s->listeners; l; l = l->next)
-		if (l->agent == agent && l->l.netns_cookie == cookie)
-			return l;
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return NULL;
-	l->agent = agent;
-	l->l = (struct listener)LISTENER_NONE;
-	l->l.netns_cookie = cookie;
-	l->next = s->listeners;
-	s->listeners = l;
-	return l;
-}
-
-static int take_back_listener(struct supervisor *s, const char *key, int fd)
-{
-	struct sup_listener *l;
-	uint32_t agent;
-	uint64_t cookie;
-	unsigned port, end;
-
-	if (sscanf(key, "listen/%" SCNu32 "/%" SCNu64 "/%u/%u", &agent, &cookie, &end, &port) != 4 ||
-	    end >= LISTENER_ENDS || port > UINT16_MAX)
-		return -EBADMSG;
-	l = kept_listener(s, agent, cookie);
-	if (!l)
-		return -ENOMEM;
-	l->l.fd[end] = fd;
-	*(end == LISTENER_TCP4 || end == LISTENER_NAMES4 ? &l->l.port4 : &l->l.port6) = (uint16_t)port;
-	return 0;
-}
-
 static int take_back(struct supervisor *s, struct ipc_msg *m)
 {
 	const struct msg_key *k = m->body;
-	unsigned producer, part;
 	int fd, r;
 
 	if (m->len != sizeof(*k) || m->nfds != 1 || !msg_string_ok(k->key, sizeof(k->key)))
 		return -EBADMSG;
 	fd = ipc_take_fd(m, 0);
-	if (strncmp(k->key, "listen/", 7) == 0) {
-		r = take_back_listener(s, k->key, fd);
-	} else if (sscanf(k->key, "ring/%u/%u", &producer, &part) == 2 && producer < SUP_PRODUCERS_MAX &&
-		   part < ARRAY_SIZE(ring_parts)) {
-		*ring_part(&s->rings[producer], part) = fd;
-		r = 0;
-	} else {
-		r = -EBADMSG;
-	}
+	r = sup_listener_take_back(s, k->key, fd);
+	if (r == -ENOENT)
+		r = sup_ring_take_back(s, k->key, fd);
 	if (r < 0)
 		close(fd);
-	return r;
-}
-
-/* --- listeners ------------------------------------------------------------------------------------ */
-
-static void tell_one(const struct sup_listener *l, struct ipc *to, enum listener_end end)
-{
-	struct msg_listen m = { .agent = l->agent, .end = (uint32_t)end, .netns_cookie = l->l.netns_cookie,
-				.port = listener_port(&l->l, end) };
-
-	if (l->l.fd[end] >= 0 && to)
-		(void)ipc_send(to, MSG_LISTEN, 0, &m, sizeof(m), &l->l.fd[end], 1);
-}
-
-void sup_tell_listener(struct supervisor *s, const struct sup_listener *l)
-{
-	struct ipc *to = sup_proxy_of(s, l->agent);
-	char key[MSG_KEY_MAX];
-
-	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
-		if (l->l.fd[end] < 0)
-			continue;
-		listener_key(l, end, key);
-		keep(s, key, l->l.fd[end]);
-		tell_one(l, to, end);
-	}
-}
-
-void sup_drop_listener(struct supervisor *s, const struct sup_listener *l)
-{
-	struct ipc *to = sup_proxy_of(s, l->agent);
-	char key[MSG_KEY_MAX];
-
-	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
-		struct msg_listen m = { .agent = l->agent, .end = end, .netns_cookie = l->l.netns_cookie };
-
-		listener_key(l, end, key);
-		unkeep(s, key);
-		if (to)
-			(void)ipc_send(to, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
-	}
-}
-
-/* --- rings ---------------------------------------------------------------------------------------- */
-
-static int make_ring(struct supervisor *s, unsigned producer)
-{
-	struct sup_ring *r = &s->rings[producer];
-	char key[MSG_KEY_MAX];
-
-	if (r->ring < 0) {
-		if (ring_create(RING_SIZE_DEFAULT, &r->ring) < 0)
-			return -ENOMEM;
-		s->rings_made = true;
-	}
-	if (r->wake < 0)
-		r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (r->progress < 0)
-		r->progress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	for (unsigned i = 0; i < ARRAY_SIZE(ring_parts); i++) {
-		int fd = *ring_part(r, i);
-
-		if (fd < 0)
-			return -EMFILE;
-		(void)snprintf(key, sizeof(key), "ring/%u/%u", producer, i);
-		keep(s, key, fd);
-	}
-	return 0;
-}
-
-static int tell_notary_ring(struct supervisor *s, unsigned producer)
-{
-	struct sup_ring *r = &s->rings[producer];
-	struct msg_ring m = { .producer = producer, .synced = s->setup.durability == RECORD_SYNCED };
-	int fds[] = { r->ring, r->wake, r->progress };
-
-	return ipc_send(s->notary, MSG_NOTARY_RING, 0, &m, sizeof(m), fds, 3);
-}
-
-static void tell_proxy_ring(struct supervisor *s, struct sup_proxy *p)
-{
-	struct sup_ring *r = &s->rings[p->index + 1];
-	struct msg_recording m = { .instance = r->instance };
-	struct msg_flag there = { .value = 1 };
-	int fds[] = { r->ring, r->wake, r->progress };
-
-	if (!p->channel || !r->instanced || !s->notary_there || sup_escrow_offer(s, p) < 0)
-		return; /* without a recorder it denies */
-	memcpy(m.public_key, s->notary_up.public_key, sizeof(m.public_key));
-	if (ipc_send(p->channel, MSG_RING, 0, &m, sizeof(m), fds, 3) < 0 ||
-	    ipc_send(p->channel, MSG_NOTARY, 0, &there, sizeof(there), NULL, 0) < 0)
-		return;
-	p->recording = true;
-	sup_check_ready(s);
+	return r == -ENOENT ? -EBADMSG : r;
 }
 
 void sup_members_again(struct supervisor *s)
 {
 	for (unsigned i = 0; i < s->nproxies; i++)
 		if (!s->proxies[i].recording)
-			tell_proxy_ring(s, &s->proxies[i]);
+			sup_ring_tell_proxy(s, &s->proxies[i]);
 }
 
 /* --- the notary ----------------------------------------------------------------------------------- */
@@ -236,7 +83,7 @@ static int notary_is_up(struct supervisor *s, const struct ipc_msg *m)
 	s->notary_up = *up;
 	s->notary_there = true;
 	for (unsigned i = 0; i <= s->nproxies && r >= 0; i++)
-		r = tell_notary_ring(s, i);
+		r = sup_ring_tell_notary(s, i);
 	return r;
 }
 
@@ -252,7 +99,7 @@ static int notary_instance(struct supervisor *s, const struct ipc_msg *m)
 	r->instance = *in;
 	r->instanced = true;
 	if (in->producer > 0)
-		tell_proxy_ring(s, &s->proxies[in->producer - 1]);
+		sup_ring_tell_proxy(s, &s->proxies[in->producer - 1]);
 	else if (sup_record_start(s) < 0)
 		sup_exit(s, EXIT_FAILURE);
 	sup_check_ready(s);
@@ -436,12 +283,8 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
 		r = sup_offer_current(s, p);
 	if (r < 0)
 		return r;
-	tell_proxy_ring(s, p);
-	for (const struct sup_listener *l = s->listeners; l; l = l->next)
-		if (sup_proxy_of(s, l->agent) == p->channel) {
-			for (unsigned end = 0; end < LISTENER_ENDS; end++)
-				tell_one(l, p->channel, end);
-		}
+	sup_ring_tell_proxy(s, p);
+	sup_listen_tell_proxy(s, p->channel);
 	return 0;
 }
 
@@ -593,7 +436,7 @@ int sup_members_start(struct supervisor *s)
 	int r = 0;
 
 	for (unsigned i = 0; i <= s->nproxies && r >= 0; i++)
-		r = make_ring(s, i);
+		r = sup_ring_make(s, i);
 	if (r >= 0)
 		r = spawn(s, ROLE_NOTARY, 0, &s->conf.notary);
 	for (unsigned i = 0; i < s->nproxies && r >= 0; i++)

@@ -18,12 +18,9 @@
 #include "user/base/clock.h"
 #include "user/base/log.h"
 #include "user/base/loop.h"
-#include "user/enrol/match.h"
-#include "user/gate/snapshot.h"
 #include "user/kern/guard.h"
 #include "user/kern/kern.h"
 #include "user/kern/stdio.h"
-#include "user/mcp/catalog.h"
 #include "user/proc/file.h"
 #include "user/proc/tree.h"
 #include "user/role/cage.h"
@@ -34,7 +31,6 @@
 #define LOOK_AGAIN_NS 20000000ull
 #define LOOK_LONGEST_NS 2000000000ull /* what does not show for so long, and was only suspected, is let go */
 #define TAKE_TIMEOUT_MS 3000
-#define HOST_CLIMB_MAX 16 /* wrappers between a server and its host that share its descriptors */
 
 enum stage {
 	JOB_LOOK = 0, /* a proxy is asked what it is */
@@ -238,25 +234,6 @@ static void ended(struct supervisor *s, struct sup_job *job)
 
 /* --- taking --------------------------------------------------------------------------------------- */
 
-/* The host is the nearest ancestor that does not share the server's descriptors: `npx` and `sh -c` stand
- * in between and hold the same ones. */
-static pid_t climb_to_host(const struct sup_job *job)
-{
-	struct proc_object in = { .type = job->mode0, .ino = job->ino0, .access = O_RDONLY };
-	struct proc_stat st;
-	pid_t pid = job->server;
-	bool split;
-
-	for (int i = 0; i < HOST_CLIMB_MAX; i++) {
-		if (proc_stat_read(pid, &st) < 0)
-			break;
-		pid = st.ppid;
-		if (pid <= 1 || proc_holds(pid, &in, 1, &split) <= 0)
-			break;
-	}
-	return pid;
-}
-
 static int describe(struct sup_job *job)
 {
 	struct stat st0, st1;
@@ -270,7 +247,7 @@ static int describe(struct sup_job *job)
 	job->mode1 = st1.st_mode & S_IFMT;
 	job->ino0 = st0.st_ino;
 	job->ino1 = st1.st_ino;
-	job->host = climb_to_host(job);
+	job->host = sup_server_host(job->server, job->mode0, job->ino0);
 	return 0;
 }
 
@@ -338,63 +315,18 @@ static void queue(struct supervisor *s, struct sup_job *job)
 	start_next(s);
 }
 
-/* --- who is the server? --------------------------------------------------------------------------- */
-
-static bool listed(struct supervisor *s, pid_t pid)
-{
-	struct catalog_match m = { 0 };
-	struct proc_identity id;
-
-	if (proc_identity_read(pid, &id) < 0)
-		return false;
-	catalog_server_find_stdio(s->current.snap->catalog, &id, &m);
-	return m.server;
-}
-
-struct reader {
-	uint64_t key;
-	pid_t pid;
-	uint64_t ticks;
-};
-
-static int is_reader(pid_t pid, const struct tg_stopped *st, void *arg)
-{
-	struct reader *r = arg;
-
-	if (st->kind != TG_STOP_STDIO || st->stream != r->key)
-		return 0;
-	r->pid = pid;
-	r->ticks = kern_start_ticks(st->start);
-	return 1;
-}
-
-/* A host may write before its server is there: `sh -c` and `npx` hold the descriptors first and execute or
- * fork the program that will read. The server is whoever the catalog recognises, or else whoever reads: a
- * read on a held stream stops the reader with the bytes in hand, before its code sees them. Until then a
- * stopped process that the catalog does not know runs on. */
 static void await_reader(struct supervisor *s, struct sup_job *job)
 {
-	struct reader r = { .key = job->key };
-	struct tg_stream st;
-	bool stands;
+	int r = sup_server_of(s, job->key, &job->server, &job->server_ticks);
 
-	(void)kern_stopped_each(s->kern, is_reader, &r);
-	/* Asked before what it has: who stands cannot come to have more. */
-	stands = r.pid && proc_stands(r.pid) == 1;
-	if (kern_stdio_read(s->kern, job->key, &st) < 0) {
-		finish(s, job); /* the stream is gone, and with it what was written */
-		return;
-	}
-	job->server = st.taken && r.pid ? r.pid : (pid_t)st.server_tgid;
-	job->server_ticks = st.taken && r.pid ? r.ticks : kern_start_ticks(st.server_start);
-	if (st.taken || listed(s, job->server)) {
+	if (r == -ENOENT) {
+		finish(s, job); /* and with the stream what was written */
+	} else if (r == 0) {
 		queue(s, job);
-		return;
+	} else {
+		job->stage = JOB_READER;
+		(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
 	}
-	if (stands)
-		(void)kern_stopped_continue(s->kern, r.pid);
-	job->stage = JOB_READER;
-	(void)loop_timer_arm(s->look_timer, LOOK_AGAIN_NS, 0);
 }
 
 void sup_stdio_injector(struct supervisor *s)

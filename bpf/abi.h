@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #endif
 
-#define TG_ABI_VERSION 6
+#define TG_ABI_VERSION 7
 
 /* --- scope ------------------------------------------------------------------------------------ */
 
@@ -26,6 +26,9 @@ struct tg_label {
 	__u32 pad;
 	__u64 instance; /* which enrolment; chosen by user space */
 };
+
+/* The agent of the daemon's own canary: no configured one has this number. */
+#define TG_AGENT_CANARY 0xffffffffu
 
 /* One line of the scope iterator: a thread group leader that has a label. */
 struct tg_scope_task {

@@ -99,6 +99,13 @@ int kern_verify(struct kern *k, const char **ret_what)
 		if (r == 0)
 			r = attach_check(k, KW_DAEMON, k->state->daemon_cgroup, path);
 	}
+	if (r == 0 && k->canary) {
+		r = pin_path(path, "%s/canary/%" PRIx64, k->dir, k->canary);
+		if (r == 0)
+			r = attach_check(k, KW_SCOPE, k->canary, path);
+		if (r == -ENOLINK)
+			name_scope(k, k->canary);
+	}
 	if (r == 0 && kern_stdio_attached(k)) {
 		r = pin_path(path, "%s/stdio", k->dir);
 		if (r == 0)

@@ -66,6 +66,7 @@ struct kern {
 	int prog[KP_MAX_]; /* -1: not loaded, of KW_FENCE and KW_FAMILY only */
 	struct tg_state *state; /* the state map's only entry, shared with the programs */
 	int walk[2]; /* links of the holder iterators: scopes, all; -1 before their first use */
+	uint64_t canary; /* id of its cgroup; 0: none */
 	bool adopted;
 	uint32_t leaving[KP_MAX_]; /* ids of links that were unpinned and may still run; attach.c */
 	unsigned nleaving;

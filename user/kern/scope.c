@@ -290,3 +290,57 @@ int kern_daemon_attach(struct kern *k, const char *dir)
 		__atomic_store_n(&k->state->daemon_cgroup, id, __ATOMIC_RELEASE);
 	return r;
 }
+
+/* --- the canary --------------------------------------------------------------------------------------- */
+
+static int canaries_forget(struct kern *k, const char *pins, uint64_t but)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *d = opendir(pins);
+	int r = 0;
+
+	if (!d)
+		return -errno;
+	while (r == 0 && (e = readdir(d))) {
+		char *end;
+		uint64_t id = strtoull(e->d_name, &end, 16);
+
+		if (e->d_name[0] == '.' || (!*end && id == but))
+			continue;
+		(void)bpf_map_delete_elem(k->map[KM_SCOPE_CGROUPS], &id);
+		r = pin_path(path, "%s/%s", pins, e->d_name);
+		if (r == 0)
+			r = pin_remove_tree(path);
+	}
+	closedir(d);
+	return r;
+}
+
+int kern_canary_attach(struct kern *k, const char *dir)
+{
+	static const struct tg_label label = { .agent = TG_AGENT_CANARY };
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char all[PATH_MAX], pins[PATH_MAX];
+	uint64_t id;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if ((r = cgroup_id(dir, &id)) < 0 || (r = pin_path(all, "%s/canary", k->dir)) < 0 ||
+	    (r = pin_path(pins, "%s/%llx", all, (unsigned long long)id)) < 0)
+		return r;
+	if (mkdir(all, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	r = canaries_forget(k, all, id);
+	if (r == 0 && attach_check(k, KW_SCOPE, id, pins) < 0) {
+		r = pin_remove_tree(pins);
+		if (r == 0)
+			r = attach_all(k, KW_SCOPE, fd, pins);
+	}
+	if (r == 0)
+		r = kern_scope_cgroup(k, id, &label);
+	if (r == 0)
+		k->canary = id;
+	return r;
+}

@@ -46,4 +46,8 @@ int kern_scope_each(struct kern *k, kern_scope_fn fn, void *arg);
  * Its tasks alone may continue stopped processes. Replaces an earlier daemon cgroup. */
 int kern_daemon_attach(struct kern *k, const char *dir);
 
+/* Makes a cgroup the canary's scope: as an agent's, but it counts as none, so what is attached only while there are
+ * agents is not. What an earlier canary's cgroup had goes. 0 or -errno. */
+int kern_canary_attach(struct kern *k, const char *dir);
+
 #endif

@@ -11,6 +11,7 @@
 #include "user/base/log.h"
 #include "user/conf/conf.h"
 #include "user/main/version.h"
+#include "user/role/canary.h"
 #include "user/role/injector.h"
 #include "user/role/keeper.h"
 #include "user/role/notary_role.h"
@@ -41,6 +42,8 @@ static int run_role(int role, const char *config)
 		return notary_run(TOLLGATE_VERSION);
 	case ROLE_QUERY:
 		return query_role_run();
+	case ROLE_CANARY:
+		return canary_run();
 	default:
 		fputs(usage, stderr);
 		return EXIT_FAILURE;

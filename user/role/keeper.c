@@ -25,7 +25,7 @@
 #include "user/role/spawn.h"
 
 #define NS_PER_MS 1000000ull
-#define ROLES_MAX 80 /* supervisor, injector, notary, query, and up to 64 proxies with room to spare */
+#define ROLES_MAX 80 /* supervisor, canary, injector, notary, query, and up to 64 proxies with room to spare */
 #define KEPT_MAX 4096 /* listeners of all agents and namespaces, rings */
 #define RESTART_DELAY_NS (100 * NS_PER_MS) /* a role that dies at once must not spin */
 #define QUICK_DEATH_NS (1000 * NS_PER_MS)
@@ -159,7 +159,7 @@ static int spawn_requested(struct keeper *k, const struct ipc_msg *m)
 	const struct msg_spawn *s = m->body;
 	struct child *c = NULL;
 
-	if (m->len != sizeof(*s) || s->role <= ROLE_SUPERVISOR || s->role > ROLE_QUERY ||
+	if (m->len != sizeof(*s) || s->role <= ROLE_SUPERVISOR || s->role >= ROLE_MAX_ ||
 	    !msg_string_ok(s->log_dir, sizeof(s->log_dir)) ||
 	    !msg_string_ok(s->state_dir, sizeof(s->state_dir)) ||
 	    !msg_string_ok(s->node, sizeof(s->node)))
@@ -320,7 +320,7 @@ static void reap(struct keeper *k)
 /* --- the end ------------------------------------------------------------------------------------- */
 
 /* Roles end in this order, so that what one still says the next can still record. */
-static const enum role stop_order[] = { ROLE_SUPERVISOR, ROLE_INJECTOR, ROLE_PROXY, ROLE_NOTARY,
+static const enum role stop_order[] = { ROLE_SUPERVISOR, ROLE_CANARY, ROLE_INJECTOR, ROLE_PROXY, ROLE_NOTARY,
 					ROLE_QUERY };
 
 static unsigned signal_roles(struct keeper *k, enum role role, int signo)

@@ -100,6 +100,10 @@ enum msg_type {
 	MSG_QUERY_REFUSED, /* struct msg_pid: a peer was refused; the supervisor records it */
 	MSG_QUERY_ASKED, /* struct msg_asked, of which the supervisor fills in the unit */
 	MSG_QUERY_ASKED_IS, /* struct msg_asked_is */
+
+	/* supervisor <-> canary */
+	MSG_CANARY_TRY = 192, /* struct msg_canary. Answer: MSG_CANARY_TRIED */
+	MSG_CANARY_TRIED, /* struct msg_canary_tried */
 };
 
 struct msg_key {
@@ -135,6 +139,17 @@ struct msg_flag {
 struct msg_pid {
 	int32_t pid;
 	uint32_t uid;
+};
+
+/* Ports of 127.0.0.1 that the canary connects to. */
+struct msg_canary {
+	uint32_t serial; /* of the try; the answer has it too */
+	uint16_t steered, barred;
+};
+
+struct msg_canary_tried {
+	uint32_t serial;
+	int32_t steered, barred; /* each 0 or the -errno of connect() */
 };
 
 struct msg_role {

@@ -135,7 +135,8 @@ static int make_ruleset(enum role role, const struct sandbox_spec *spec, struct 
 	if (abi == 0)
 		return -EOPNOTSUPP;
 	if (abi >= 4)
-		attr.handled_access_net = NET_BIND_TCP | (role == ROLE_PROXY ? 0 : NET_CONNECT_TCP);
+		attr.handled_access_net = NET_BIND_TCP |
+					  (role == ROLE_PROXY || role == ROLE_CANARY ? 0 : NET_CONNECT_TCP);
 	if (abi >= 6)
 		attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -346,7 +347,7 @@ static int check_spec(enum role role, const struct sandbox_spec *spec)
 	if (stays_root(role) ? spec->uid != 0 || spec->gid != 0 || spec->npaths > 0
 			     : spec->uid == 0 || spec->gid == 0)
 		return -EINVAL;
-	if (role == ROLE_PROXY && spec->npaths > 0)
+	if ((role == ROLE_PROXY || role == ROLE_CANARY) && spec->npaths > 0)
 		return -EINVAL;
 	if (geteuid() != 0)
 		return -EPERM;

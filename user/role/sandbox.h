@@ -13,6 +13,7 @@ enum role {
 	ROLE_PROXY,
 	ROLE_NOTARY,
 	ROLE_QUERY,
+	ROLE_CANARY,
 	ROLE_MAX_,
 };
 

@@ -106,6 +106,10 @@ static const struct seccomp_rule rules_proxy[] = {
 	{ 0 },
 };
 
+/* --- canary: it connects, as the proxy does ------------------------------------------------------- */
+
+static const char *const names_canary[] = { "connect", NULL };
+
 /* --- notary and query: files below their folders, which Landlock names --------------------------- */
 
 static const char *const names_files_read[] = {
@@ -221,6 +225,11 @@ static const struct seccomp_table tables[ROLE_MAX_] = {
 			 .refuse = names_no_files,
 			 .refuse_rules = rules_no_files,
 			 .absent = names_absent },
+	[ROLE_CANARY] = { .allow = { names_base, names_canary, SANITIZER },
+			  .rules = { rules_base, rules_proxy },
+			  .refuse = names_no_files,
+			  .refuse_rules = rules_no_files,
+			  .absent = names_absent },
 	[ROLE_NOTARY] = { .allow = { names_base, names_files_read, names_files_write, names_notary,
 				     SANITIZER },
 			  .rules = { rules_base, rules_locks },

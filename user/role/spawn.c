@@ -20,6 +20,7 @@
 static const char *const names[] = {
 	[ROLE_KEEPER] = "keeper", [ROLE_SUPERVISOR] = "supervisor", [ROLE_INJECTOR] = "injector",
 	[ROLE_PROXY] = "proxy", [ROLE_NOTARY] = "notary", [ROLE_QUERY] = "query",
+	[ROLE_CANARY] = "canary",
 };
 
 const char *role_name(enum role role)

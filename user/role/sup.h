@@ -19,6 +19,7 @@
  *	sup_running   agents and conversations from before the start
  *	sup_stray     servers that stand still for a takeover nobody knows of any more
  *	sup_control   the control socket's verbs
+ *	sup_canary    a connection as an agent's, every few seconds
  *	sup_health    looks every second whether all is as it should be
  *	sup_cage      when servers are confined, and what the log says of it
  *	sup_record    the node's own records
@@ -134,6 +135,19 @@ struct sup_health {
 	unsigned nrecent;
 };
 
+/* What is known by trying. */
+struct sup_canary {
+	struct ipc *channel; /* NULL while it is down */
+	pid_t pid;
+	char daemon_dir[PATH_MAX], dir[PATH_MAX]; /* the roles' cgroup, and its own */
+	struct listener bait, own; /* where it connects to, and where that must arrive */
+	uint32_t serial;
+	bool awaits; /* an answer to serial */
+	unsigned silent; /* tries without one, in a row */
+	uint64_t tries, passed;
+	char problem[128]; /* of the last try; "": none */
+};
+
 struct supervisor {
 	struct loop *loop;
 	struct loop_timer *tick, *look_timer;
@@ -179,6 +193,7 @@ struct supervisor {
 	uint64_t last_cookie;
 
 	struct sup_health health;
+	struct sup_canary canary;
 
 	struct recorder *recorder;
 	struct loop_io *progress_io;
@@ -365,6 +380,15 @@ int sup_control_answer(struct supervisor *s, uint64_t cookie, struct span json);
 int sup_rotated(struct supervisor *s, const struct ipc_msg *m);
 /* Answers what has waited too long for a role that does not. */
 void sup_control_tick(struct supervisor *s);
+
+/* --- sup_canary.c */
+/* Its scope and listeners; the process is the keeper's to start. daemon_dir: cgroup of the roles. 0 or -errno. */
+int sup_canary_start(struct supervisor *s, const char *daemon_dir);
+void sup_canary_stop(struct supervisor *s);
+/* It is there: brought into its scope before it is asked for anything. */
+void sup_canary_up(struct supervisor *s, pid_t pid);
+int sup_canary_tried(struct supervisor *s, const struct ipc_msg *m);
+void sup_canary_tick(struct supervisor *s);
 
 /* --- sup_health.c */
 void sup_health_start(struct supervisor *s);

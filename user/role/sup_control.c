@@ -142,6 +142,9 @@ static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const 
 	json_out_key(j, "rows");
 	json_out_array(j);
 	row(j, "kernel programs", links_ok ? "closed" : "OPEN", links_ok ? "attached and pinned" : broken);
+	row(j, "canary", *s->canary.problem ? "OPEN" : s->canary.passed ? "closed" : "open",
+	    *s->canary.problem ? s->canary.problem :
+	    s->canary.passed ? "its connections are steered and refused as an agent's" : "has not tried yet");
 	row(j, "stdio MCP", "closed", "taken over when its content is JSON-RPC");
 	row(j, "TCP", "closed", "steered; what is not HTTP/1.1 needs Action::\"connect\"");
 	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");
@@ -168,6 +171,11 @@ static void write_health(struct supervisor *s, struct json_out *j)
 	json_out_array_end(j);
 	json_out_member_int(j, "events_lost", (int64_t)h->events_lost);
 	json_out_member_int(j, "events_missing", (int64_t)h->events_gap);
+	json_out_key(j, "canary");
+	json_out_object(j);
+	json_out_member_int(j, "tries", (int64_t)s->canary.tries);
+	json_out_member_int(j, "passed", (int64_t)s->canary.passed);
+	json_out_object_end(j);
 	rows(s, j, kern_verify(s->kern, &broken) == 0, broken);
 }
 

@@ -141,6 +141,8 @@ void sup_health_look(struct supervisor *s, struct sup_problems *ret)
 	ret->n = 0;
 	look_at_kernel(s, ret);
 	look_at_roles(s, ret);
+	if (*s->canary.problem)
+		found(ret, "%s", s->canary.problem);
 }
 
 /* --- every second ------------------------------------------------------------------------------------ */

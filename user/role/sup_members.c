@@ -186,6 +186,12 @@ static int from_injector(struct ipc *c, struct ipc_msg *m, void *arg)
 	return m->type == MSG_TAKEN && c == s->taking ? sup_stdio_taken(s, m) : -EBADMSG;
 }
 
+static int from_canary(struct ipc *c, struct ipc_msg *m, void *arg)
+{
+	(void)c;
+	return sup_canary_tried(arg, m);
+}
+
 static int from_query(struct ipc *c, struct ipc_msg *m, void *arg)
 {
 	struct supervisor *s = arg;
@@ -212,7 +218,7 @@ static int from_query(struct ipc *c, struct ipc_msg *m, void *arg)
 static void channel_closed(struct ipc *c, void *arg)
 {
 	struct supervisor *s = arg;
-	struct ipc **all[] = { &s->notary, &s->query, &s->query_scope };
+	struct ipc **all[] = { &s->notary, &s->query, &s->query_scope, &s->canary.channel };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (*all[i] == c)
@@ -245,6 +251,7 @@ static void proxy_closed(struct ipc *c, void *arg)
 
 static const struct ipc_ops notary_ops = { .message = from_notary, .closed = channel_closed };
 static const struct ipc_ops query_ops = { .message = from_query, .closed = channel_closed };
+static const struct ipc_ops canary_ops = { .message = from_canary, .closed = channel_closed };
 static const struct ipc_ops injector_ops = { .message = from_injector, .closed = injector_closed };
 static const struct ipc_ops proxy_ops = { .message = from_proxy, .closed = proxy_closed };
 
@@ -335,6 +342,11 @@ static int introduce(struct supervisor *s, struct ipc_msg *m, const struct msg_r
 		r = connect_to(s, m, &injector_ops, s, &s->injector);
 		if (r >= 0)
 			sup_stdio_injector(s);
+		return r;
+	case ROLE_CANARY:
+		r = connect_to(s, m, &canary_ops, s, &s->canary.channel);
+		if (r >= 0)
+			sup_canary_up(s, role->pid);
 		return r;
 	default:
 		return -EBADMSG;
@@ -445,6 +457,9 @@ int sup_members_start(struct supervisor *s)
 		r = spawn(s, ROLE_QUERY, 0, &s->conf.query);
 	if (r >= 0)
 		r = spawn(s, ROLE_INJECTOR, 0, NULL);
+	/* It needs rights no more than who reads hostile bytes, and so is the same nobody. */
+	if (r >= 0)
+		r = spawn(s, ROLE_CANARY, 0, &s->conf.proxy);
 	return r;
 }
 

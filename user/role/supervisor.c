@@ -181,6 +181,8 @@ static int open_kernel(struct supervisor *s)
 	if (r >= 0)
 		r = kern_daemon_attach(s->kern, dir);
 	if (r >= 0)
+		r = sup_canary_start(s, dir);
+	if (r >= 0)
 		r = kern_state_flags(s->kern, 0, TG_STATE_CLOSED);
 	if (r >= 0)
 		r = kern_state_flags(s->kern, s->conf.enforcement == CONF_OBSERVE ? TG_STATE_OBSERVE : 0,
@@ -207,6 +209,7 @@ static void on_tick(struct loop_timer *t, void *arg)
 	if (lost > 0)
 		look_at_all(s, (uint64_t)lost);
 	sup_enrol_tick(s);
+	sup_canary_tick(s);
 	sup_health_tick(s);
 	sup_escrow_tick(s);
 	if (s->ticks % SWEEP_TICKS == 0 && kern_stdio_attached(s->kern))
@@ -463,6 +466,7 @@ int supervisor_run(const char *config)
 	s->config = config;
 	sup_health_start(s);
 	s->audit_fd = -1;
+	s->canary.bait = s->canary.own = (struct listener)LISTENER_NONE;
 	s->current.fds[0] = s->offered.fds[0] = -1;
 	for (unsigned i = 0; i < SUP_PRODUCERS_MAX; i++)
 		s->rings[i].ring = s->rings[i].wake = s->rings[i].progress = -1;
@@ -476,6 +480,7 @@ int supervisor_run(const char *config)
 	sup_record_stop(s);
 	control_free(s->control);
 	sup_enrol_stop(s);
+	sup_canary_stop(s);
 	kern_events_close(s->events);
 	kern_close(s->kern);
 	return r < 0 ? EXIT_FAILURE : r;

@@ -266,6 +266,44 @@ static void late_labels_are_taken_up(void **state)
 	bed_close(&b);
 }
 
+/* It has what an agent's scope has, and is none; one whose cgroup went leaves nothing. */
+static void canary(void **state)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+	const char *what = "";
+	uint64_t first, second;
+	struct tg_label l;
+	struct bed b;
+	unsigned n;
+
+	bed_open(&b);
+	assert_int_equal(cgroup_create(b.agent, "canary", dir), 0);
+	assert_int_equal(cgroup_id(dir, &first), 0);
+	assert_int_equal(kern_canary_attach(b.k, dir), 0);
+	assert_int_equal(kern_canary_attach(b.k, dir), 0);
+	assert_int_equal(kern_scope_attached(b.k, NULL, 0, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(kern_verify(b.k, &what), 0);
+	assert_int_equal(cgroup_remove(dir), 0);
+	/* The kernel lets go of a cgroup some time after its folder. */
+	while (kern_verify(b.k, &what) == 0)
+		usleep(1000);
+	assert_non_null(strstr(what, "connect4_steer of cgroup"));
+	assert_int_equal(cgroup_create(b.agent, "canary", dir), 0);
+	assert_int_equal(cgroup_id(dir, &second), 0);
+	assert_int_not_equal(first, second);
+	assert_int_equal(kern_canary_attach(b.k, dir), 0);
+	assert_int_equal(kern_verify(b.k, &what), 0);
+	assert_true(bpf_map_lookup_elem(b.k->map[KM_SCOPE_CGROUPS], &first, &l) < 0);
+	assert_int_equal(bpf_map_lookup_elem(b.k->map[KM_SCOPE_CGROUPS], &second, &l), 0);
+	assert_int_equal(l.agent, TG_AGENT_CANARY);
+	assert_int_equal(pin_path(path, "%s/canary/%llx/egress_fence", b.k->dir, (unsigned long long)second), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kern_verify(b.k, &what), -ENOLINK);
+	assert_int_equal(cgroup_remove(dir), 0);
+	bed_close(&b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +312,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(lists_and_takes_back),
 		cmocka_unit_test(units_are_labelled_at_exec),
 		cmocka_unit_test(late_labels_are_taken_up),
+		cmocka_unit_test(canary),
 	};
 
 	if (argc == 4 && !strcmp(argv[1], "report")) {

@@ -247,7 +247,8 @@ static int symlink_in_log(void) { return symlink("/etc/shadow", in(log_dir, "lin
 #define I (1u << ROLE_INJECTOR)
 #define S (1u << ROLE_SUPERVISOR)
 #define K (1u << ROLE_KEEPER)
-#define MEMBERS (P | N | Q)
+#define C (1u << ROLE_CANARY)
+#define MEMBERS (P | N | Q | C)
 #define ALL_BUT_KEEPER (MEMBERS | I | S)
 
 static const struct {
@@ -255,15 +256,15 @@ static const struct {
 	int (*fn)(void);
 	unsigned killed, refused; /* roles that die of it; roles that get an error */
 } forbidden[] = {
-	{ "read /etc/passwd", read_passwd, 0, P | N | Q },
-	{ "read /proc of another", read_proc, 0, P | N | Q },
-	{ "list /", read_folder, 0, P | N | Q },
-	{ "write outside", write_outside, 0, P | N | Q },
-	{ "remove outside", unlink_outside, P, N | Q },
-	{ "create in the log", write_log, 0, P | Q },
-	{ "append to the log", append_log, 0, P | Q },
-	{ "remove from the log", unlink_log, P, Q },
-	{ "move out of the log", rename_out, P, N | Q },
+	{ "read /etc/passwd", read_passwd, 0, MEMBERS },
+	{ "read /proc of another", read_proc, 0, MEMBERS },
+	{ "list /", read_folder, 0, MEMBERS },
+	{ "write outside", write_outside, 0, MEMBERS },
+	{ "remove outside", unlink_outside, P | C, N | Q },
+	{ "create in the log", write_log, 0, P | Q | C },
+	{ "append to the log", append_log, 0, P | Q | C },
+	{ "remove from the log", unlink_log, P | C, Q },
+	{ "move out of the log", rename_out, P | C, N | Q },
 	{ "symlink in the log", symlink_in_log, MEMBERS | I | S, 0 },
 	{ "unix socket", socket_unix, MEMBERS | I, 0 },
 	{ "raw socket", socket_raw, MEMBERS | I, S },
@@ -407,6 +408,20 @@ static int proxy_work(void)
 	return 0;
 }
 
+static int canary_work(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(tcp_port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct timeval patience = { .tv_sec = 2 };
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	common_work();
+	MUST(s >= 0 && setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0);
+	MUST(connect(s, (void *)&a, sizeof(a)) == 0);
+	MUST(accept4(tcp_listener, NULL, NULL, SOCK_CLOEXEC) >= 0);
+	return 0;
+}
+
 static int sign_something(void)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -541,6 +556,7 @@ static int keeper_work(void)
 static void test_work(void **state)
 {
 	assert_int_equal(try_as(ROLE_PROXY, proxy_work), DID_IT);
+	assert_int_equal(try_as(ROLE_CANARY, canary_work), DID_IT);
 	assert_int_equal(try_as(ROLE_NOTARY, notary_work), DID_IT);
 	assert_int_equal(try_as(ROLE_QUERY, query_work), DID_IT);
 	assert_int_equal(try_as(ROLE_INJECTOR, injector_work), DID_IT);
@@ -608,7 +624,7 @@ static void caps_are(const char *text, uint64_t want)
 
 static void test_status(void **state)
 {
-	static const enum role members[] = { ROLE_PROXY, ROLE_NOTARY, ROLE_QUERY };
+	static const enum role members[] = { ROLE_PROXY, ROLE_NOTARY, ROLE_QUERY, ROLE_CANARY };
 	char text[8192];
 
 	for (unsigned i = 0; i < ARRAY_SIZE(members); i++) {

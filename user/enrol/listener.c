@@ -178,6 +178,34 @@ int listener_open_pid(pid_t pid, struct listener *ret)
 	return listener_open(fd, ret);
 }
 
+static bool option_is(int fd, int option, int want)
+{
+	socklen_t n = sizeof(int);
+	int is;
+
+	return getsockopt(fd, SOL_SOCKET, option, &is, &n) == 0 && is == want;
+}
+
+bool listener_is(int fd, enum listener_end end, uint16_t port, uint64_t netns_cookie)
+{
+	bool names = end == LISTENER_NAMES4 || end == LISTENER_NAMES6;
+	struct sockaddr_storage at;
+	const struct sockaddr_in *a4 = (const void *)&at;
+	const struct sockaddr_in6 *a6 = (const void *)&at;
+	socklen_t size = sizeof(at);
+	uint64_t cookie;
+
+	if (!option_is(fd, SO_TYPE, names ? SOCK_DGRAM : SOCK_STREAM) ||
+	    !option_is(fd, names ? SO_LOCK_FILTER : SO_ACCEPTCONN, 1) ||
+	    getsockname(fd, (struct sockaddr *)&at, &size) < 0 || flow_netns_cookie(fd, &cookie) < 0 ||
+	    cookie != netns_cookie)
+		return false;
+	if (end == LISTENER_TCP4 || end == LISTENER_NAMES4)
+		return at.ss_family == AF_INET && ntohs(a4->sin_port) == port &&
+		       a4->sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+	return at.ss_family == AF_INET6 && ntohs(a6->sin6_port) == port && IN6_IS_ADDR_LOOPBACK(&a6->sin6_addr);
+}
+
 void listener_close(struct listener *l)
 {
 	for (unsigned i = 0; i < LISTENER_ENDS; i++) {

@@ -2,6 +2,7 @@
 #ifndef TOLLGATE_LISTENER_H
 #define TOLLGATE_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -37,6 +38,10 @@ static inline uint16_t listener_port(const struct listener *l, enum listener_end
 int listener_open(int netns_fd, struct listener *ret);
 /* By process: -ESRCH when it is gone. */
 int listener_open_pid(pid_t pid, struct listener *ret);
+
+/* Whether fd is that end, with that port of its loopback, in the network namespace of that cookie: it listens, or takes
+ * datagrams through a filter that nobody can take off. */
+bool listener_is(int fd, enum listener_end end, uint16_t port, uint64_t netns_cookie);
 
 /* Closes all. */
 void listener_close(struct listener *l);

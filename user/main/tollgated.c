@@ -19,6 +19,7 @@
 #include "user/role/query_role.h"
 #include "user/role/spawn.h"
 #include "user/role/supervisor.h"
+#include "user/role/upgrade.h"
 
 static const char usage[] =
 	"usage: tollgated [--config FILE] [--check]\n"
@@ -52,16 +53,18 @@ static int run_role(int role, const char *config)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_ROLE = 256, OPT_INDEX, OPT_CHECK, OPT_VERSION };
+	enum { OPT_ROLE = 256, OPT_INDEX, OPT_CHECK, OPT_VERSION, OPT_TAKES_OVER, OPT_TABLE };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
 		{ "check", no_argument, NULL, OPT_CHECK }, { "version", no_argument, NULL, OPT_VERSION },
 		{ "role", required_argument, NULL, OPT_ROLE }, { "index", required_argument, NULL, OPT_INDEX },
+		{ "takes-over", required_argument, NULL, OPT_TAKES_OVER },
+		{ "table", required_argument, NULL, OPT_TABLE },
 		{ 0 },
 	};
-	const char *config = CONF_PATH;
+	const char *config = CONF_PATH, *layout = NULL;
 	bool check = false;
-	int o, role = -1;
+	int o, role = -1, table = -1;
 
 	while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (o) {
@@ -75,6 +78,12 @@ int main(int argc, char **argv)
 			break;
 		case OPT_CHECK:
 			check = true;
+			break;
+		case OPT_TAKES_OVER: /* with --check: from a keeper of that layout */
+			layout = optarg;
+			break;
+		case OPT_TABLE: /* by the keeper that becomes this program */
+			table = atoi(optarg);
 			break;
 		case OPT_VERSION:
 			puts("tollgated " TOLLGATE_VERSION);
@@ -93,11 +102,15 @@ int main(int argc, char **argv)
 	}
 	if (role >= 0)
 		return run_role(role, config);
+	if (layout && !upgrade_answer(layout)) {
+		fputs("tollgated: take over: roles of the running program speak otherwise: restart the service\n", stderr);
+		return EXIT_FAILURE;
+	}
 	if (check)
 		return supervisor_check(config);
 	if (geteuid() != 0) {
 		fputs("tollgated: start: must be root to load kernel programs: run as root\n", stderr);
 		return EXIT_FAILURE;
 	}
-	return keeper_run(config);
+	return keeper_run(config, table);
 }

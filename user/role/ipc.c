@@ -224,6 +224,11 @@ void ipc_free(struct ipc *c)
 	free(c);
 }
 
+int ipc_idle_fd(const struct ipc *c)
+{
+	return c && !c->dead && !c->head ? c->fd : -1;
+}
+
 static int enqueue(struct ipc *c, const struct header *h, const void *body, size_t len, const int *fds,
 		   unsigned nfds)
 {

@@ -36,6 +36,8 @@ int ipc_pair(int ret_fds[2]);
 /* Takes fd. Messages arrive through ops on the loop. 0 or -errno (fd is then still the caller's). */
 int ipc_new(struct loop *l, int fd, const struct ipc_ops *ops, void *arg, struct ipc **ret);
 void ipc_free(struct ipc *c);
+/* Whether everything that was sent has left; -1, or the channel's descriptor (borrowed) if so. */
+int ipc_idle_fd(const struct ipc *c);
 
 /* Sends or queues one message; descriptors are duplicated when queued, always borrowed.
  * 0, -EMSGSIZE, -ENOBUFS (queue full: the caller treats the peer as failed), -EPIPE. */

@@ -19,21 +19,25 @@
 #include "user/base/log.h"
 #include "user/base/loop.h"
 #include "user/base/settle.h"
+#include "user/role/estate.h"
 #include "user/role/ipc.h"
+#include "user/role/kept.h"
 #include "user/role/msg.h"
 #include "user/role/sandbox.h"
 #include "user/role/spawn.h"
+#include "user/role/upgrade.h"
 
 #define NS_PER_MS 1000000ull
-#define ROLES_MAX 80 /* supervisor, canary, injector, notary, query, and up to 64 proxies with room to spare */
-#define KEPT_MAX 4096 /* listeners of all agents and namespaces, rings */
 #define RESTART_DELAY_NS (100 * NS_PER_MS) /* a role that dies at once must not spin */
 #define QUICK_DEATH_NS (1000 * NS_PER_MS)
 #define QUICK_DEATHS_MAX 20 /* in a row: the node cannot run; leave it to the service manager */
+#define GIVE_WAY_AGAIN_NS (10 * NS_PER_MS) /* between two looks whether all that was sent has been read */
 #define STOP_STEP_NS (5000 * NS_PER_MS) /* patience with each kind of role at the end */
 
 struct child {
 	bool used, delayed;
+	bool replaced; /* its end is on order: another program's takes its place */
+	bool earlier; /* it runs the program of the keeper before this one */
 	struct msg_spawn spec;
 	pid_t pid;
 	struct ipc *channel; /* to the role; the supervisor's carries its requests */
@@ -41,18 +45,13 @@ struct child {
 	unsigned quick_deaths;
 };
 
-struct kept {
-	char key[MSG_KEY_MAX];
-	int fd;
-};
-
 struct keeper {
 	struct loop *loop;
 	struct loop_timer *timer;
 	const char *config;
-	struct child children[ROLES_MAX]; /* [0] is the supervisor */
-	struct kept kept[KEPT_MAX];
-	unsigned nkept;
+	struct child children[ESTATE_ROLES_MAX]; /* [0] is the supervisor */
+	struct kept_set kept;
+	struct upgrade upgrade;
 	bool stopping;
 	unsigned stop_step;
 	uint64_t stop_step_since;
@@ -73,47 +72,29 @@ static void arm(struct keeper *k, uint64_t delay_ns)
 
 /* --- descriptors held for others ----------------------------------------------------------------- */
 
-static struct kept *kept_find(struct keeper *k, const char *key)
-{
-	for (unsigned i = 0; i < k->nkept; i++)
-		if (strcmp(k->kept[i].key, key) == 0)
-			return &k->kept[i];
-	return NULL;
-}
-
 static int keep(struct keeper *k, struct ipc_msg *m)
 {
 	const struct msg_key *key = m->body;
-	struct kept *e;
+	int fd, r;
 
 	if (m->len != sizeof(*key) || m->nfds != 1 || !msg_string_ok(key->key, sizeof(key->key)))
 		return -EBADMSG;
-	e = kept_find(k, key->key);
-	if (e) {
-		close(e->fd);
-	} else {
-		if (k->nkept == KEPT_MAX)
-			return log_err(-ENOSPC, "keep %s: %u descriptors held already",
-				       key->key, k->nkept);
-		e = &k->kept[k->nkept++];
-		memcpy(e->key, key->key, sizeof(e->key));
+	fd = ipc_take_fd(m, 0);
+	r = kept_put(&k->kept, key->key, fd);
+	if (r < 0) {
+		close(fd);
+		return log_err(r, "keep %s: %u descriptors held already", key->key, k->kept.n);
 	}
-	e->fd = ipc_take_fd(m, 0);
 	return 0;
 }
 
-static int unkeep(struct keeper *k, struct ipc_msg *m)
+static int unkeep(struct keeper *k, const struct ipc_msg *m)
 {
 	const struct msg_key *key = m->body;
-	struct kept *e;
 
 	if (m->len != sizeof(*key) || !msg_string_ok(key->key, sizeof(key->key)))
 		return -EBADMSG;
-	e = kept_find(k, key->key);
-	if (e) {
-		close(e->fd);
-		*e = k->kept[--k->nkept];
-	}
+	kept_drop(&k->kept, key->key);
 	return 0;
 }
 
@@ -123,9 +104,9 @@ static int hand_back(struct keeper *k)
 	struct msg_key key;
 	int r = 0;
 
-	for (unsigned i = 0; i < k->nkept && r >= 0; i++) {
-		memcpy(key.key, k->kept[i].key, sizeof(key.key));
-		r = ipc_send(to, MSG_KEPT, 0, &key, sizeof(key), &k->kept[i].fd, 1);
+	for (unsigned i = 0; i < k->kept.n && r >= 0; i++) {
+		memcpy(key.key, k->kept.v[i].key, sizeof(key.key));
+		r = ipc_send(to, MSG_KEPT, 0, &key, sizeof(key), &k->kept.v[i].fd, 1);
 	}
 	return r < 0 ? r : ipc_send(to, MSG_KEPT_END, 0, NULL, 0, NULL, 0);
 }
@@ -135,6 +116,9 @@ static int hand_back(struct keeper *k)
 static int tell_role(struct keeper *k, const struct child *c, uint32_t type, int status, const int *fd)
 {
 	struct msg_role m = { c->spec.role, c->spec.index, status, c->pid };
+
+	if (type == MSG_ROLE_UP)
+		m.status = c->earlier;
 
 	return ipc_send(supervisor(k)->channel, type, 0, &m, sizeof(m), fd, fd ? 1 : 0);
 }
@@ -164,7 +148,7 @@ static int spawn_requested(struct keeper *k, const struct ipc_msg *m)
 	    !msg_string_ok(s->state_dir, sizeof(s->state_dir)) ||
 	    !msg_string_ok(s->node, sizeof(s->node)))
 		return -EBADMSG;
-	for (unsigned i = 1; i < ROLES_MAX; i++) {
+	for (unsigned i = 1; i < ESTATE_ROLES_MAX; i++) {
 		struct child *at = &k->children[i];
 
 		if (at->used && at->spec.role == s->role && at->spec.index == s->index)
@@ -190,6 +174,22 @@ static void stop_all(struct keeper *k, int status)
 	arm(k, NS_PER_MS);
 }
 
+/* Once there is a supervisor of this program. Not the injector, which may be at work and ends after it, and no proxy:
+ * its conversations would end, so the supervisor waits until it has none. */
+static void replace_rest(struct keeper *k)
+{
+	for (unsigned i = 1; i < ESTATE_ROLES_MAX; i++) {
+		struct child *c = &k->children[i];
+
+		if (!c->earlier || c->replaced || c->pid <= 0 || c->spec.role == ROLE_PROXY ||
+		    c->spec.role == ROLE_INJECTOR)
+			continue;
+		c->replaced = true;
+		/* All of these may die at any moment; the notary's rings hold what it has not written. */
+		(void)kill(c->pid, SIGKILL);
+	}
+}
+
 static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
 {
 	struct keeper *k = arg;
@@ -205,6 +205,7 @@ static int from_supervisor(struct ipc *c, struct ipc_msg *m, void *arg)
 		return unkeep(k, m);
 	case MSG_READY:
 		(void)sd_notify(0, "READY=1\nSTATUS=enforcing");
+		replace_rest(k);
 		return 0;
 	case MSG_ALIVE:
 		if (m->len != sizeof(*flag))
@@ -239,7 +240,7 @@ static int start(struct keeper *k, struct child *c)
 
 	if (r < 0)
 		return r;
-	c->delayed = false;
+	c->delayed = c->replaced = c->earlier = false;
 	c->started = clock_mono_ns();
 	c->pid = spawn_role(c->spec.role, c->spec.index, pair[1], is_supervisor ? k->config : NULL);
 	close(pair[1]);
@@ -262,7 +263,7 @@ static int start(struct keeper *k, struct child *c)
 		return r;
 	}
 	r = hand_back(k);
-	for (unsigned i = 1; i < ROLES_MAX && r >= 0; i++)
+	for (unsigned i = 1; i < ESTATE_ROLES_MAX && r >= 0; i++)
 		if (k->children[i].used && k->children[i].channel)
 			r = introduce(k, &k->children[i]);
 	return r;
@@ -271,12 +272,13 @@ static int start(struct keeper *k, struct child *c)
 static void died(struct keeper *k, struct child *c, int status)
 {
 	bool quick = clock_mono_ns() - c->started < QUICK_DEATH_NS;
-	bool normal = c->spec.role == ROLE_INJECTOR && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool normal = c->replaced ||
+		      (c->spec.role == ROLE_INJECTOR && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
 	ipc_free(c->channel);
 	c->channel = NULL;
 	c->pid = 0;
-	if (c == supervisor(k) && WIFEXITED(status) && !k->stopping) {
+	if (c == supervisor(k) && WIFEXITED(status) && !c->replaced && !k->stopping) {
 		/* It ends by itself only when it cannot or shall not run: its status is ours. */
 		if (WEXITSTATUS(status) != EXIT_SUCCESS)
 			log_warn("the supervisor ended with status %d: the node ends", WEXITSTATUS(status));
@@ -304,17 +306,96 @@ static void died(struct keeper *k, struct child *c, int status)
 	}
 }
 
+/* --- another program --------------------------------------------------------------------------------- */
+
+/* Nothing is lost when this comes back: the program before it goes on. */
+static void give_way(struct keeper *k)
+{
+	struct estate *h = &k->upgrade.table;
+	const char *why;
+
+	h->nchildren = 0;
+	for (unsigned i = 0; i < ESTATE_ROLES_MAX; i++) {
+		struct child *c = &k->children[i];
+		int fd = ipc_idle_fd(c->channel);
+
+		if (!c->used)
+			continue;
+		if (c->pid > 0 && fd < 0) { /* somebody does not read: soon */
+			arm(k, GIVE_WAY_AGAIN_NS);
+			return;
+		}
+		h->children[h->nchildren++] = (struct estate_child){ .spec = c->spec, .pid = c->pid, .fd = fd };
+	}
+	h->kept = k->kept;
+	k->upgrade.due = false;
+	why = upgrade_become(&k->upgrade, k->config);
+	log_err(0, "become %s: %s; this program goes on", k->upgrade.path, why);
+}
+
+static void answered(struct keeper *k, int status)
+{
+	k->upgrade.asked = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+		log_err(0, "become %s: it refuses, status 0x%x; this program goes on", k->upgrade.path,
+			(unsigned)status);
+		return;
+	}
+	k->upgrade.due = true;
+	if (!k->stopping)
+		give_way(k);
+}
+
+/* What another program left to this one. */
+static int take_over(struct keeper *k, int table)
+{
+	struct estate *h = &k->upgrade.table;
+	const char *why;
+	int r = estate_read(table, h, &why);
+
+	if (r < 0)
+		return log_err(r, "take over from the program before: %s", why);
+	close(table);
+	k->kept = h->kept;
+	for (unsigned i = 0; i < h->nchildren && r >= 0; i++) {
+		struct child *c = &k->children[i];
+
+		*c = (struct child){ .used = true, .spec = h->children[i].spec, .pid = h->children[i].pid,
+				     .earlier = true, .started = clock_mono_ns() };
+		if (c->pid)
+			r = ipc_new(k->loop, h->children[i].fd, i ? &role_ops : &supervisor_ops, k, &c->channel);
+		else
+			c->delayed = true;
+	}
+	log_info("took over %u processes and %u descriptors from the program before", h->nchildren, k->kept.n);
+	return r;
+}
+
+/* The supervisor goes first: it leaves kernel programs, scopes and conversations as they are. */
+static void replace_supervisor(struct keeper *k)
+{
+	struct child *c = supervisor(k);
+
+	c->replaced = true;
+	if (c->pid > 0)
+		(void)kill(c->pid, SIGUSR2);
+	arm(k, NS_PER_MS);
+}
+
 static void reap(struct keeper *k)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < ROLES_MAX; i++)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == k->upgrade.asked)
+			answered(k, status);
+		for (unsigned i = 0; i < ESTATE_ROLES_MAX; i++)
 			if (k->children[i].used && k->children[i].pid == pid) {
 				died(k, &k->children[i], status);
 				break;
 			}
+	}
 }
 
 /* --- the end ------------------------------------------------------------------------------------- */
@@ -327,7 +408,7 @@ static unsigned signal_roles(struct keeper *k, enum role role, int signo)
 {
 	unsigned alive = 0;
 
-	for (unsigned i = 0; i < ROLES_MAX; i++) {
+	for (unsigned i = 0; i < ESTATE_ROLES_MAX; i++) {
 		struct child *c = &k->children[i];
 
 		if (!c->used || c->pid <= 0 || c->spec.role != role)
@@ -366,9 +447,11 @@ static void on_timer(struct loop_timer *t, void *arg)
 		stop_further(k);
 		return;
 	}
-	for (unsigned i = 0; i < ROLES_MAX; i++)
+	for (unsigned i = 0; i < ESTATE_ROLES_MAX; i++)
 		if (k->children[i].used && k->children[i].delayed)
 			(void)start(k, &k->children[i]);
+	if (k->upgrade.due)
+		give_way(k);
 }
 
 static void on_signal(int signo, void *arg)
@@ -385,6 +468,10 @@ static void on_signal(int signo, void *arg)
 		if (supervisor(k)->pid > 0)
 			(void)kill(supervisor(k)->pid, SIGHUP);
 		break;
+	case SIGUSR2:
+		if (!k->stopping && !k->upgrade.asked && !k->upgrade.due)
+			upgrade_ask(&k->upgrade, k->config);
+		break;
 	default:
 		(void)sd_notify(0, "STOPPING=1");
 		stop_all(k, EXIT_SUCCESS);
@@ -392,9 +479,9 @@ static void on_signal(int signo, void *arg)
 	}
 }
 
-int keeper_run(const char *config)
+int keeper_run(const char *config, int table)
 {
-	static const int signals[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT, 0 };
+	static const int signals[] = { SIGCHLD, SIGHUP, SIGUSR2, SIGTERM, SIGINT, 0 };
 	static struct keeper keeper;
 	struct keeper *k = &keeper;
 	int r;
@@ -402,22 +489,32 @@ int keeper_run(const char *config)
 	log_setup("keeper", LOG_LEVEL_INFO);
 	k->config = config;
 	k->children[0] = (struct child){ .used = true, .spec.role = ROLE_SUPERVISOR };
-	r = sandbox_enter(ROLE_KEEPER, &(struct sandbox_spec){ 0 }, NULL);
+	r = upgrade_init(&k->upgrade);
+	if (r >= 0)
+		r = sandbox_enter(ROLE_KEEPER, &(struct sandbox_spec){ 0 }, NULL);
 	if (r >= 0)
 		r = loop_new(&k->loop);
 	if (r >= 0)
 		r = loop_signals(k->loop, signals, on_signal, k);
 	if (r >= 0)
 		r = loop_timer_add(k->loop, on_timer, k, &k->timer);
-	if (r >= 0)
+	if (r >= 0 && table >= 0) {
+		r = take_over(k, table);
+		if (r >= 0) {
+			reap(k); /* who ended in between */
+			replace_supervisor(k);
+		}
+	} else if (r >= 0) {
+		kept_from_store(&k->kept);
 		r = start(k, supervisor(k));
+	}
 	if (r >= 0) {
 		memory_settle(false);
 		r = loop_run(k->loop);
 	}
 	if (r < 0)
 		log_err(r, "run: %s", err_text(r));
-	for (unsigned i = 0; i < ROLES_MAX; i++)
+	for (unsigned i = 0; i < ESTATE_ROLES_MAX; i++)
 		ipc_free(k->children[i].channel);
 	loop_timer_remove(k->timer);
 	loop_free(k->loop);

@@ -155,7 +155,7 @@ struct msg_canary_tried {
 struct msg_role {
 	uint32_t role; /* enum role */
 	uint32_t index; /* of several of one kind */
-	int32_t status; /* DOWN: as of waitpid() */
+	int32_t status; /* DOWN: as of waitpid(); UP: 1: it runs the program from before an upgrade */
 	int32_t pid;
 };
 

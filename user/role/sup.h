@@ -66,6 +66,9 @@ struct sup_proxy {
 	bool committed; /* judges by the node's epoch */
 	bool recording;
 	int escrow_fd; /* its present file; -1: none */
+	pid_t pid;
+	bool earlier; /* runs the program from before an upgrade */
+	unsigned idle; /* looks at an earlier one that saw no conversation, in a row */
 	struct msg_counts counts; /* as of its last answer */
 };
 
@@ -154,7 +157,9 @@ struct supervisor {
 	struct ipc *keeper;
 	const char *config;
 	struct conf conf;
-	bool ready, stopping, kept_all;
+	bool ready, stopping;
+	bool leaving; /* for a supervisor of another program, once no takeover is under way */
+	unsigned leave_ticks;
 
 	struct kern *kern;
 	struct kern_events *events;
@@ -166,6 +171,7 @@ struct supervisor {
 	uint64_t fence_told; /* reasons (bits by enum tg_stat) that the fence's record named since the last tick */
 	unsigned unused_ticks; /* since no scope needs the programs that see system calls */
 	struct sup_listener *listeners;
+	bool listeners_refused; /* one that was kept is not what its name says */
 
 	unsigned nproxies;
 	struct sup_proxy proxies[SUP_PROXIES_MAX];
@@ -211,6 +217,8 @@ void sup_fence_event(struct supervisor *s, const struct tg_event *e);
 
 /* Everything is there that the node needs to enforce: tells keeper and users, once. */
 void sup_check_ready(struct supervisor *s);
+/* Leaves if that is due: a takeover has ended, or a second. */
+void sup_leave(struct supervisor *s);
 /* Ends the node with this status. */
 void sup_exit(struct supervisor *s, int status);
 
@@ -236,6 +244,8 @@ int sup_members_start(struct supervisor *s);
 int sup_from_keeper(struct supervisor *s, struct ipc_msg *m);
 /* Proxies that do not record yet, such as for want of a file for payloads, are given what they need once more. */
 void sup_members_again(struct supervisor *s);
+/* Ends proxies of the program before an upgrade, as each comes to have no conversation. */
+void sup_members_tick(struct supervisor *s);
 /* Channel of the proxy that serves an agent, or NULL while it is down. */
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
 /* The keeper holds fd (borrowed) under that name, over any role's death, until sup_unkeep(). */
@@ -300,6 +310,10 @@ void sup_enrol_stop(struct supervisor *s);
 int sup_listen_for(struct supervisor *s, pid_t pid, uint32_t agent);
 /* fd becomes a listener, if the name is that of one; -ENOENT, -EBADMSG, -ENOMEM. */
 int sup_listener_take_back(struct supervisor *s, const char *key, int fd);
+/* All were given back: if one is not what its name says, none is taken, and those in scope get others. */
+void sup_listen_settle(struct supervisor *s);
+/* The same for one proxy: while it does not listen, connections wait in the kernel. */
+void sup_listen_pause(struct supervisor *s, struct ipc *proxy);
 /* Hands a proxy that was started anew what its agents have. */
 void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy);
 /* Closes the agent's listeners. */

@@ -138,6 +138,8 @@ static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const 
 	char text[96];
 	bool closed = sup_fence_tell(s, text, sizeof(text));
 	bool hardware = strcmp(s->notary_up.key_tier, "tpm-sealed") == 0;
+	char proxies[96];
+	unsigned earlier = 0;
 
 	json_out_key(j, "rows");
 	json_out_array(j);
@@ -145,6 +147,13 @@ static void rows(struct supervisor *s, struct json_out *j, bool links_ok, const 
 	row(j, "canary", *s->canary.problem ? "OPEN" : s->canary.passed ? "closed" : "open",
 	    *s->canary.problem ? s->canary.problem :
 	    s->canary.passed ? "its connections are steered and refused as an agent's" : "has not tried yet");
+	for (unsigned i = 0; i < s->nproxies; i++)
+		earlier += s->proxies[i].earlier;
+	if (earlier) {
+		(void)snprintf(proxies, sizeof(proxies), "%u of %u run the program from before the upgrade: they have "
+			       "conversations", earlier, s->nproxies);
+		row(j, "upgrade", "open", proxies);
+	}
 	row(j, "stdio MCP", "closed", "taken over when its content is JSON-RPC");
 	row(j, "TCP", "closed", "steered; what is not HTTP/1.1 needs Action::\"connect\"");
 	row(j, "HTTPS MCP", "open", "not judged yet: denied unless Action::\"connect\" permits the address");

@@ -53,6 +53,10 @@ int sup_listener_take_back(struct supervisor *s, const char *key, int fd)
 		return -ENOENT;
 	if (end >= LISTENER_ENDS || port > UINT16_MAX)
 		return -EBADMSG;
+	if (!listener_is(fd, end, (uint16_t)port, cookie)) {
+		log_warn("descriptor %s that was kept is no such listener", key);
+		s->listeners_refused = true;
+	}
 	l = kept_listener(s, agent, cookie);
 	if (!l)
 		return -ENOMEM;
@@ -97,6 +101,29 @@ static void drop_listener(struct supervisor *s, const struct sup_listener *l)
 		if (to)
 			(void)ipc_send(to, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
 	}
+}
+
+void sup_listen_settle(struct supervisor *s)
+{
+	while (s->listeners_refused && s->listeners) {
+		struct sup_listener *l = s->listeners;
+
+		drop_listener(s, l);
+		listener_close(&l->l);
+		s->listeners = l->next;
+		free(l);
+	}
+}
+
+void sup_listen_pause(struct supervisor *s, struct ipc *proxy)
+{
+	for (const struct sup_listener *l = s->listeners; l; l = l->next)
+		for (unsigned end = 0; sup_proxy_of(s, l->agent) == proxy && end < LISTENER_ENDS; end++) {
+			struct msg_listen m = { .agent = l->agent, .end = end,
+						.netns_cookie = l->l.netns_cookie };
+
+			(void)ipc_send(proxy, MSG_UNLISTEN, 0, &m, sizeof(m), NULL, 0);
+		}
 }
 
 void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy)

@@ -4,6 +4,7 @@
  * when one of them, or the supervisor itself, was started anew.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,12 +279,17 @@ static int send_setup(struct supervisor *s, struct ipc *to)
 	return ipc_send(to, MSG_SETUP, 0, &s->setup, sizeof(s->setup), NULL, 0);
 }
 
-static int proxy_up(struct supervisor *s, struct ipc_msg *m, unsigned index)
+static int proxy_up(struct supervisor *s, struct ipc_msg *m, const struct msg_role *role)
 {
-	struct sup_proxy *p = &s->proxies[index];
+	struct sup_proxy *p = &s->proxies[role->index];
 	int r = connect_to(s, m, &proxy_ops, p, &p->channel);
 
 	p->committed = p->offered = p->recording = false;
+	p->pid = role->pid;
+	p->earlier = role->status;
+	if (p->earlier)
+		p->counts.sessions = 1; /* until it has been asked */
+	p->idle = 0;
 	if (r >= 0)
 		r = send_setup(s, p->channel);
 	if (r >= 0)
@@ -330,7 +336,7 @@ static int introduce(struct supervisor *s, struct ipc_msg *m, const struct msg_r
 
 	switch (role->role) {
 	case ROLE_PROXY:
-		return role->index < s->nproxies ? proxy_up(s, m, role->index) : -EBADMSG;
+		return role->index < s->nproxies ? proxy_up(s, m, role) : -EBADMSG;
 	case ROLE_NOTARY:
 		r = connect_to(s, m, &notary_ops, s, &s->notary);
 		/* Rings that this supervisor made have never had a producer: nor has any session in the log. */
@@ -409,6 +415,35 @@ static int role_down(struct supervisor *s, const struct ipc_msg *m)
 	else if (role->role == ROLE_PROXY && role->index < s->nproxies)
 		proxy_down(s, role->index);
 	return 0;
+}
+
+/* --- another program's ------------------------------------------------------------------------------- */
+
+#define IDLE_LOOKS 3 /* a second each, in which its listeners wait already */
+
+/* LIMIT: connections that are copied without being understood are no conversations, and end with it. */
+static void retire(struct supervisor *s, struct sup_proxy *p)
+{
+	if (p->counts.sessions > 0 || s->jobs) {
+		if (p->idle > 0)
+			sup_listen_tell_proxy(s, p->channel);
+		p->idle = 0;
+	} else if (p->idle++ == 0) {
+		sup_listen_pause(s, p->channel);
+	} else if (p->idle >= IDLE_LOOKS) {
+		p->earlier = false;
+		log_info("proxy %u has no conversation: the program of now takes its place", p->index);
+		(void)kill(p->pid, SIGTERM);
+		return;
+	}
+	(void)ipc_send(p->channel, MSG_COUNTS, 0, NULL, 0, NULL, 0);
+}
+
+void sup_members_tick(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->nproxies; i++)
+		if (s->proxies[i].earlier && s->proxies[i].channel)
+			retire(s, &s->proxies[i]);
 }
 
 /* --- start ---------------------------------------------------------------------------------------- */

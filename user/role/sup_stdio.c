@@ -101,6 +101,7 @@ static void finish(struct supervisor *s, struct sup_job *job)
 		}
 	cage_done(&job->cage);
 	free(job);
+	sup_leave(s);
 }
 
 static struct sup_job *add(struct supervisor *s)

@@ -38,6 +38,7 @@
 #define DAEMON_CGROUP "tollgated"
 #define AUDIT_BACKLOG 64
 #define SWEEP_TICKS 5
+#define LEAVE_TICKS 5 /* seconds that takeovers under way are waited for */
 #define NOFILE_WANTED 65536 /* listeners, pidfds, channels; less is a warning */
 
 /* --- the end -------------------------------------------------------------------------------------- */
@@ -63,12 +64,30 @@ static void close_gates(struct supervisor *s)
 	loop_stop(s->loop, EXIT_SUCCESS);
 }
 
+/* SIGUSR2 makes room for a supervisor of another program, which adopts everything as it is. A takeover that is under
+ * way would be cut short by it, and its server killed. */
+void sup_leave(struct supervisor *s)
+{
+	if (!s->leaving || s->stopping || (s->jobs && --s->leave_ticks > 0))
+		return;
+	s->stopping = true;
+	sup_record_node(s, "replaced", "the supervisor makes room for one of another program");
+	loop_stop(s->loop, EXIT_SUCCESS);
+}
+
 static void on_signal(int signo, void *arg)
 {
-	if (signo == SIGHUP)
-		sup_reload(arg, NULL);
-	else
-		close_gates(arg);
+	struct supervisor *s = arg;
+
+	if (signo == SIGHUP) {
+		sup_reload(s, NULL);
+	} else if (signo == SIGUSR2) {
+		s->leaving = true;
+		s->leave_ticks = LEAVE_TICKS;
+		sup_leave(s);
+	} else {
+		close_gates(s);
+	}
 }
 
 /* --- kernel --------------------------------------------------------------------------------------- */
@@ -203,12 +222,14 @@ static void on_tick(struct loop_timer *t, void *arg)
 	s->ticks++;
 	s->fence_told = 0;
 	(void)kern_heartbeat(s->kern);
+	sup_leave(s);
 	if (!s->ready)
 		return;
 	lost = kern_events_lost(s->events);
 	if (lost > 0)
 		look_at_all(s, (uint64_t)lost);
 	sup_enrol_tick(s);
+	sup_members_tick(s);
 	sup_canary_tick(s);
 	sup_health_tick(s);
 	sup_escrow_tick(s);
@@ -415,6 +436,7 @@ static int from_keeper(struct ipc *c, struct ipc_msg *m, void *arg)
 	(void)c;
 	if (m->type != MSG_KEPT_END)
 		return sup_from_keeper(s, m);
+	sup_listen_settle(s);
 	if (begin(s) < 0)
 		sup_exit(s, EXIT_FAILURE);
 	return 0;
@@ -432,7 +454,7 @@ static const struct ipc_ops keeper_ops = { .message = from_keeper, .closed = kee
 
 static int prepare(struct supervisor *s)
 {
-	static const int signals[] = { SIGTERM, SIGHUP, 0 };
+	static const int signals[] = { SIGTERM, SIGHUP, SIGUSR2, 0 };
 	int r = loop_new(&s->loop);
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -81,6 +81,8 @@ class Host:
 
 
 class Stage:
+    gate_class = g.Gate
+
     def __init__(self, roles, seconds, **settings):
         self.roles, self.seconds = roles, seconds
         self.work = g.Workspace()
@@ -92,7 +94,7 @@ class Stage:
         self.http_origin = self.work.path("http", "server.log")
         os.makedirs(self.work.path("http"))
         self.port = g.free_port()
-        self.gate = g.Gate(self.work, [{"name": a, "exe": g.python(), "script": p}
+        self.gate = self.gate_class(self.work, [{"name": a, "exe": g.python(), "script": p}
                                        for a, p in self.programs.items()], POLICY, off=bool(os.environ.get("TOLLGATE_OFF")),
                            **settings)
         self.hosts, self.killed, self.lingered = [], collections.Counter(), []
@@ -185,7 +187,8 @@ class Stage:
         if not self.gate.off:
             self.judge_records(host, log, sent, origin, answers)
         print(f"{host.name}: {len(sent)} messages sent, {len(origin)} arrived, {len(answers)} results, "
-              f"{len(ends)} ends, at most {max(again)} ms without an answer", flush=True)
+              f"{len(ends)} ends, at most {max(again)} ms without an answer; the longest wait for one was "
+              f"{(host.saw(b'W') or [b'?'])[0].decode()} ms", flush=True)
 
     def judge_records(self, host, log, sent, origin, answers):
         records = log.by_agent(host.process.pid)

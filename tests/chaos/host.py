@@ -7,6 +7,7 @@ one. When the file STOP exists it ends the conversation, begins a last one, and 
 What it saw is in LOG, a line each:
   S BYTES    about to be sent        R BYTES    received        E TEXT     an end, a refusal by HTTP, or no answer
   T MS       from the first failure to the next good call       D          the last conversation worked
+  W MS       the longest that a message waited for its answer, at the end
 """
 import http.client
 import json
@@ -95,7 +96,7 @@ class Http:
 
 class Host:
     def __init__(self):
-        self.serial, self.failed_at = 0, None
+        self.serial, self.failed_at, self.longest = 0, None, 0
 
     def open(self):
         return Stdio(peer_argv[1:]) if peer_argv[0] == "stdio" else Http(*peer_argv[1:])
@@ -106,7 +107,9 @@ class Host:
         request = {"jsonrpc": "2.0", "id": f"{os.getpid()}-{self.serial}", "method": method, "params": params}
         line = json.dumps(request).encode()
         log("S", line)
+        asked = time.monotonic()
         answer = peer.call(line)
+        self.longest = max(self.longest, time.monotonic() - asked)
         log("R", answer)
         return json.loads(answer)
 
@@ -148,6 +151,7 @@ class Host:
                 time.sleep(0.05)
         for _ in range(TRIES):
             if self.converse(5, last=True) >= 5:
+                log("W", str(int(self.longest * 1000)).encode())
                 log("D")
                 return
             time.sleep(0.25)

@@ -232,9 +232,7 @@ class Gate:
         self.take_turn()
         self.released = False
         with open(self.work.path("tollgated.log"), "ab") as log:
-            self.daemon = subprocess.Popen([self.program("tollgated"), "--config", self.config],
-                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           env=environment(), start_new_session=True)
+            self.daemon = self.spawn([self.program("tollgated"), "--config", self.config], log)
         self.work.processes.append(self.daemon)
         deadline = time.monotonic() + START_SECONDS
         while ready and time.monotonic() < deadline:
@@ -245,6 +243,10 @@ class Gate:
             time.sleep(0.1)
         if ready:
             raise RuntimeError(f"tollgated is not ready after {START_SECONDS} s:\n{self.daemon_log()[-2000:]}")
+
+    def spawn(self, argv, log):
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
+                                start_new_session=True)
 
     def take_turn(self):
         """There is one daemon on a machine, so those who test it at the same time wait for each other."""

@@ -248,6 +248,8 @@ void sup_members_again(struct supervisor *s);
 void sup_members_tick(struct supervisor *s);
 /* Channel of the proxy that serves an agent, or NULL while it is down. */
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent);
+/* The same, or NULL while it has no policy or no log yet: what it accepted then, it could only refuse. */
+struct ipc *sup_proxy_that_judges(struct supervisor *s, uint32_t agent);
 /* The keeper holds fd (borrowed) under that name, over any role's death, until sup_unkeep(). */
 void sup_keep(struct supervisor *s, const char *key, int fd);
 void sup_unkeep(struct supervisor *s, const char *key);
@@ -314,8 +316,8 @@ int sup_listener_take_back(struct supervisor *s, const char *key, int fd);
 void sup_listen_settle(struct supervisor *s);
 /* The same for one proxy: while it does not listen, connections wait in the kernel. */
 void sup_listen_pause(struct supervisor *s, struct ipc *proxy);
-/* Hands a proxy that was started anew what its agents have. */
-void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy);
+/* Hands a proxy what its agents have, once it judges: until then their connections wait in the kernel. */
+void sup_listen_tell_proxy(struct supervisor *s, struct sup_proxy *p);
 /* Closes the agent's listeners. */
 void sup_listen_end(struct supervisor *s, uint32_t agent);
 /* At the start: tells the kernel of those that were kept, and makes what those in scope miss. 0 or -errno. */

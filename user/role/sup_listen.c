@@ -76,7 +76,7 @@ static void tell_one(const struct sup_listener *l, struct ipc *to, enum listener
 
 static void tell_listener(struct supervisor *s, const struct sup_listener *l)
 {
-	struct ipc *to = sup_proxy_of(s, l->agent);
+	struct ipc *to = sup_proxy_that_judges(s, l->agent);
 	char key[MSG_KEY_MAX];
 
 	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
@@ -126,11 +126,14 @@ void sup_listen_pause(struct supervisor *s, struct ipc *proxy)
 		}
 }
 
-void sup_listen_tell_proxy(struct supervisor *s, struct ipc *proxy)
+void sup_listen_tell_proxy(struct supervisor *s, struct sup_proxy *p)
 {
-	for (const struct sup_listener *l = s->listeners; l; l = l->next)
-		for (unsigned end = 0; sup_proxy_of(s, l->agent) == proxy && end < LISTENER_ENDS; end++)
-			tell_one(l, proxy, end);
+	for (const struct sup_listener *l = s->listeners; l; l = l->next) {
+		struct ipc *to = sup_proxy_that_judges(s, l->agent);
+
+		for (unsigned end = 0; to && to == p->channel && end < LISTENER_ENDS; end++)
+			tell_one(l, to, end);
+	}
 }
 
 /* --- for a process that comes into scope -------------------------------------------------------------- */

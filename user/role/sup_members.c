@@ -17,9 +17,23 @@
 #include "user/role/spawn.h"
 #include "user/role/sup.h"
 
+static struct sup_proxy *proxy_of(struct supervisor *s, uint32_t agent)
+{
+	return agent && s->nproxies ? &s->proxies[(agent - 1) % s->nproxies] : NULL;
+}
+
 struct ipc *sup_proxy_of(struct supervisor *s, uint32_t agent)
 {
-	return agent && s->nproxies ? s->proxies[(agent - 1) % s->nproxies].channel : NULL;
+	const struct sup_proxy *p = proxy_of(s, agent);
+
+	return p ? p->channel : NULL;
+}
+
+struct ipc *sup_proxy_that_judges(struct supervisor *s, uint32_t agent)
+{
+	const struct sup_proxy *p = proxy_of(s, agent);
+
+	return p && p->committed && p->recording ? p->channel : NULL;
 }
 
 /* --- what the keeper holds ------------------------------------------------------------------------ */
@@ -297,7 +311,6 @@ static int proxy_up(struct supervisor *s, struct ipc_msg *m, const struct msg_ro
 	if (r < 0)
 		return r;
 	sup_ring_tell_proxy(s, p);
-	sup_listen_tell_proxy(s, p->channel);
 	return 0;
 }
 
@@ -426,7 +439,7 @@ static void retire(struct supervisor *s, struct sup_proxy *p)
 {
 	if (p->counts.sessions > 0 || s->jobs) {
 		if (p->idle > 0)
-			sup_listen_tell_proxy(s, p->channel);
+			sup_listen_tell_proxy(s, p);
 		p->idle = 0;
 	} else if (p->idle++ == 0) {
 		sup_listen_pause(s, p->channel);

@@ -314,6 +314,7 @@ int sup_snapshot_done(struct supervisor *s, struct sup_proxy *p, const struct ip
 {
 	const struct msg_snapshot_done *d = m->body;
 	struct msg_epoch e;
+	int r;
 
 	if (m->len != sizeof(*d) || !msg_string_ok(d->text, sizeof(d->text)))
 		return -EBADMSG;
@@ -325,7 +326,9 @@ int sup_snapshot_done(struct supervisor *s, struct sup_proxy *p, const struct ip
 		e.epoch = d->epoch;
 		p->committed = true;
 		sup_check_ready(s);
-		return ipc_send(p->channel, MSG_SNAPSHOT_COMMIT, 0, &e, sizeof(e), NULL, 0);
+		r = ipc_send(p->channel, MSG_SNAPSHOT_COMMIT, 0, &e, sizeof(e), NULL, 0);
+		sup_listen_tell_proxy(s, p);
+		return r;
 	}
 	if (!s->offered.snap || d->epoch != s->offered.epoch)
 		return 0; /* about an offer that was taken back */

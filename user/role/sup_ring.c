@@ -78,5 +78,6 @@ void sup_ring_tell_proxy(struct supervisor *s, struct sup_proxy *p)
 	    ipc_send(p->channel, MSG_NOTARY, 0, &there, sizeof(there), NULL, 0) < 0)
 		return;
 	p->recording = true;
+	sup_listen_tell_proxy(s, p);
 	sup_check_ready(s);
 }

@@ -293,6 +293,7 @@ install-node: all
 	install -D -m 644 scripts/deb/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/tollgate.conf
 	install -D -m 644 scripts/deb/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tollgate.conf
 	install -D -m 755 scripts/deb/unguard $(DESTDIR)$(PREFIX)/lib/tollgate/unguard
+	install -D -m 755 scripts/deb/upgrade $(DESTDIR)$(PREFIX)/lib/tollgate/upgrade
 	install -D -m 644 scripts/deb/tollgate.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tollgate
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/tollgate/policy.d
 	set -e; at=$(DESTDIR)$(SYSCONFDIR)/tollgate; [ -e $$at/tollgate.conf ] || { \

@@ -103,7 +103,8 @@ int main(int argc, char **argv)
 	if (role >= 0)
 		return run_role(role, config);
 	if (layout && !upgrade_answer(layout)) {
-		fputs("tollgated: take over: roles of the running program speak otherwise: restart the service\n", stderr);
+		fputs("tollgated: take over: the running program's roles speak otherwise: restart the service\n",
+		      stderr);
 		return EXIT_FAILURE;
 	}
 	if (check)

@@ -57,19 +57,17 @@ struct table {
 
 /* --- what must be the same ------------------------------------------------------------------------------ */
 
+#define SIZE(m) sizeof(struct msg_##m)
+#define SIZES(a, b, c, d) SIZE(a), SIZE(b), SIZE(c), SIZE(d)
+
 static void layout(uint8_t ret[SHA256_SIZE])
 {
 	const uint32_t facts[] = {
 		MEANING, TG_ABI_VERSION, ROLE_MAX_, MSG_CANARY_TRIED, sizeof(struct table),
-		sizeof(struct msg_key), sizeof(struct msg_exit), sizeof(struct msg_flag), sizeof(struct msg_role),
-		sizeof(struct msg_spawn), sizeof(struct msg_setup), sizeof(struct msg_instance),
-		sizeof(struct msg_recording), sizeof(struct msg_evidence), sizeof(struct msg_evidence_is),
-		sizeof(struct msg_snapshot), sizeof(struct msg_snapshot_done), sizeof(struct msg_epoch),
-		sizeof(struct msg_listen), sizeof(struct msg_stdio), sizeof(struct msg_stdio_verdict),
-		sizeof(struct msg_look), sizeof(struct msg_looked), sizeof(struct msg_owner), sizeof(struct msg_owner_is),
-		sizeof(struct msg_counts), sizeof(struct msg_takeover), sizeof(struct msg_taken), sizeof(struct msg_cage), sizeof(struct msg_ring),
-		sizeof(struct msg_notary_up), sizeof(struct msg_session), sizeof(struct msg_salt), sizeof(struct msg_pid),
-		sizeof(struct msg_canary), sizeof(struct msg_canary_tried),
+		SIZES(key, exit, flag, role), SIZES(spawn, setup, instance, recording),
+		SIZES(evidence, evidence_is, snapshot, snapshot_done), SIZES(epoch, listen, stdio, stdio_verdict),
+		SIZES(look, looked, owner, owner_is), SIZES(counts, takeover, taken, ring),
+		SIZES(notary_up, session, salt, pid), SIZES(canary, canary_tried, cage, key),
 	};
 
 	sha256(facts, sizeof(facts), ret);

@@ -91,7 +91,8 @@ void kept_from_store(struct kept_set *set)
 			(void)snprintf(e->key, sizeof(e->key), "%s", names[i]);
 			e->fd = fd;
 		} else {
-			log_warn("descriptor %s of the service manager's store is none of ours", names ? names[i] : "?");
+			log_warn("descriptor %s of the service manager's store is none of ours",
+				 names ? names[i] : "?");
 			close(fd);
 		}
 	}

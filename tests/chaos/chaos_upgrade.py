@@ -69,8 +69,13 @@ class Copy(g.Gate):
     def healthy(self):
         return self.tollgate("status").returncode == 0
 
-    def upgrade(self, content):
+    def upgrade(self, content, programs=False):
+        """programs: the kernel programs are not this daemon's own, either, so that they are replaced, too."""
         before = self.said(TOOK_OVER)
+        if programs:
+            top = os.path.join(self.run_dir, "bpf")
+            version = [v for v in os.listdir(top) if v.startswith("v")][0]
+            os.unlink(os.path.join(top, version, "progs", "iter_labels"))  # nothing is detached by that
         started = self.answer("status")["started"]
         self.put(content)
         os.kill(self.daemon.pid, signal.SIGUSR2)
@@ -83,12 +88,26 @@ class Copy(g.Gate):
         self.until(again, "its supervisor answers")
 
 
+def count_replaced(records):
+    return sum(r.get("reason_code") == "programs_replaced" for r in records)
+
+
 class Upgrades(kill.Stage):
     gate_class = Copy
+    replaced = 0
+
+    def judge(self):
+        if not self.gate.off:
+            # The last of them may not be in the log yet.
+            told = count_replaced(self.gate.settle(lambda records: count_replaced(records) >= self.replaced))
+            self.check(f"the log tells of {self.replaced} replacements of the kernel programs", told == self.replaced, told)
+        super().judge()
 
     def kill(self):
-        self.gate.upgrade(os.path.join(g.build_dir(), "tollgated"))
+        programs = self.killed["upgrade"] % 2 == 1
+        self.gate.upgrade(os.path.join(g.build_dir(), "tollgated"), programs)
         self.killed["upgrade"] += 1
+        self.replaced += programs
 
     def judge_host(self, host, log):
         super().judge_host(host, log)

@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/base/cleanup.h"
 
+#define FREEZE_LOOK_NS 500000
+#define FREEZE_LOOKS 2000 /* a second and more; who waits for a disk that long does not stand */
 #define HANDLE_KERNFS 0xfe /* FILEID_KERNFS of the kernel: the handle is the 64-bit id */
 
 /* Undoes the octal escapes of mountinfo, in place. */
@@ -210,17 +213,59 @@ int cgroup_events_fd(const char *dir)
 	return fd < 0 ? -errno : fd;
 }
 
-int cgroup_populated(const char *dir)
+/* 1 when a file of the cgroup has that text, 0, or -errno. */
+static int file_has(const char *dir, const char *name, const char *what)
 {
-	_cleanup_close_ int fd = cgroup_events_fd(dir);
-	char text[256];
+	char path[PATH_MAX], text[256];
+	_cleanup_close_ int fd = -1;
 	ssize_t n;
 
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fd;
+		return -errno;
 	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0)
 		return -errno;
 	text[n] = 0;
-	return strstr(text, "populated 1") != NULL;
+	return strstr(text, what) != NULL;
+}
+
+int cgroup_populated(const char *dir)
+{
+	return file_has(dir, "cgroup.events", "populated 1");
+}
+
+static int set_freeze(const char *dir, const char *value)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+
+	if (snprintf(path, sizeof(path), "%s/cgroup.freeze", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, value, 1) < 0 ? -errno : 0;
+}
+
+int cgroup_freeze(const char *dir)
+{
+	const struct timespec pause = { .tv_nsec = FREEZE_LOOK_NS };
+	int r = file_has(dir, "cgroup.freeze", "1");
+
+	if (r != 0)
+		return r < 0 ? r : -EALREADY;
+	r = set_freeze(dir, "1");
+	for (unsigned looks = 0; r == 0 && looks < FREEZE_LOOKS; looks++) {
+		r = file_has(dir, "cgroup.events", "frozen 1");
+		if (r != 0)
+			return r < 0 ? r : 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return r < 0 ? r : -ETIMEDOUT;
+}
+
+int cgroup_thaw(const char *dir)
+{
+	return set_freeze(dir, "0");
 }

@@ -35,6 +35,11 @@ int cgroup_remove(const char *dir);
 /* Moves a whole process. pid 0 is the caller. */
 int cgroup_move(const char *dir, pid_t pid);
 
+/* Freezes all that is in it and below (5.2), and waits until it stands. 0; -EALREADY: somebody else froze it;
+ * -ETIMEDOUT: not all of it stands after a second or so, but what does, stays frozen. */
+int cgroup_freeze(const char *dir);
+int cgroup_thaw(const char *dir);
+
 /* 1 when a live process is in it or below, 0, or -errno. */
 int cgroup_populated(const char *dir);
 

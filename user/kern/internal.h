@@ -21,6 +21,7 @@ enum kern_map {
 struct kern_map_spec {
 	const char *name;
 	uint32_t type, key_size, value_size;
+	uint32_t entries; /* of a table; 0: as many as were wanted when it was made */
 };
 extern const struct kern_map_spec kern_map_table[KM_MAX_];
 
@@ -67,7 +68,7 @@ struct kern {
 	struct tg_state *state; /* the state map's only entry, shared with the programs */
 	int walk[2]; /* links of the holder iterators: scopes, all; -1 before their first use */
 	uint64_t canary; /* id of its cgroup; 0: none */
-	bool adopted;
+	bool adopted, renewed;
 	uint32_t leaving[KP_MAX_]; /* ids of links that were unpinned and may still run; attach.c */
 	unsigned nleaving;
 	char broken[NAME_MAX + 1]; /* kern_verify()'s answer */
@@ -112,11 +113,30 @@ int attach_check(struct kern *k, enum kern_when when, uint64_t cgroup, const cha
  * k->dir. */
 int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted);
 
+/* The programs, over the maps that k has already and new ones for the others. 0 or -errno. */
+int load_programs(struct kern *k, const struct kern_config *cfg);
+
+/* Pins maps and programs below a new folder, in place of whatever has that name. 0 or -errno. */
+int load_tree(const struct kern *k, const char *dir, bool mounted);
+
+/* Opens the maps pinned below a version's folder. -ESTALE when one is missing or of another shape; with renew, those
+ * that only tell are left out instead. */
+int load_maps(struct kern *k, const char *dir, bool renew);
+
 /* Opens the pins under k->dir. -ESTALE when they are not exactly ours. */
 int load_adopt(struct kern *k);
 
 /* Whether the pins under a v<N> directory say that kern_open() mounted the file system. */
 bool load_was_mounted(const char *dir);
+
+/* --- renew.c ---------------------------------------------------------------------------------- */
+
+/* Puts this binary's programs in the place of those pinned below old, which may be k->dir: see there. -ESTALE, and
+ * nothing is changed, when their maps are of another shape. */
+int renew(struct kern *k, const struct kern_config *cfg, const char *old);
+
+/* Thaws scopes that a renewal froze, if any. */
+void renew_thaw(struct kern *k);
 
 /* --- scope.c ---------------------------------------------------------------------------------- */
 

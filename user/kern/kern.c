@@ -85,29 +85,61 @@ static int kern_new(const char *pin_dir, struct kern **ret)
 	return 0;
 }
 
-/* 1 when pins of another version are there, 0, or -errno. */
-static int other_version(const char *pin_dir)
+static bool is_version(const char *name)
 {
-	char ours[32], half[32];
+	size_t n = strspn(name + 1, "0123456789");
+
+	return name[0] == 'v' && n > 0 && name[n + 1] == '\0';
+}
+
+/* The folder with the pins in force, of whichever version: 1, 0 when there are none, or -errno. Not those that a crash
+ * left half done. -ESTALE: there are several, so none is known to be in force. */
+static int find_pins(const struct kern *k, char ret[static PATH_MAX])
+{
 	struct dirent *e;
-	DIR *d = opendir(pin_dir);
-	int r = 0;
+	DIR *d = opendir(k->pin_dir);
+	int r = 0, n = 0;
 
 	if (!d)
 		return -errno;
-	snprintf(ours, sizeof(ours), "v%d", TG_ABI_VERSION);
-	snprintf(half, sizeof(half), "v%d_new", TG_ABI_VERSION);
-	while ((e = readdir(d)))
-		if (e->d_name[0] == 'v' && strcmp(e->d_name, ours) != 0 &&
-		    strcmp(e->d_name, half) != 0)
-			r = 1;
+	while (r == 0 && (e = readdir(d)))
+		if (is_version(e->d_name)) {
+			n++;
+			r = pin_path(ret, "%s/%s", k->pin_dir, e->d_name);
+		}
 	closedir(d);
-	return r;
+	return r < 0 ? r : n > 1 ? -ESTALE : n;
+}
+
+static void drop_fds(struct kern *k)
+{
+	if (k->state)
+		munmap(k->state, (size_t)sysconf(_SC_PAGESIZE));
+	k->state = NULL;
+	for (int i = 0; i < KM_MAX_; i++)
+		cleanup_close(&k->map[i]);
+	for (int i = 0; i < KP_MAX_; i++)
+		cleanup_close(&k->prog[i]);
+	memset(k->map, 0xff, sizeof(k->map));
+	memset(k->prog, 0xff, sizeof(k->prog));
+}
+
+static int adopt(struct kern *k, const struct kern_config *cfg, const char *pins)
+{
+	int r = strcmp(pins, k->dir) == 0 ? load_adopt(k) : -ESTALE;
+
+	k->adopted = true;
+	renew_thaw(k); /* what a crash left */
+	if (r != -ESTALE)
+		return r;
+	drop_fds(k);
+	return renew(k, cfg, pins);
 }
 
 int kern_open(const struct kern_config *cfg, struct kern **ret)
 {
 	_cleanup_(kern_close_p) struct kern *k = NULL;
+	char pins[PATH_MAX];
 	bool mounted;
 	int r;
 
@@ -117,14 +149,11 @@ int kern_open(const struct kern_config *cfg, struct kern **ret)
 	r = pin_mount(k->pin_dir, &mounted);
 	if (r < 0)
 		return r;
-	r = other_version(k->pin_dir);
+	r = find_pins(k, pins);
 	if (r < 0)
 		return r;
-	if (r > 0)
-		return -ESTALE;
-	if (access(k->dir, F_OK) == 0) {
-		k->adopted = true;
-		r = load_adopt(k);
+	if (r > 0) {
+		r = adopt(k, cfg, pins);
 	} else {
 		r = load_and_pin(k, cfg, mounted);
 		if (r < 0 && mounted)
@@ -140,14 +169,7 @@ void kern_close(struct kern *k)
 {
 	if (!k)
 		return;
-	if (k->state)
-		munmap(k->state, (size_t)sysconf(_SC_PAGESIZE));
-	for (int i = 0; i < KM_MAX_; i++)
-		if (k->map[i] >= 0)
-			close(k->map[i]);
-	for (int i = 0; i < KP_MAX_; i++)
-		if (k->prog[i] >= 0)
-			close(k->prog[i]);
+	drop_fds(k);
 	for (int i = 0; i < 2; i++)
 		if (k->walk[i] >= 0)
 			close(k->walk[i]);
@@ -193,6 +215,11 @@ int kern_release_pins(const char *pin_dir)
 bool kern_adopted(const struct kern *k)
 {
 	return k->adopted;
+}
+
+bool kern_renewed(const struct kern *k)
+{
+	return k->renewed;
 }
 
 int kern_heartbeat(struct kern *k)

@@ -31,11 +31,12 @@ int kern_supported(const char **ret_why);
 
 /*
  * Loads, attaches and pins the exec guard, label inheritance and everything else but the per-scope
- * and stdio links; or adopts the pins of an earlier process of the same ABI and the same programs.
- * Adoption is all or nothing: -ESTALE when pins exist but are of other programs, incomplete or of
- * other sizes; the caller decides to kern_release_pins() (opens the gate while it lasts) or to
- * stop. Other errors: -errno. The guard is closed to nothing until kern_heartbeat() was called: a
- * stale heartbeat kills, so selectors should be set after the first heartbeat.
+ * and stdio links; or adopts the pins of an earlier process of the same programs; or puts this
+ * binary's programs in the place of others, or of incomplete ones, over the same maps, with no moment
+ * in which neither are in force. -ESTALE when pins exist whose maps are of another shape: they stay in
+ * force, and the caller decides to kern_release_pins() (opens the gate while it lasts) or to stop.
+ * Other errors: -errno. The guard is closed to nothing until kern_heartbeat() was called: a stale
+ * heartbeat kills, so selectors should be set after the first heartbeat.
  */
 int kern_open(const struct kern_config *cfg, struct kern **ret);
 
@@ -49,6 +50,8 @@ int kern_release(struct kern *k);
 int kern_release_pins(const char *pin_dir);
 
 bool kern_adopted(const struct kern *k);
+/* Whether what was adopted ran other programs, or had lost some, which have been replaced since. */
+bool kern_renewed(const struct kern *k);
 
 /* SHA-256 over the sorted tags of all programs: what the records call the kernel programs'
  * digest. */

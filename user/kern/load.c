@@ -22,13 +22,14 @@
 
 DEFINE_CLEANUP(struct tollgate_bpf *, tollgate_bpf__destroy)
 
-#define SPEC(m, t, k, v) { m, BPF_MAP_TYPE_##t, k, v }
+#define SPEC(m, t, k, v) { m, BPF_MAP_TYPE_##t, k, v, 0 }
+#define TABLE(m, t, v, n) { m, BPF_MAP_TYPE_##t, 4, v, n }
 const struct kern_map_spec kern_map_table[KM_MAX_] = {
-	[KM_STATE] = SPEC("state", ARRAY, 4, sizeof(struct tg_state)),
-	[KM_STATS] = SPEC("stats", PERCPU_ARRAY, 4, 8),
+	[KM_STATE] = TABLE("state", ARRAY, sizeof(struct tg_state), 1),
+	[KM_STATS] = TABLE("stats", PERCPU_ARRAY, 8, TG_STAT_MAX_),
 	[KM_EVENTS] = SPEC("events", RINGBUF, 0, 0),
 	[KM_STDIO_EVENTS] = SPEC("stdio_events", RINGBUF, 0, 0),
-	[KM_SEQUENCES] = SPEC("sequences", ARRAY, 4, 8),
+	[KM_SEQUENCES] = TABLE("sequences", ARRAY, 8, 2),
 	[KM_LABELS] = SPEC("labels", TASK_STORAGE, 4, sizeof(struct tg_label)),
 	[KM_LATE_LABELS] = SPEC("late_labels", HASH, 4, sizeof(struct tg_label)),
 	[KM_SCOPE_CGROUPS] = SPEC("scope_cgroups", HASH, 8, sizeof(struct tg_label)),
@@ -45,7 +46,7 @@ const struct kern_map_spec kern_map_table[KM_MAX_] = {
 	[KM_TAKENS] = SPEC("takens", HASH, 8, sizeof(struct tg_head)),
 	[KM_READERS] = SPEC("readers", HASH, 8, 8),
 	[KM_OURS] = SPEC("ours", HASH, 8, 8),
-	[KM_SOUGHT] = SPEC("sought", ARRAY, 4, sizeof(struct tg_sought)),
+	[KM_SOUGHT] = TABLE("sought", ARRAY, sizeof(struct tg_sought), 1),
 	[KM_CONTAINERS] = SPEC("containers", LRU_HASH, 8, 4),
 };
 
@@ -205,7 +206,21 @@ static int choose(struct tollgate_bpf *skel, const struct features *f)
 	return r;
 }
 
-static int open_and_load(const struct kern_config *cfg, const struct features *f,
+/* Maps that k has already are the programs' own; the others are new. */
+static int reuse_maps(const struct kern *k, struct tollgate_bpf *skel)
+{
+	int r = 0;
+
+	for (int i = 0; i < KM_MAX_ && r == 0; i++) {
+		struct bpf_map *m = bpf_object__find_map_by_name(skel->obj, kern_map_table[i].name);
+
+		if (k->map[i] >= 0)
+			r = m ? bpf_map__reuse_fd(m, k->map[i]) : -ENOENT;
+	}
+	return r;
+}
+
+static int open_and_load(const struct kern *k, const struct kern_config *cfg, const struct features *f,
 			 struct tollgate_bpf **ret)
 {
 	_cleanup_(tollgate_bpf__destroy_p) struct tollgate_bpf *skel = tollgate_bpf__open();
@@ -229,7 +244,9 @@ static int open_and_load(const struct kern_config *cfg, const struct features *f
 	    (r = set_size(skel, "readers", streams)) < 0 ||
 	    (r = set_size(skel, "flows", cfg->max_flows ? cfg->max_flows : KERN_MAX_FLOWS)) < 0)
 		return r;
-	r = tollgate_bpf__load(skel);
+	r = reuse_maps(k, skel);
+	if (r == 0)
+		r = tollgate_bpf__load(skel);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(skel);
@@ -237,7 +254,7 @@ static int open_and_load(const struct kern_config *cfg, const struct features *f
 }
 
 /* The most first. What the kernel refuses is left out, one thing after the other. */
-static int load_most(const struct kern_config *cfg, struct tollgate_bpf **ret)
+static int load_most(const struct kern *k, const struct kern_config *cfg, struct tollgate_bpf **ret)
 {
 	struct features f = { .splice_hooked = kernel_has_function("splice_to_socket") };
 	const char *why;
@@ -247,7 +264,7 @@ static int load_most(const struct kern_config *cfg, struct tollgate_bpf **ret)
 	for (int i = lsm ? 0 : 2; i < 4 && r < 0; i++) {
 		f.lsm = i < 2;
 		f.labels = i % 2 == 0;
-		r = open_and_load(cfg, &f, ret);
+		r = open_and_load(k, cfg, &f, ret);
 		if (r < 0 && i == 1)
 			log_warn("kern: load security hooks: %s; doing without", strerror(-r));
 	}
@@ -270,8 +287,9 @@ static int take_fds(struct kern *k, struct tollgate_bpf *skel)
 	int r = 0;
 
 	for (int i = 0; i < KM_MAX_ && r == 0; i++)
-		r = keep_fd(bpf_object__find_map_fd_by_name(skel->obj, kern_map_table[i].name),
-			    &k->map[i]);
+		if (k->map[i] < 0)
+			r = keep_fd(bpf_object__find_map_fd_by_name(skel->obj, kern_map_table[i].name),
+				    &k->map[i]);
 	for (int i = 0; i < KP_MAX_ && r == 0; i++) {
 		struct bpf_program *p =
 			bpf_object__find_program_by_name(skel->obj, kern_prog_table[i].name);
@@ -282,7 +300,7 @@ static int take_fds(struct kern *k, struct tollgate_bpf *skel)
 	return r;
 }
 
-static int pin_all(struct kern *k, const char *dir)
+static int pin_all(const struct kern *k, const char *dir)
 {
 	char path[PATH_MAX];
 	int r;
@@ -333,26 +351,41 @@ static int map_state(struct kern *k)
 	return 0;
 }
 
-int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted)
+int load_programs(struct kern *k, const struct kern_config *cfg)
 {
 	_cleanup_(tollgate_bpf__destroy_p) struct tollgate_bpf *skel = NULL;
-	char tmp[PATH_MAX], links[PATH_MAX], fence[PATH_MAX];
 	int r;
 
 	libbpf_set_print(print);
-	r = load_most(cfg, &skel);
+	r = load_most(k, cfg, &skel);
+	if (r == 0)
+		r = take_fds(k, skel);
+	return r < 0 ? r : map_state(k);
+}
+
+int load_tree(const struct kern *k, const char *dir, bool mounted)
+{
+	int r = pin_remove_tree(dir);
+
+	if (r == 0)
+		r = make_dirs(dir);
+	if (r == 0)
+		r = pin_all(k, dir);
+	return r < 0 ? r : meta_pin(k, dir, mounted);
+}
+
+int load_and_pin(struct kern *k, const struct kern_config *cfg, bool mounted)
+{
+	char tmp[PATH_MAX], links[PATH_MAX], fence[PATH_MAX];
+	int r = load_programs(k, cfg);
+
 	if (r < 0)
 		return r;
-	if ((r = pin_path(tmp, "%s_new", k->dir)) < 0 ||
-	    (r = pin_path(links, "%s/links", tmp)) < 0 ||
-	    (r = pin_path(fence, "%s/fence", tmp)) < 0 || (r = pin_remove_tree(tmp)) < 0 ||
-	    (r = make_dirs(tmp)) < 0)
+	if ((r = pin_path(tmp, "%s_new", k->dir)) < 0 || (r = pin_path(links, "%s/links", tmp)) < 0 ||
+	    (r = pin_path(fence, "%s/fence", tmp)) < 0)
 		return r;
-	if ((r = take_fds(k, skel)) < 0 || (r = map_state(k)) < 0)
-		goto fail;
 	k->state->stale_ns = cfg->stale_ns ? cfg->stale_ns : KERN_STALE_NS;
-	if ((r = pin_all(k, tmp)) < 0 || (r = meta_pin(k, tmp, mounted)) < 0 ||
-	    (r = attach_all(k, KW_ALWAYS, -1, links)) < 0 ||
+	if ((r = load_tree(k, tmp, mounted)) < 0 || (r = attach_all(k, KW_ALWAYS, -1, links)) < 0 ||
 	    (r = attach_all(k, KW_FENCE, -1, fence)) < 0)
 		goto fail;
 	if (rename(tmp, k->dir) < 0) {
@@ -365,21 +398,38 @@ fail:
 	return r;
 }
 
-static int adopt_map(struct kern *k, unsigned i)
+/* Whether a pinned map is as this binary's programs expect it. Tables of a fixed size must have that, too. */
+static bool fits(const struct kern *k, unsigned i)
 {
 	const struct kern_map_spec *s = &kern_map_table[i];
 	struct bpf_map_info info = { 0 };
 	uint32_t n = sizeof(info);
 
-	k->map[i] = pin_get("%s/maps/%s", k->dir, s->name);
-	if (k->map[i] < 0)
-		return k->map[i] == -ENOENT ? -ESTALE : k->map[i];
-	if (bpf_obj_get_info_by_fd(k->map[i], &info, &n) < 0)
-		return -errno;
-	return info.type == s->type && info.key_size == s->key_size &&
-			       info.value_size == s->value_size ?
-		       0 :
-		       -ESTALE;
+	return bpf_obj_get_info_by_fd(k->map[i], &info, &n) == 0 && info.type == s->type &&
+	       info.key_size == s->key_size && info.value_size == s->value_size &&
+	       (!s->entries || info.max_entries == s->entries);
+}
+
+/* What only tells, or is found out again, and so may begin anew. */
+static bool replaceable(unsigned i)
+{
+	return i == KM_STATS || i == KM_EVENTS || i == KM_STDIO_EVENTS || i == KM_SEQUENCES || i == KM_CONTAINERS;
+}
+
+int load_maps(struct kern *k, const char *dir, bool renew)
+{
+	for (unsigned i = 0; i < KM_MAX_; i++) {
+		k->map[i] = pin_get("%s/maps/%s", dir, kern_map_table[i].name);
+		if (k->map[i] < 0 && k->map[i] != -ENOENT)
+			return k->map[i];
+		if (k->map[i] >= 0 && fits(k, i))
+			continue;
+		cleanup_close(&k->map[i]);
+		k->map[i] = -1;
+		if (!renew || !replaceable(i))
+			return -ESTALE;
+	}
+	return 0;
 }
 
 int load_adopt(struct kern *k)
@@ -395,9 +445,9 @@ int load_adopt(struct kern *k)
 	meta_fill(&should, is.mounted, is.loaded);
 	if (memcmp(&is, &should, sizeof(is)) != 0)
 		return -ESTALE;
-	for (unsigned i = 0; i < KM_MAX_; i++)
-		if ((r = adopt_map(k, i)) < 0)
-			return r;
+	r = load_maps(k, k->dir, false);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < KP_MAX_; i++) {
 		if (!(is.loaded & 1ull << i) && optional(i))
 			continue;

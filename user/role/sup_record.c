@@ -12,6 +12,7 @@
 #include "user/base/loop.h"
 #include "user/gate/gate.h"
 #include "user/gate/snapshot.h"
+#include "user/kern/kern.h"
 #include "user/notary/recorder.h"
 #include "user/role/sup.h"
 
@@ -53,6 +54,9 @@ int sup_record_start(struct supervisor *s)
 		return log_err(r, "begin the node's session: %s", err_text(r));
 	s->chain_open = true;
 	sup_record_node(s, "start", "the node starts to enforce");
+	if (kern_renewed(s->kern))
+		sup_record_node(s, "programs_replaced", "the kernel programs in force were replaced, none of them "
+				"before its successor was");
 	sup_fence_record(s);
 	return 0;
 }

@@ -176,6 +176,10 @@ static int open_kernel(struct supervisor *s)
 	if (r < 0)
 		return log_err(r, "join the daemon's cgroup: %s", err_text(r));
 	r = kern_open(&cfg, &s->kern);
+	if (r == -ESTALE && s->conf.enforcement != CONF_OBSERVE)
+		return log_err(r, "load kernel programs: those pinned in %s cannot be replaced by this program's, "
+			       "and stay in force: end enforcement with /usr/lib/tollgate/unguard, then start again",
+			       pins);
 	if (r == -ESTALE) {
 		log_warn("pins of other kernel programs in %s are replaced: agents are not guarded meanwhile",
 			 pins);

@@ -9,7 +9,6 @@ static void loads_adopts_releases(void **state)
 	uint8_t a[SHA256_SIZE], b2[SHA256_SIZE];
 	const char *what = "";
 	struct tg_state st;
-	struct kern *other;
 	struct bed b;
 	char path[PATH_MAX];
 	struct stat s;
@@ -39,7 +38,13 @@ static void loads_adopts_releases(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(kern_verify(b.k, &what), -ENOLINK);
 	assert_string_equal(what, "exec_guard");
-	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b.pins }, &other), -ESTALE);
+	assert_false(kern_renewed(b.k));
+	kern_close(b.k);
+	assert_int_equal(kern_open(&(struct kern_config){ .pin_dir = b.pins }, &b.k), 0);
+	assert_true(kern_adopted(b.k) && kern_renewed(b.k));
+	assert_int_equal(kern_verify(b.k, &what), 0);
+	assert_int_equal(kern_state_read(b.k, &st), 0);
+	assert_int_equal(st.flags, TG_STATE_UDP_DNS);
 	bed_close(&b);
 }
 

@@ -23,6 +23,7 @@ TESTS = os.path.dirname(HERE)
 sys.path[:0] = [os.path.join(TESTS, "peer"), HERE]
 import chaos_kill as kill  # noqa: E402
 import gate as g  # noqa: E402
+import opened  # noqa: E402
 from case import Case, allow, main  # noqa: E402
 
 SECONDS = kill.SECONDS / 3
@@ -69,6 +70,12 @@ class Copy(g.Gate):
     def healthy(self):
         return self.tollgate("status").returncode == 0
 
+    def started(self):
+        """When the supervisor that answers began, healthy or not; None when none does."""
+        with contextlib.suppress(ValueError):
+            return json.loads(self.tollgate("status", "--json").stdout)["started"]
+        return None
+
     def upgrade(self, content, programs=False):
         """programs: the kernel programs are not this daemon's own, either, so that they are replaced, too."""
         before = self.said(TOOK_OVER)
@@ -76,16 +83,12 @@ class Copy(g.Gate):
             top = os.path.join(self.run_dir, "bpf")
             version = [v for v in os.listdir(top) if v.startswith("v")][0]
             os.unlink(os.path.join(top, version, "progs", "iter_labels"))  # nothing is detached by that
-        started = self.answer("status")["started"]
+        self.until(self.started, "its supervisor answers")
+        started = self.started()
         self.put(content)
         os.kill(self.daemon.pid, signal.SIGUSR2)
         self.until(lambda: self.said(TOOK_OVER) > before, "the other program took over")
-
-        def again():
-            with contextlib.suppress(subprocess.CalledProcessError, ValueError):
-                return self.answer("status")["started"] != started
-            return False
-        self.until(again, "its supervisor answers")
+        self.until(lambda: self.started() not in (None, started), "the other program's supervisor answers")
 
 
 def count_replaced(records):
@@ -144,6 +147,10 @@ class Waiting:
         with contextlib.suppress(OSError), open(self.log, "rb") as f:
             return [line[2:-1].decode() for line in f if line[:1] == kind and line.endswith(b"\n")]
         return []
+
+    def arrived(self):
+        with open(self.c.work.path("server.log"), "rb") as f:
+            return len(f.readlines())
 
     def more(self):
         """Waits until the host has had answers that it has not had yet."""
@@ -268,7 +275,39 @@ def connections_wait_over_a_restart():
     return c
 
 
+def a_stop_never_opens():
+    """Neither a stop, nor an upgrade before it, lets an agent out; only an order that says so does, on record."""
+    with Case() as c:
+        w = Waiting(c, Copy)
+        w.more()
+        c.gate.upgrade(os.path.join(g.build_dir(), "tollgated"), programs=True)
+        w.more()
+        said = c.gate.tollgate("release")
+        c.check("a release without --force is refused", said.returncode != 0 and "--force" in said.stderr + said.stdout,
+                said.stderr)
+        c.check("and nothing is released", c.gate.healthy())
+        c.gate.stop()
+        before, ends = w.arrived(), len(w.saw(b"E"))
+        deadline = time.monotonic() + UNTIL_SECONDS
+        while len(w.saw(b"E")) < ends + 5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        c.check("stopped: the agent tries, and nothing arrives", len(w.saw(b"E")) >= ends + 5 and w.arrived() == before)
+        new = subprocess.run([g.python(), w.host, c.work.path("new.log"), w.stop_file, "0", "http", str(w.port), "/mcp"],
+                             env=g.environment(), timeout=UNTIL_SECONDS, check=False)
+        c.check("stopped: another agent does not start", new.returncode == -signal.SIGKILL, new.returncode)
+        c.gate.start()
+        w.more()
+        w.end()
+        c.gate.released = c.gate.tollgate("release", "--force").returncode == 0
+        c.check("a release with --force ends it", c.gate.released and c.gate.daemon.wait(UNTIL_SECONDS) == 0)
+        last = [r.get("reason_code") for r in opened.Log(c.gate.state).records if r["entry_type"] == "node"]
+        verify = c.gate.tollgate("verify", "log", os.path.join(c.gate.state, "log"))
+        c.check("and the log, which verifies, says so", "released" in last and verify.returncode == 0, last[-5:])
+    return c
+
+
 if __name__ == "__main__":
     wanted = sys.argv[1:]
-    tests = (upgraded_under_load, idle_proxies_are_replaced, what_cannot_take_over, connections_wait_over_a_restart)
+    tests = (upgraded_under_load, idle_proxies_are_replaced, what_cannot_take_over, connections_wait_over_a_restart,
+             a_stop_never_opens)
     main(*[t for t in tests if not wanted or t.__name__ in wanted])

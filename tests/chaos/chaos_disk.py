@@ -4,6 +4,7 @@
 was recorded is kept, and when there is room again calls go on."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -88,6 +89,8 @@ def full_disk():
             before = len(disk.arrived())
             said = disk.call()
             c.check("and none arrives", denied(said) and len(disk.arrived()) == before, said)
+            if not c.gate.off:
+                killed_meanwhile(c)
             os.unlink(filler)
             c.check("room again: calls go on", works(disk.until(works)))
             if not c.gate.off:
@@ -97,6 +100,20 @@ def full_disk():
                 c.gate.hand_back()
             disk.close()
     return c
+
+
+def killed_meanwhile(c):
+    """A supervisor that cannot begin its session in the log waits for it, and the node does not end."""
+    before = c.gate.daemon_log().count("tried again every second")
+    for pid in c.gate.left_processes():
+        if "--role supervisor " in g.command_line(pid):
+            os.kill(pid, signal.SIGKILL)
+    for _ in range(TRIES):
+        if c.gate.daemon.poll() is not None or c.gate.daemon_log().count("tried again every second") > before:
+            break
+        time.sleep(0.2)
+    c.check("a supervisor killed meanwhile waits for room", c.gate.daemon.poll() is None and
+            c.gate.daemon_log().count("tried again every second") > before, c.gate.daemon_log()[-500:])
 
 
 def after_all(c, disk):

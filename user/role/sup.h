@@ -204,7 +204,7 @@ struct supervisor {
 	struct recorder *recorder;
 	struct loop_io *progress_io;
 	struct chain chain;
-	bool chain_open;
+	bool chain_open, record_awaited;
 };
 
 /* --- supervisor.c */
@@ -417,6 +417,8 @@ void sup_health_rates(const struct supervisor *s, struct sup_sample *ret);
 void sup_recent_add(struct supervisor *s, const char *kind, const char *text);
 
 /* --- sup_record.c */
+/* Begins the node's own session, if it can be. A log that takes no record now may do so later: until then the node is
+ * not ready, and nothing passes. */
 int sup_record_start(struct supervisor *s);
 void sup_record_init(struct record *rec, enum record_type type, enum record_decision d);
 /* Records; failure is logged and returned: what depends on the record must not happen then. */

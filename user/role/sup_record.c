@@ -50,8 +50,15 @@ int sup_record_start(struct supervisor *s)
 			 r0->instance.key, &s->recorder);
 	if (r >= 0)
 		r = begin_session(s);
-	if (r < 0)
-		return log_err(r, "begin the node's session: %s", err_text(r));
+	if (r < 0) {
+		recorder_free(s->recorder);
+		s->recorder = NULL;
+		if (!s->record_awaited)
+			log_err(r, "begin the node's session: %s; it is tried again every second", err_text(r));
+		s->record_awaited = true;
+		return r;
+	}
+	s->record_awaited = false;
 	s->chain_open = true;
 	sup_record_node(s, "start", "the node starts to enforce");
 	if (kern_renewed(s->kern))

@@ -215,6 +215,18 @@ static int open_kernel(struct supervisor *s)
 	return r < 0 ? log_err(r, "load kernel programs: %s", err_text(r)) : 0;
 }
 
+/* A full disk keeps a node that starts from being ready, and is no reason to end it. */
+static void await_record(struct supervisor *s)
+{
+	struct msg_flag alive = { 0 };
+
+	if (!s->record_awaited)
+		return;
+	(void)ipc_send(s->keeper, MSG_ALIVE, 0, &alive, sizeof(alive), NULL, 0);
+	if (sup_record_start(s) == 0)
+		sup_check_ready(s);
+}
+
 static void on_tick(struct loop_timer *t, void *arg)
 {
 	struct supervisor *s = arg;
@@ -227,8 +239,10 @@ static void on_tick(struct loop_timer *t, void *arg)
 	s->fence_told = 0;
 	(void)kern_heartbeat(s->kern);
 	sup_leave(s);
-	if (!s->ready)
+	if (!s->ready) {
+		await_record(s);
 		return;
+	}
 	lost = kern_events_lost(s->events);
 	if (lost > 0)
 		look_at_all(s, (uint64_t)lost);

@@ -257,6 +257,43 @@ static void test_refused(void **state)
 	assert_int_equal(open_fds(), fds);
 }
 
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in at;
+	socklen_t n = sizeof(at);
+
+	assert_int_equal(getsockname(fd, (void *)&at, &n), 0);
+	return ntohs(at.sin_port);
+}
+
+/* Each member of a kept listener's name is held against the descriptor. */
+static void test_is(void **state)
+{
+	struct sockaddr_in a4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int open_to_all = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* it has no filter */
+	struct listener l;
+
+	assert_int_equal(listener_open_pid(getpid(), &l), 0);
+	for (unsigned end = 0; end < LISTENER_ENDS; end++)
+		for (unsigned as = 0; l.fd[end] >= 0 && as < LISTENER_ENDS; as++)
+			assert_int_equal(listener_is(l.fd[end], as, listener_port(&l, end), l.netns_cookie), as == end);
+	for (unsigned end = 0; end < LISTENER_ENDS; end++) {
+		assert_false(listener_is(l.fd[end], end, listener_port(&l, end) + 1, l.netns_cookie));
+		assert_false(listener_is(l.fd[end], end, listener_port(&l, end), l.netns_cookie + 1));
+		assert_false(listener_is(null, end, listener_port(&l, end), l.netns_cookie));
+		assert_false(listener_is(-1, end, listener_port(&l, end), l.netns_cookie));
+	}
+	assert_int_equal(bind(plain, (void *)&a4, sizeof(a4)), 0);
+	assert_int_equal(bind(open_to_all, (void *)&a4, sizeof(a4)), 0);
+	assert_false(listener_is(plain, LISTENER_TCP4, port_of(plain), l.netns_cookie));
+	assert_false(listener_is(open_to_all, LISTENER_NAMES4, port_of(open_to_all), l.netns_cookie));
+	listener_close(&l);
+	close(plain);
+	close(null);
+	close(open_to_all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_is),
 	};
 	int r = start_inmate();
 

@@ -63,7 +63,8 @@ struct table {
 static void layout(uint8_t ret[SHA256_SIZE])
 {
 	const uint32_t facts[] = {
-		MEANING, TG_ABI_VERSION, ROLE_MAX_, MSG_CANARY_TRIED, sizeof(struct table),
+		MEANING, ROLE_MAX_, MSG_CANARY_TRIED, sizeof(struct table), sizeof(struct tg_origin),
+		sizeof(struct tg_holding),
 		SIZES(key, exit, flag, role), SIZES(spawn, setup, instance, recording),
 		SIZES(evidence, evidence_is, snapshot, snapshot_done), SIZES(epoch, listen, stdio, stdio_verdict),
 		SIZES(look, looked, owner, owner_is), SIZES(counts, takeover, taken, ring),

@@ -25,8 +25,8 @@ struct estate {
 	struct kept_set kept;
 };
 
-/* What roles of two programs must agree on to talk: every message's layout and the kernel programs' ABI, as 64 hex
- * digits. Another one cannot take over. */
+/* What roles of two programs must agree on to talk: every message's layout, and what proxies and injector are told by
+ * kernel programs, as 64 hex digits. Another one cannot take over. */
 void estate_layout(char ret[2 * SHA256_SIZE + 1]);
 
 /* The table, as a descriptor that execve() closes as it closes the others: the caller unsets that. Or -errno. */

@@ -90,7 +90,8 @@ def full_disk():
             said = disk.call()
             c.check("and none arrives", denied(said) and len(disk.arrived()) == before, said)
             if not c.gate.off:
-                killed_meanwhile(c)
+                killed_meanwhile(c, "supervisor", "begin the node's session: No space left on device; it is tried again")
+                killed_meanwhile(c, "notary", "open log: No space left on device; it is tried again")
             os.unlink(filler)
             c.check("room again: calls go on", works(disk.until(works)))
             if not c.gate.off:
@@ -102,18 +103,18 @@ def full_disk():
     return c
 
 
-def killed_meanwhile(c):
-    """A supervisor that cannot begin its session in the log waits for it, and the node does not end."""
-    before = c.gate.daemon_log().count("tried again every second")
+def killed_meanwhile(c, role, said):
+    """A role that cannot begin in the log waits for it, and the node does not end."""
+    before = c.gate.daemon_log().count(said)
     for pid in c.gate.left_processes():
-        if "--role supervisor " in g.command_line(pid):
+        if f"--role {role} " in g.command_line(pid):
             os.kill(pid, signal.SIGKILL)
     for _ in range(TRIES):
-        if c.gate.daemon.poll() is not None or c.gate.daemon_log().count("tried again every second") > before:
+        if c.gate.daemon.poll() is not None or c.gate.daemon_log().count(said) > before:
             break
         time.sleep(0.2)
-    c.check("a supervisor killed meanwhile waits for room", c.gate.daemon.poll() is None and
-            c.gate.daemon_log().count("tried again every second") > before, c.gate.daemon_log()[-500:])
+    c.check(f"a {role} killed meanwhile waits for room", c.gate.daemon.poll() is None and
+            c.gate.daemon_log().count(said) > before, c.gate.daemon_log()[-500:])
 
 
 def after_all(c, disk):

@@ -272,6 +272,9 @@ def connections_wait_over_a_restart():
                 c.gate.daemon_log()[-800:])
         w.end()
         c.check("and calls go on", w.saw(b"D"), w.saw(b"E"))
+        c.gate.stop()
+        verify = c.gate.tollgate("verify", "log", os.path.join(c.gate.state, "log"))
+        c.check("the log verifies", verify.returncode == 0, verify.stdout + verify.stderr)
     return c
 
 

@@ -119,7 +119,6 @@ static int tell_role(struct keeper *k, const struct child *c, uint32_t type, int
 
 	if (type == MSG_ROLE_UP)
 		m.status = c->earlier;
-
 	return ipc_send(supervisor(k)->channel, type, 0, &m, sizeof(m), fd, fd ? 1 : 0);
 }
 

@@ -470,6 +470,8 @@ static int open_log(struct notary_role *n, const struct msg_setup *setup)
 	c.segment_max = setup->log_segment_bytes;
 	c.producers_gone = setup->fresh;
 	(void)snprintf(salt_path, sizeof(salt_path), "%s/salt.key", spec->state_dir);
+	if (n->log_dirfd > 0) /* of a try before */
+		close(n->log_dirfd);
 	n->log_dirfd = open(spec->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (n->log_dirfd < 0)
 		return -errno;

@@ -182,6 +182,7 @@ struct supervisor {
 	uint8_t escrow_key[SHA256_SIZE]; /* X25519, of the payloads' recipient where one is configured */
 	struct msg_notary_up notary_up;
 	bool notary_there, rings_made;
+	bool notary_awaited; /* it cannot open the log for want of room */
 	struct sup_ring rings[SUP_PRODUCERS_MAX];
 	struct msg_setup setup;
 
@@ -244,6 +245,8 @@ int sup_members_start(struct supervisor *s);
 int sup_from_keeper(struct supervisor *s, struct ipc_msg *m);
 /* Proxies that do not record yet, such as for want of a file for payloads, are given what they need once more. */
 void sup_members_again(struct supervisor *s);
+/* Asks a notary that could not open the log to try again. */
+void sup_notary_again(struct supervisor *s);
 /* Ends proxies of the program before an upgrade, as each comes to have no conversation. */
 void sup_members_tick(struct supervisor *s);
 /* Channel of the proxy that serves an agent, or NULL while it is down. */

@@ -90,11 +90,18 @@ static int notary_is_up(struct supervisor *s, const struct ipc_msg *m)
 	    !msg_string_ok(up->platform, sizeof(up->platform)) ||
 	    !msg_string_ok(up->key_tier, sizeof(up->key_tier)))
 		return -EBADMSG;
+	if (up->error == -ENOSPC || up->error == -EDQUOT) {
+		if (!s->notary_awaited)
+			log_err(up->error, "%s; it is tried again every second", up->text);
+		s->notary_awaited = true;
+		return 0;
+	}
 	if (up->error < 0) {
 		log_err(up->error, "%s", up->text);
 		sup_exit(s, EXIT_FAILURE);
 		return 0;
 	}
+	s->notary_awaited = false;
 	s->notary_up = *up;
 	s->notary_there = true;
 	for (unsigned i = 0; i <= s->nproxies && r >= 0; i++)
@@ -291,6 +298,13 @@ static int send_setup(struct supervisor *s, struct ipc *to)
 	memcpy(s->setup.policy_hash, s->current.snap->policy_hash, sizeof(s->setup.policy_hash));
 	memcpy(s->setup.catalog_hash, s->current.snap->catalog_hash, sizeof(s->setup.catalog_hash));
 	return ipc_send(to, MSG_SETUP, 0, &s->setup, sizeof(s->setup), NULL, 0);
+}
+
+/* A disk without room is no reason to end the node: nothing passes until there is some. */
+void sup_notary_again(struct supervisor *s)
+{
+	if (s->notary_awaited && s->notary)
+		(void)send_setup(s, s->notary);
 }
 
 static int proxy_up(struct supervisor *s, struct ipc_msg *m, const struct msg_role *role)

@@ -220,10 +220,10 @@ static void await_record(struct supervisor *s)
 {
 	struct msg_flag alive = { 0 };
 
-	if (!s->record_awaited)
+	if (!s->record_awaited && !s->notary_awaited)
 		return;
 	(void)ipc_send(s->keeper, MSG_ALIVE, 0, &alive, sizeof(alive), NULL, 0);
-	if (sup_record_start(s) == 0)
+	if (s->record_awaited && sup_record_start(s) == 0)
 		sup_check_ready(s);
 }
 
@@ -239,6 +239,7 @@ static void on_tick(struct loop_timer *t, void *arg)
 	s->fence_told = 0;
 	(void)kern_heartbeat(s->kern);
 	sup_leave(s);
+	sup_notary_again(s);
 	if (!s->ready) {
 		await_record(s);
 		return;

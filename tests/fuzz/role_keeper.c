@@ -14,7 +14,7 @@ static unsigned spawned;
 
 static pid_t fuzz_spawn(enum role role, unsigned index, int channel, const char *config)
 {
-	if (role <= ROLE_SUPERVISOR || role > ROLE_QUERY)
+	if (role <= ROLE_SUPERVISOR || role >= ROLE_MAX_)
 		abort();
 	spawned++;
 	return -EAGAIN;
@@ -22,11 +22,11 @@ static pid_t fuzz_spawn(enum role role, unsigned index, int channel, const char 
 
 static void check(struct keeper *k)
 {
-	for (unsigned i = 0; i < k->nkept; i++) {
-		if (fcntl(k->kept[i].fd, F_GETFD) < 0 || !memchr(k->kept[i].key, 0, MSG_KEY_MAX))
+	for (unsigned i = 0; i < k->kept.n; i++) {
+		if (fcntl(k->kept.v[i].fd, F_GETFD) < 0 || !memchr(k->kept.v[i].key, 0, MSG_KEY_MAX))
 			abort();
 		for (unsigned j = 0; j < i; j++)
-			if (strcmp(k->kept[i].key, k->kept[j].key) == 0)
+			if (strcmp(k->kept.v[i].key, k->kept.v[j].key) == 0)
 				abort();
 	}
 }
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		free(body);
 		check(&k);
 	}
-	for (unsigned i = 0; i < k.nkept; i++)
-		close(k.kept[i].fd);
+	for (unsigned i = 0; i < k.kept.n; i++)
+		close(k.kept.v[i].fd);
 	return 0;
 }

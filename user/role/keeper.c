@@ -122,7 +122,8 @@ static int tell_role(struct keeper *k, const struct child *c, uint32_t type, int
 	return ipc_send(supervisor(k)->channel, type, 0, &m, sizeof(m), fd, fd ? 1 : 0);
 }
 
-/* Joins a role and the supervisor by a channel of their own. */
+/* Joins a role and the supervisor by a channel of their own. An error is the role's: a supervisor that is not there is
+ * followed by one to which all are introduced. */
 static int introduce(struct keeper *k, struct child *c)
 {
 	int pair[2], r = ipc_pair(pair);
@@ -131,7 +132,7 @@ static int introduce(struct keeper *k, struct child *c)
 		return r;
 	r = ipc_send(c->channel, MSG_SUPERVISOR, 0, NULL, 0, &pair[0], 1);
 	if (r >= 0)
-		r = tell_role(k, c, MSG_ROLE_UP, 0, &pair[1]);
+		(void)tell_role(k, c, MSG_ROLE_UP, 0, &pair[1]);
 	close(pair[0]);
 	close(pair[1]);
 	return r;
@@ -262,9 +263,13 @@ static int start(struct keeper *k, struct child *c)
 		return r;
 	}
 	r = hand_back(k);
-	for (unsigned i = 1; i < ESTATE_ROLES_MAX && r >= 0; i++)
-		if (k->children[i].used && k->children[i].channel)
-			r = introduce(k, &k->children[i]);
+	for (unsigned i = 1; i < ESTATE_ROLES_MAX; i++) {
+		struct child *at = &k->children[i];
+
+		/* It is dead already, or does not read: another takes its place, and the others do not wait for it. */
+		if (at->used && at->channel && introduce(k, at) < 0 && at->pid > 0)
+			(void)kill(at->pid, SIGKILL);
+	}
 	return r;
 }
 

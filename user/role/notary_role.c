@@ -39,10 +39,12 @@
 #define RETAIN_STEADY (3600 * NS_PER_S)
 #define RETAIN_STEP (60 * NS_PER_S)
 #define RETAIN_PERIOD (600 * NS_PER_S) /* between two looks for segments that are too old */
+#define AGAIN_NS UINT64_C(100000000) /* between two tries of storage that refused */
 #define DRAIN_AT_ONCE 512 /* records between two looks at the loop */
 
 struct producer {
 	bool used;
+	bool taken; /* by sessions of a producer that died: its successor is told of the ring once they are closed */
 	int number; /* of notary_add_ring() */
 	int ring, wake, progress;
 	struct loop_io *io;
@@ -65,6 +67,21 @@ struct notary_role {
 	struct msg_setup setup;
 };
 
+static int free_ring(struct notary_role *n, uint32_t producer);
+
+/* Whether storage still refuses to close what dead producers left. */
+static bool free_rings(struct notary_role *n)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < PRODUCERS_MAX; i++) {
+		if (n->producers[i].taken)
+			(void)free_ring(n, i);
+		any |= n->producers[i].taken;
+	}
+	return any;
+}
+
 static void drain(struct notary_role *n)
 {
 	uint64_t wait;
@@ -75,8 +92,10 @@ static void drain(struct notary_role *n)
 	do {
 		r = notary_drain(n->notary, DRAIN_AT_ONCE);
 		/* Storage refused: it is published to the producers, who deny; try again later. */
-		wait = r < 0 ? 100000000u : notary_rest(n->notary);
+		wait = r < 0 ? AGAIN_NS : notary_rest(n->notary);
 	} while (wait == 0);
+	if (r >= 0 && free_rings(n) && wait > AGAIN_NS)
+		wait = AGAIN_NS;
 	if (wait != UINT64_MAX)
 		(void)loop_timer_arm(n->timer, wait, 0);
 }
@@ -157,13 +176,17 @@ static int tell_instance(struct notary_role *n, uint32_t producer)
 	return r;
 }
 
-/* Storage may refuse to close the dead producer's sessions; the ring then stays failed, and denies. */
-static void reset_ring(struct notary_role *n, const struct producer *p)
+/* Storage may refuse to close the dead producer's sessions. Its successor is then told nothing yet, and so records
+ * nothing: what it had put in would be taken for the dead one's. */
+static int free_ring(struct notary_role *n, uint32_t producer)
 {
+	struct producer *p = &n->producers[producer];
 	int r = notary_ring_restarted(n->notary, p->number);
 
-	if (r < 0)
-		log_warn("reset ring %d: %s", p->number, err_text(r));
+	if (r < 0 && !p->taken)
+		log_warn("reset ring %d: %s; it is tried again", p->number, err_text(r));
+	p->taken = r < 0;
+	return r < 0 ? 0 : tell_instance(n, producer);
 }
 
 static int on_ring(struct notary_role *n, struct ipc_msg *m)
@@ -176,9 +199,10 @@ static int on_ring(struct notary_role *n, struct ipc_msg *m)
 		return -EBADMSG;
 	p = &n->producers[ring->producer];
 	if (p->used) { /* told again by a restarted supervisor, whose own ring begins anew */
-		if (ring->producer == 0)
-			reset_ring(n, p);
-		return tell_instance(n, ring->producer);
+		r = ring->producer == 0 || p->taken ? free_ring(n, ring->producer) :
+						      tell_instance(n, ring->producer);
+		drain(n);
+		return r;
 	}
 	p->ring = ipc_take_fd(m, 0);
 	p->wake = ipc_take_fd(m, 1);
@@ -199,13 +223,15 @@ static int on_ring(struct notary_role *n, struct ipc_msg *m)
 static int on_restarted(struct notary_role *n, const struct ipc_msg *m)
 {
 	const struct msg_ring *ring = m->body;
+	int r;
 
 	if (m->len != sizeof(*ring) || ring->producer >= PRODUCERS_MAX)
 		return -EBADMSG;
 	if (!n->producers[ring->producer].used)
 		return 0;
-	reset_ring(n, &n->producers[ring->producer]);
-	return tell_instance(n, ring->producer);
+	r = free_ring(n, ring->producer);
+	drain(n);
+	return r;
 }
 
 static int tell_status(struct notary_role *n, const struct ipc_msg *m)

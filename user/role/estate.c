@@ -68,7 +68,8 @@ static void layout(uint8_t ret[SHA256_SIZE])
 		SIZES(key, exit, flag, role), SIZES(spawn, setup, instance, recording),
 		SIZES(evidence, evidence_is, snapshot, snapshot_done), SIZES(epoch, listen, stdio, stdio_verdict),
 		SIZES(look, looked, owner, owner_is), SIZES(counts, takeover, taken, ring),
-		SIZES(notary_up, session, salt, pid), SIZES(canary, canary_tried, cage, key),
+		SIZES(notary_up, session, salt, pid), SIZES(canary, canary_tried, asked, asked_is), SIZE(escrow),
+		SIZE(cage),
 	};
 
 	sha256(facts, sizeof(facts), ret);

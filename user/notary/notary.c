@@ -46,6 +46,15 @@ static int take_keys(struct notary *n)
 	return 0;
 }
 
+/* For another try: there is no other way to come by them again. */
+static void give_back_keys(struct notary *n, struct key_source *s)
+{
+	if (!s)
+		return;
+	s->key = take_ptr(n->key);
+	s->before = take_ptr(n->key_before);
+}
+
 int notary_open(const struct notary_config *c, struct notary **ret)
 {
 	_cleanup_(notary_free_p) struct notary *n = NULL;
@@ -74,8 +83,10 @@ int notary_open(const struct notary_config *c, struct notary **ret)
 	r = notary_claims_open(n);
 	if (r == 0)
 		r = notary_restore(n);
-	if (r < 0)
+	if (r < 0) {
+		give_back_keys(n, c->keys);
 		return r;
+	}
 	n->cfg.facts = NULL; /* borrowed for the call only */
 	*ret = take_ptr(n);
 	return 0;

@@ -27,7 +27,7 @@ struct key_tpm;
 struct notary_config {
 	int log_dirfd; /* the log directory, borrowed */
 	const char *key_path; /* Ed25519 seed; NULL: ephemeral. Not looked at when there are keys: */
-	struct key_source *keys; /* the log key and its predecessor, taken out of it; may be NULL */
+	struct key_source *keys; /* the log key and its predecessor, taken out of it when it opens; may be NULL */
 	struct key_tpm *tpm; /* co-signs and counts; borrowed until notary_close(); NULL: there is none */
 	const char *origin; /* node name, checkpoint_name_valid() */
 	uint64_t segment_max; /* bytes; 0: 64 MiB */

@@ -7,6 +7,7 @@
 
 #include "tests/unit/notary/log_fixture.h"
 #include "user/base/hasher.h"
+#include "user/notary/key_source.h"
 #include "user/notary/recorder.h"
 #include "user/notary/ring.h"
 #include "user/notary/segment.h"
@@ -493,6 +494,30 @@ static void rest_asks_for_what_is_due(void **state)
 	assert_int_equal(notary_rest(b->n), 0); /* the ring fills up */
 }
 
+/* Whoever waits for room tries again with what it has. */
+static void a_try_that_failed_keeps_the_key(void **state)
+{
+	struct bench *b = *state;
+	struct key_source keys = { 0 };
+	struct notary_config c = { .log_dirfd = -1, .keys = &keys, .origin = "node.test" };
+	uint8_t pub[KEY_SIZE];
+
+	notary_close(b->n);
+	b->n = NULL;
+	assert_int_equal(log_key_open(NULL, &keys.key), 0);
+	assert_int_equal(log_key_open(NULL, &keys.before), 0);
+	log_key_public(keys.key, pub);
+	for (int i = 0; i < 2; i++) {
+		assert_true(notary_open(&c, &b->n) < 0);
+		assert_non_null(keys.key);
+		assert_non_null(keys.before);
+	}
+	c.log_dirfd = b->f->dirfd;
+	assert_int_equal(notary_open(&c, &b->n), 0);
+	assert_null(keys.key);
+	assert_memory_equal(notary_key(b->n)->pub, pub, KEY_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_session_belongs_to_its_producer, setup, teardown),
 		cmocka_unit_test_setup_teardown(wild_frames_end_the_producer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_disk_denies_and_loses_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_try_that_failed_keeps_the_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_torn_tail_is_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_checkpoint_that_we_did_not_sign_stops_the_start, setup,
 						teardown),

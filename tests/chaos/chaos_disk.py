@@ -90,11 +90,15 @@ def full_disk():
             said = disk.call()
             c.check("and none arrives", denied(said) and len(disk.arrived()) == before, said)
             if not c.gate.off:
-                killed_meanwhile(c, "supervisor", "begin the node's session: No space left on device; it is tried again")
+                # The notary has no room for the end of its last session, or it has none for its next one's begin.
+                killed_meanwhile(c, "supervisor", "reset ring 0: No space left on device; it is tried again",
+                                 "begin the node's session: No space left on device; it is tried again")
                 killed_meanwhile(c, "notary", "open log: No space left on device; it is tried again")
             os.unlink(filler)
             c.check("room again: calls go on", works(disk.until(works)))
             if not c.gate.off:
+                c.check("and no role ended but those killed", c.gate.daemon_log().count(" ended: signal ") ==
+                        c.gate.daemon_log().count(" ended: signal 9"), c.gate.daemon_log()[-1000:])
                 after_all(c, disk)
         finally:
             if c.gate.daemon:
@@ -103,18 +107,20 @@ def full_disk():
     return c
 
 
-def killed_meanwhile(c, role, said):
+def killed_meanwhile(c, role, *said):
     """A role that cannot begin in the log waits for it, and the node does not end."""
-    before = c.gate.daemon_log().count(said)
+    def waits():
+        return sum(c.gate.daemon_log().count(text) for text in said)
+    before = waits()
     for pid in c.gate.left_processes():
         if f"--role {role} " in g.command_line(pid):
             os.kill(pid, signal.SIGKILL)
     for _ in range(TRIES):
-        if c.gate.daemon.poll() is not None or c.gate.daemon_log().count(said) > before:
+        if c.gate.daemon.poll() is not None or waits() > before:
             break
         time.sleep(0.2)
     c.check(f"a {role} killed meanwhile waits for room", c.gate.daemon.poll() is None and
-            c.gate.daemon_log().count(said) > before, c.gate.daemon_log()[-500:])
+            waits() > before, c.gate.daemon_log()[-500:])
 
 
 def after_all(c, disk):

@@ -285,7 +285,7 @@ class Gate:
         """The records of the log, oldest first, without the first `after` of them."""
         found = []
         while not self.off:
-            page = self.get(f"/v1/records?limit=10000&after={after - 1}" if after else "/v1/records?limit=10000")
+            page = self.get(f"/v1/records?limit=10000&from={after}")  # without from, it would be the newest
             found += [r["record"] for r in page["records"]]
             if not page["records"] or page["last"] + 1 >= page["size"]:
                 break

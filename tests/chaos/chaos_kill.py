@@ -10,7 +10,6 @@ keeper, so records are written before anything moves on there (durability: writt
 alone: what policy forbids then arrives, and the checks that say so fail.
 """
 import collections
-import glob
 import json
 import os
 import random
@@ -220,7 +219,6 @@ class Stage:
             verify = self.gate.tollgate("verify", "log", os.path.join(self.gate.state, "log"), seconds=600)
             self.check("the log verifies", verify.returncode == 0, verify.stdout[-800:] + verify.stderr[-800:])
             log = opened.Log(self.gate.state)
-            self.check("no torn tail was left", not glob.glob(os.path.join(self.gate.state, "log", "torn-*")))
         for host in self.hosts:
             self.judge_host(host, log)
 

@@ -27,8 +27,9 @@ int owner_ask(struct owner_asks *q, struct member *m, uint64_t token, const stru
 	a = malloc(sizeof(*a));
 	if (!a)
 		return -ENOMEM;
+	/* Between two supervisors nobody hears it: it waits for the next one. */
 	r = member_tell(m, MSG_OWNER, token, body, sizeof(*body));
-	if (r < 0) {
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
 		free(a);
 		return r;
 	}

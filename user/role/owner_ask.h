@@ -16,7 +16,7 @@ struct owner_asks {
 	unsigned n;
 };
 
-/* 0, or -errno: the question was not asked. */
+/* 0, also when there is no supervisor at the moment; or -errno: the question was not asked. */
 int owner_ask(struct owner_asks *q, struct member *m, uint64_t token, const struct msg_owner *body);
 
 /* The answer to token is there. */

@@ -50,7 +50,8 @@ int sup_container_of(struct supervisor *s, const char *cgroup, struct container 
 		return r;
 	r = container_read(&s->conf, id, ret);
 	if (r == 0)
-		log_warn("container %s: no folder of container_stores knows it: it is no agent", id);
+		log_warn("container %s: not looked at as an agent: no folder of container_stores knows it; add its "
+			 "engine's if it should be one", id);
 	return r;
 }
 
